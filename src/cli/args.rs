@@ -1,0 +1,370 @@
+//! The command line, and from words to values. What is wrong with the words is said here, in one
+//! line; what they lead to is not.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::IntErrorKind;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use log::LevelFilter;
+
+use crate::protocol::framing::Framing;
+
+/// A single-threaded, event-driven TCP server: hello, echo and turn-based chat, and their clients.
+#[derive(Debug, Parser)]
+#[command(
+    name = "epollo",
+    version,
+    arg_required_else_help = false,
+    max_term_width = 100
+)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) log: LogArguments,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Log")]
+pub(super) struct LogArguments {
+    /// Say more: -v what happens, -vv each connection
+    #[arg(short, long, global = true, action = ArgAction::Count, env = "EPOLLO_VERBOSE")]
+    verbose: u8,
+    /// Say only what failed
+    #[arg(short, long, global = true, env = "EPOLLO_QUIET")]
+    quiet: bool,
+    /// off, error, warn, info, debug or trace; goes before -v, -q and RUST_LOG
+    #[arg(long, global = true, value_name = "LEVEL", env = "EPOLLO_LOG_LEVEL")]
+    log_level: Option<LevelFilter>,
+    /// Colours on standard error; NO_COLOR is respected
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        env = "EPOLLO_COLOR"
+    )]
+    pub(super) color: When,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+impl LogArguments {
+    /// The level that was asked for, if any was.
+    pub(super) fn level(&self) -> Option<LevelFilter> {
+        match (self.log_level, self.quiet, self.verbose) {
+            (Some(level), _, _) => Some(level),
+            (None, true, _) => Some(LevelFilter::Error),
+            (None, false, 0) => None,
+            (None, false, 1) => Some(LevelFilter::Info),
+            (None, false, 2) => Some(LevelFilter::Debug),
+            (None, false, 3..) => Some(LevelFilter::Trace),
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Serve hello, echo and chat
+    Serve(Box<ServeArguments>),
+    /// Connect and print the greeting
+    Hello(ServerAddress),
+    /// Send lines and show what comes back
+    Echo(ServerAddress),
+    /// Talk in turns; you speak first
+    Chat(ChatArguments),
+}
+
+/// Whom a client connects to.
+#[derive(Debug, Args)]
+pub(super) struct ServerAddress {
+    /// A name or an address
+    pub(super) host: String,
+    /// 1 to 65535
+    #[arg(value_parser = parse_remote_port)]
+    pub(super) port: u16,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ChatArguments {
+    #[command(flatten)]
+    pub(super) server: ServerAddress,
+    /// How messages are cut: auto, line, nul, padded[:N] or chunk
+    #[arg(long, default_value = "padded:1024", env = "EPOLLO_FRAMING")]
+    pub(super) framing: Framing,
+    /// The message that ends the talk
+    #[arg(long, value_name = "WORD", default_value = "QUIT", env = "EPOLLO_QUIT")]
+    pub(super) quit: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ServeArguments {
+    /// hello, echo or chat, where =ADDR is PORT, IP:PORT or [IPV6]:PORT; a PORT binds 127.0.0.1
+    /// and 0 takes any free one [default: hello=9190 echo=12345 chat=5000]
+    #[arg(value_name = "SERVICE[=ADDR]", value_parser = parse_service)]
+    pub(super) services: Vec<ServiceAddress>,
+    /// Open connections; one more is turned away [default: 10000, less if the fd limit is lower]
+    #[arg(short, long, value_name = "N", env = "EPOLLO_MAX_CONNS")]
+    pub(super) max_conns: Option<usize>,
+    /// Open connections per client address
+    #[arg(long, value_name = "N", env = "EPOLLO_PER_IP")]
+    pub(super) per_ip: Option<usize>,
+    /// Connections that the kernel keeps until they are accepted
+    #[arg(long, value_name = "N", default_value = "4096", env = "EPOLLO_BACKLOG")]
+    pub(super) backlog: u32,
+    /// Nothing received and nothing sent for this long: closed; `none` = off
+    #[arg(short, long, value_name = "T", default_value = "5m", value_parser = parse_limit, env = "EPOLLO_IDLE_TIMEOUT")]
+    pub(super) idle_timeout: Limit,
+    /// Bytes wait and the peer takes none for this long: closed; `none` = off
+    #[arg(long, value_name = "T", default_value = "30s", value_parser = parse_limit, env = "EPOLLO_WRITE_TIMEOUT")]
+    pub(super) write_timeout: Limit,
+    /// A longer chat message is refused and its connection closed
+    #[arg(long, value_name = "SIZE", default_value = "4k", value_parser = parse_message_size, env = "EPOLLO_MAX_MESSAGE")]
+    pub(super) max_message: usize,
+    /// All unsent bytes together; beyond it the worst slow reader goes first
+    #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = parse_size, env = "EPOLLO_MAX_BUFFER")]
+    pub(super) max_buffer: usize,
+    /// On the first SIGINT or SIGTERM: how long to answer what was read
+    #[arg(long, value_name = "T", default_value = "5s", value_parser = parse_duration, env = "EPOLLO_GRACE")]
+    pub(super) grace: Duration,
+    /// What hello says; \n \r \t \0 \\ \xNN are understood
+    #[arg(long, value_name = "TEXT", default_value = "Hello World!\\0", value_parser = parse_greeting, env = "EPOLLO_GREETING")]
+    pub(super) greeting: Greeting,
+    /// A message that is exactly this word ends the conversation [default: chat QUIT, echo none]
+    #[arg(long, value_name = "WORD", value_parser = parse_word, env = "EPOLLO_QUIT")]
+    pub(super) quit: Option<String>,
+    /// Show what echo clients send, escaped
+    #[arg(long, env = "EPOLLO_PRINT")]
+    pub(super) print: bool,
+    /// Who answers a chat client: this terminal, the next client, or a parrot
+    #[arg(
+        long,
+        value_name = "WHO",
+        default_value = "operator",
+        env = "EPOLLO_CHAT_WITH"
+    )]
+    pub(super) chat_with: ChatWith,
+    /// How chat messages are cut: auto, line, nul, padded[:N] or chunk
+    #[arg(long, default_value = "auto", env = "EPOLLO_FRAMING")]
+    pub(super) framing: Framing,
+    /// Serve one client, then exit
+    #[arg(long, env = "EPOLLO_ONCE")]
+    pub(super) once: bool,
+    /// Look again without sleeping for up to T before blocking
+    #[arg(long, value_name = "T", default_value = "0", value_parser = parse_duration, env = "EPOLLO_SPIN")]
+    pub(super) spin: Duration,
+    /// Let several processes listen on one port (SO_REUSEPORT)
+    #[arg(long, env = "EPOLLO_REUSE_PORT")]
+    pub(super) reuse_port: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ChatWith {
+    Operator,
+    Pair,
+    Echo,
+}
+
+/// A protocol that can be served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    Hello,
+    Echo,
+    Chat,
+}
+
+impl Protocol {
+    pub(super) const ALL: [Protocol; 3] = [Protocol::Hello, Protocol::Echo, Protocol::Chat];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Protocol::Hello => "hello",
+            Protocol::Echo => "echo",
+            Protocol::Chat => "chat",
+        }
+    }
+
+    pub(super) fn default_address(self) -> SocketAddr {
+        let port = match self {
+            Protocol::Hello => 9190,
+            Protocol::Echo => 12345,
+            Protocol::Chat => 5000,
+        };
+        local(port)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ServiceAddress {
+    pub(super) protocol: Protocol,
+    pub(super) address: SocketAddr,
+}
+
+/// A duration, or none.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limit(pub(super) Option<Duration>);
+
+/// The bytes of a greeting.
+#[derive(Clone, Debug)]
+pub(super) struct Greeting(pub(super) Vec<u8>);
+
+fn local(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}
+
+fn parse_service(text: &str) -> Result<ServiceAddress, String> {
+    let (name, address) = match text.split_once('=') {
+        Some((name, address)) => (name, Some(address)),
+        None => (text, None),
+    };
+    let protocol = Protocol::ALL
+        .into_iter()
+        .find(|protocol| protocol.name() == name)
+        .ok_or_else(|| format!("there is no service '{name}' (try hello, echo or chat)"))?;
+    let address = match address {
+        Some(address) => parse_address(address)?,
+        None => protocol.default_address(),
+    };
+    Ok(ServiceAddress { protocol, address })
+}
+
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    let port = text.rsplit(':').next().unwrap_or(text);
+    let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number {
+        let port = parse_port(port)?;
+        if !text.contains(':') {
+            return Ok(local(port));
+        }
+    }
+    text.parse()
+        .map_err(|_| format!("'{text}' is not PORT, IP:PORT or [IPV6]:PORT"))
+}
+
+fn parse_port(text: &str) -> Result<u16, String> {
+    text.parse().map_err(|error: std::num::ParseIntError| {
+        if *error.kind() == IntErrorKind::PosOverflow {
+            format!("port {text} is too high (0 to 65535)")
+        } else {
+            format!("'{text}' is not a port (0 to 65535)")
+        }
+    })
+}
+
+fn parse_remote_port(text: &str) -> Result<u16, String> {
+    match parse_port(text)? {
+        0 => Err("a client cannot connect to port 0".to_owned()),
+        port => Ok(port),
+    }
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    humantime::parse_duration(text)
+        .map_err(|_| format!("'{text}' is not a time (try 500ms, 2s, 5m or 1h)"))
+}
+
+fn parse_limit(text: &str) -> Result<Limit, String> {
+    match text {
+        "none" => Ok(Limit(None)),
+        text => match parse_duration(text) {
+            Ok(Duration::ZERO) => Err("0 would close every connection; try none".to_owned()),
+            Ok(duration) => Ok(Limit(Some(duration))),
+            Err(_) => Err(format!(
+                "'{text}' is not a time (try 500ms, 2s, 5m, 1h or none)"
+            )),
+        },
+    }
+}
+
+fn parse_size(text: &str) -> Result<usize, String> {
+    parse_size::Config::new()
+        .with_binary()
+        .parse_size(text)
+        .ok()
+        .and_then(|size| usize::try_from(size).ok())
+        .ok_or_else(|| format!("'{text}' is not a size in bytes (try 64, 4k or 1M)"))
+}
+
+/// The largest `--max-message`.
+const MESSAGE_BYTES_LIMIT: usize = 16 << 20;
+
+fn parse_message_size(text: &str) -> Result<usize, String> {
+    match parse_size(text)? {
+        size @ 1..=MESSAGE_BYTES_LIMIT => Ok(size),
+        _ => Err(format!("a message takes 1 to 16M bytes, not {text}")),
+    }
+}
+
+fn parse_word(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.contains(['\n', '\0']) {
+        return Err(
+            "a quit word has at least one character and neither line end nor NUL".to_owned(),
+        );
+    }
+    Ok(text.to_owned())
+}
+
+fn parse_greeting(text: &str) -> Result<Greeting, String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((plain, escape)) = rest.split_once('\\') {
+        bytes.extend_from_slice(plain.as_bytes());
+        let (byte, length) = parse_escape(escape).ok_or_else(|| {
+            format!(
+                "unknown escape '\\{}' (there are \\n \\r \\t \\0 \\\\ \\xNN)",
+                escape.chars().take(1).collect::<String>()
+            )
+        })?;
+        bytes.push(byte);
+        rest = &escape[length..];
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    Ok(Greeting(bytes))
+}
+
+fn parse_escape(escape: &str) -> Option<(u8, usize)> {
+    match escape.as_bytes().first()? {
+        b'n' => Some((b'\n', 1)),
+        b'r' => Some((b'\r', 1)),
+        b't' => Some((b'\t', 1)),
+        b'0' => Some((0, 1)),
+        b'\\' => Some((b'\\', 1)),
+        b'x' => {
+            let digits = escape.get(1..3)?;
+            let is_hexadecimal = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let byte = u8::from_str_radix(digits, 16).ok()?;
+            is_hexadecimal.then_some((byte, 3))
+        }
+        _ => None,
+    }
+}
+
+/// What clap has to say, without its paragraphs.
+pub(super) fn in_one_line(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let lines = text
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.starts_with("Usage:"))
+        .filter(|line| !line.is_empty() && !line.starts_with("For more information"));
+    let line = lines.collect::<Vec<_>>().join(" ");
+    let line = line.strip_prefix("error: ").unwrap_or(&line);
+    let is_bare = matches!(
+        error.kind(),
+        clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+            | clap::error::ErrorKind::MissingSubcommand
+    );
+    if is_bare {
+        return "what shall it do? (try epollo serve, or epollo --help)".to_owned();
+    }
+    line.to_owned()
+}

@@ -1,0 +1,93 @@
+//! What did the user ask for? Arguments become a plan, the plan becomes a reactor with a service,
+//! and what came of it becomes an exit code. No byte of a peer is interpreted here.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod args;
+mod log;
+mod serve;
+mod signals;
+mod stdio;
+mod talk;
+
+use args::{Arguments, Command};
+
+/// Why the program ends without success, in the words for its user.
+#[derive(Debug)]
+struct Failure {
+    code: u8,
+    words: String,
+}
+
+impl Failure {
+    /// It failed at run time.
+    fn at_work(words: impl fmt::Display) -> Failure {
+        Failure {
+            code: 1,
+            words: words.to_string(),
+        }
+    }
+
+    /// It was asked wrongly.
+    fn asked_wrongly(words: impl fmt::Display) -> Failure {
+        Failure {
+            code: 2,
+            words: words.to_string(),
+        }
+    }
+}
+
+/// Runs the program with the arguments of this process.
+pub fn main() -> ExitCode {
+    match run(std::env::args_os()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // Where standard error is gone too, the exit code has to say it all.
+            let _ = writeln!(io::stderr(), "epollo: {}", failure.words);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() => {
+            return Err(Failure::asked_wrongly(args::in_one_line(&error)));
+        }
+        Err(help) => {
+            // `| head` closed it: that is no failure.
+            let _ = help.print();
+            return Ok(());
+        }
+    };
+    log::start(&arguments.log);
+    match arguments.command {
+        Command::Serve(arguments) => serve::run(*arguments),
+        Command::Hello(server) => talk::hello(&server),
+        Command::Echo(server) => talk::echo(&server),
+        Command::Chat(arguments) => talk::chat(arguments),
+    }
+}
+
+/// An operating system error in a few plain words, without its number.
+fn reason(error: &io::Error) -> String {
+    if error.kind() == io::ErrorKind::AddrInUse {
+        return "address in use".to_owned();
+    }
+    if error.kind() == io::ErrorKind::AddrNotAvailable {
+        return "this machine has no such address".to_owned();
+    }
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or(&text);
+    let mut letters = text.chars();
+    letters
+        .next()
+        .map(|first| first.to_lowercase().chain(letters).collect())
+        .unwrap_or_default()
+}

@@ -1,0 +1,40 @@
+//! SIGINT and SIGTERM. For a server the first one is a byte in a pipe that the loop watches, the
+//! second one ends the process from within the signal handler, wedged loop or not. A client ends at
+//! once.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+use signal_hook::low_level::pipe;
+
+/// The signals that end the program, with the exit code when they are obeyed at once.
+const ENDING: [(i32, i32); 2] = [(SIGINT, 130), (SIGTERM, 143)];
+
+/// From now on the first signal makes the returned stream readable; a second one, of either kind,
+/// exits at once.
+pub(super) fn first_asks_second_exits() -> io::Result<File> {
+    let (reader, writer) = UnixStream::pair()?;
+    reader.set_nonblocking(true)?;
+    let was_asked = Arc::new(AtomicBool::new(false));
+    for (signal, code) in ENDING {
+        // Handlers run in the order of registration: the exit must not see its own signal's mark.
+        flag::register_conditional_shutdown(signal, code, Arc::clone(&was_asked))?;
+        flag::register(signal, Arc::clone(&was_asked))?;
+        pipe::register(signal, writer.try_clone()?)?;
+    }
+    Ok(File::from(OwnedFd::from(reader)))
+}
+
+/// From now on the first signal exits at once.
+pub(super) fn first_exits() -> io::Result<()> {
+    for (signal, code) in ENDING {
+        flag::register_conditional_shutdown(signal, code, Arc::new(AtomicBool::new(true)))?;
+    }
+    Ok(())
+}

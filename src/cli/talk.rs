@@ -1,0 +1,283 @@
+//! `epollo hello`, `epollo echo`, `epollo chat`: the clients. Each connects, runs its service on a
+//! reactor with our user's terminal as the other peer, and says what came of it.
+
+use std::io::{self, IsTerminal, Write};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::time::Duration;
+
+use super::args::{ChatArguments, ServerAddress};
+use super::{Failure, reason, signals, stdio};
+use crate::protocol::chat::{self, Chat, Partner};
+use crate::protocol::display::Escaped;
+use crate::protocol::echo::client as echo;
+use crate::protocol::hello::HelloClient;
+use crate::protocol::{CloseReason, Service};
+use crate::reactor::{self, Limits, OsKernel, OsStream, Policy, Reactor, Terminal};
+
+/// How long a server may take to close its half once our user has left.
+const LINGER: Duration = Duration::from_secs(1);
+/// How long a server may take to accept our last words.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A client has one peer and all the time that its user has.
+const LIMITS: Limits = Limits {
+    guests_max: 0,
+    guests_per_address_max: None,
+    unsent_bytes_max: usize::MAX,
+    grace: None,
+    spin: Duration::ZERO,
+};
+
+/// Prints the greeting.
+pub(super) fn hello(server: &ServerAddress) -> Result<(), Failure> {
+    let (stream, address) = connect(server)?;
+    let policy = Policy {
+        linger: Some(LINGER),
+        ..Policy::default()
+    };
+    let client = run(HelloClient::default(), |reactor| {
+        reactor.attach(stream, (), policy, format_args!("{address}"))
+    })?;
+    match client.service().greeting() {
+        Some(greeting) => {
+            let line = format!("Message from server: {}\n", Escaped(greeting));
+            print(line.as_bytes())
+        }
+        None => Err(Failure::at_work(format_args!(
+            "{address} ended the connection without a greeting{}",
+            how(client.service().ending())
+        ))),
+    }
+}
+
+/// Sends what the user types or the pipe gives, and shows what comes back.
+pub(super) fn echo(server: &ServerAddress) -> Result<(), Failure> {
+    let (stream, address) = connect(server)?;
+    let terminal = terminal()?;
+    if is_on_terminal() {
+        let policy = Policy {
+            linger: Some(LINGER),
+            write_timeout: Some(WRITE_TIMEOUT),
+            ..Policy::default()
+        };
+        let dialogue = run(echo::Dialogue::new(), |reactor| {
+            attach(reactor, terminal, echo::Door::Console)?;
+            reactor.attach(
+                stream,
+                echo::Door::Remote,
+                policy,
+                format_args!("{address}"),
+            )
+        })?;
+        return match dialogue.service().ended_by_server() {
+            None => Ok(()),
+            Some(CloseReason::Finished) => {
+                let _ = writeln!(io::stderr(), "epollo: {address} ended the connection");
+                Ok(())
+            }
+            ending => Err(lost(address, ending)),
+        };
+    }
+    let policy = Policy {
+        linger: Some(LINGER),
+        ..Policy::default()
+    };
+    let copy = run(echo::Copy::new(), |reactor| {
+        attach(reactor, terminal, echo::Door::Console)?;
+        reactor.attach(
+            stream,
+            echo::Door::Remote,
+            policy,
+            format_args!("{address}"),
+        )
+    })?;
+    judge(copy.service(), address)
+}
+
+fn judge(copy: &echo::Copy, address: SocketAddr) -> Result<(), Failure> {
+    let tally = copy.tally();
+    check_terminal(copy.console_ending())?;
+    if let Some(CloseReason::Broken(_)) = copy.console_ending() {
+        return Ok(());
+    }
+    if tally.is_faithful() {
+        return Ok(());
+    }
+    let cut_short = if tally.cut_short {
+        ", and ended before the input did"
+    } else {
+        ""
+    };
+    Err(Failure::at_work(format_args!(
+        "{address} did not echo faithfully: of {} bytes sent {} lost, {} changed, {} too many{cut_short}",
+        tally.sent, tally.lost, tally.changed, tally.surplus
+    )))
+}
+
+/// Talks in turns.
+pub(super) fn chat(arguments: ChatArguments) -> Result<(), Failure> {
+    let (stream, address) = connect(&arguments.server)?;
+    let terminal = terminal()?;
+    let chat = Chat::new(chat::Settings {
+        partner: Partner::User,
+        framing: arguments.framing,
+        quit: arguments.quit.into_bytes(),
+        message_bytes_max: SERVER_MESSAGE_BYTES_MAX,
+        message_time_max: None,
+        prompts: is_on_terminal(),
+    });
+    let policy = Policy {
+        linger: Some(LINGER),
+        write_timeout: Some(WRITE_TIMEOUT),
+        ..Policy::default()
+    };
+    let chat = run(chat, |reactor| {
+        attach(reactor, terminal, chat::Door::Console)?;
+        reactor.attach(stream, chat::Door::Guest, policy, format_args!("{address}"))
+    })?;
+    check_terminal(chat.service().console_ending())?;
+    match chat.service().guest_ending() {
+        Some(ending @ (CloseReason::Broken(_) | CloseReason::WriteStalled)) => {
+            Err(lost(address, Some(ending)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The longest message that is taken from a server.
+const SERVER_MESSAGE_BYTES_MAX: usize = 65_536;
+
+fn connect(server: &ServerAddress) -> Result<(OsStream, SocketAddr), Failure> {
+    signals::first_exits()
+        .map_err(|error| Failure::at_work(format_args!("cannot watch for signals: {error}")))?;
+    let ServerAddress { host, port } = server;
+    let addresses = (host.as_str(), *port).to_socket_addrs().map_err(|_| {
+        Failure::at_work(format_args!(
+            "cannot find the host '{host}' (is the name right?)"
+        ))
+    })?;
+    let mut failure = Failure::at_work(format_args!("the host '{host}' has no address"));
+    for address in addresses {
+        let connected = TcpStream::connect(address).and_then(|stream| {
+            stream.set_nodelay(true)?;
+            stream.set_nonblocking(true)?;
+            Ok(stream)
+        });
+        match connected {
+            Ok(stream) => {
+                return Ok((
+                    OsStream::Tcp(mio::net::TcpStream::from_std(stream)),
+                    address,
+                ));
+            }
+            Err(error) => failure = cannot_connect(address, &error),
+        }
+    }
+    Err(failure)
+}
+
+fn cannot_connect(address: SocketAddr, error: &io::Error) -> Failure {
+    let remedy = if error.kind() == io::ErrorKind::ConnectionRefused {
+        " (is the server running, and on this port?)"
+    } else {
+        ""
+    };
+    Failure::at_work(format_args!(
+        "cannot connect to {address}: {}{remedy}",
+        reason(error)
+    ))
+}
+
+fn run<S: Service, T>(
+    service: S,
+    attach: impl FnOnce(&mut Reactor<OsKernel, S>) -> io::Result<T>,
+) -> Result<Reactor<OsKernel, S>, Failure> {
+    let ran = || {
+        let mut reactor = Reactor::new(OsKernel::new()?, service, LIMITS);
+        attach(&mut reactor)?;
+        reactor.run()?;
+        Ok(reactor)
+    };
+    ran().map_err(|error: io::Error| {
+        Failure::at_work(format_args!("the event loop failed: {}", reason(&error)))
+    })
+}
+
+fn is_on_terminal() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
+}
+
+fn terminal() -> Result<Terminal, Failure> {
+    let open = || -> io::Result<Terminal> {
+        let sides = (Some(stdio::input()?), Some(stdio::output()?));
+        Ok(Terminal::new(sides.0, sides.1, reactor::Failure::Told))
+    };
+    open().map_err(|error| {
+        Failure::at_work(format_args!("cannot use the terminal: {}", reason(&error)))
+    })
+}
+
+fn attach<S: Service>(
+    reactor: &mut Reactor<OsKernel, S>,
+    terminal: Terminal,
+    door: S::Door,
+) -> io::Result<()> {
+    let stream = OsStream::Terminal(Box::new(terminal));
+    reactor.attach(
+        stream,
+        door,
+        Policy::default(),
+        format_args!("the terminal"),
+    )?;
+    Ok(())
+}
+
+fn lost(address: SocketAddr, ending: Option<CloseReason>) -> Failure {
+    Failure::at_work(format_args!(
+        "the connection to {address} was lost{}",
+        how(ending)
+    ))
+}
+
+fn how(ending: Option<CloseReason>) -> String {
+    match ending {
+        Some(CloseReason::Broken(number)) => {
+            format!(": {}", reason(&io::Error::from_raw_os_error(number)))
+        }
+        Some(CloseReason::WriteStalled) => ": it took no more bytes".to_owned(),
+        Some(
+            CloseReason::Finished
+            | CloseReason::Idle
+            | CloseReason::Lingered
+            | CloseReason::Evicted
+            | CloseReason::Aborted
+            | CloseReason::Stopped,
+        )
+        | None => String::new(),
+    }
+}
+
+/// The user's own side may have failed. A reader that went away (`| head`) is no failure.
+fn check_terminal(ending: Option<CloseReason>) -> Result<(), Failure> {
+    let Some(CloseReason::Broken(number)) = ending else {
+        return Ok(());
+    };
+    let error = io::Error::from_raw_os_error(number);
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return Ok(());
+    }
+    Err(Failure::at_work(format_args!(
+        "cannot use standard input or output: {}",
+        reason(&error)
+    )))
+}
+
+fn print(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::at_work(
+            format_args!("cannot write to standard output: {}", reason(&error)),
+        )),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}

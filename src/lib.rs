@@ -1,0 +1,5 @@
+//! epollo.
+#[cfg(feature = "cli")]
+pub mod cli;
+pub mod protocol;
+pub mod reactor;

@@ -1,0 +1,5 @@
+//! The `epollo` program: parse, run, exit code.
+
+fn main() -> std::process::ExitCode {
+    epollo::cli::main()
+}

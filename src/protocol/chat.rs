@@ -1,0 +1,155 @@
+//! Turn-based chat: two peers speak in turns, one message each. A peer is a guest (somebody on a
+//! connection) or the console (our own user on a terminal); the same two machines make the server,
+//! where the console is the operator, and the client, where the guest is the remote server.
+//!
+//! Whose turn it is belongs to [`Turns`]; what arrives out of turn is not read.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::time::Duration;
+
+use super::display::without_line_end;
+use super::framing::{Framing, PADDED_BYTES};
+use super::turns::Turns;
+use super::{CloseReason, Context, Event, PeerId, Service};
+
+mod console;
+mod guest;
+
+pub use console::Console;
+pub use guest::Guest;
+
+/// The longest message that our own user can say, in bytes: what fits the 1024-byte buffer of the
+/// course programs with its NUL. A longer line is cut between characters and said over several
+/// turns.
+pub const TYPED_BYTES_MAX: usize = PADDED_BYTES - 1;
+
+/// Who talks with a guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Partner {
+    /// Our user, at the console of a server: the guest speaks first.
+    Operator,
+    /// The next guest: in order of arrival, the first speaks first.
+    Guest,
+    /// Nobody: every message goes back.
+    Parrot,
+    /// Our user, at the console of a client: the user speaks first, and the run ends with the talk.
+    User,
+}
+
+/// What a chat can be asked for.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Who talks with a guest.
+    pub partner: Partner,
+    /// How a guest's stream is cut.
+    pub framing: Framing,
+    /// The message that ends the talk.
+    pub quit: Vec<u8>,
+    /// The longest message of a guest, in bytes.
+    pub message_bytes_max: usize,
+    /// How long a guest may take over one message from its first byte; `None` for ever.
+    pub message_time_max: Option<Duration>,
+    /// Whether the console shows prompts.
+    pub prompts: bool,
+}
+
+/// All talks of one server, or the one talk of a client.
+#[derive(Debug)]
+pub struct Chat {
+    settings: Settings,
+    turns: Turns,
+    waiting: Option<PeerId>,
+    console: Option<PeerId>,
+    news: VecDeque<News>,
+    guest_ending: Option<CloseReason>,
+    console_ending: Option<CloseReason>,
+}
+
+/// What the console has yet to show.
+#[derive(Debug)]
+enum News {
+    Joined(PeerId, String),
+    Said(PeerId),
+    Left(PeerId),
+}
+
+impl Chat {
+    /// A chat with nobody in it.
+    pub fn new(settings: Settings) -> Chat {
+        Chat {
+            settings,
+            turns: Turns::default(),
+            waiting: None,
+            console: None,
+            news: VecDeque::new(),
+            guest_ending: None,
+            console_ending: None,
+        }
+    }
+
+    /// How the latest guest that ended in mid-talk ended. (A client has just one.)
+    pub fn guest_ending(&self) -> Option<CloseReason> {
+        self.guest_ending
+    }
+
+    fn is_quit(&self, text: &[u8]) -> bool {
+        without_line_end(text) == self.settings.quit
+    }
+
+    /// How our user's side ended.
+    pub fn console_ending(&self) -> Option<CloseReason> {
+        self.console_ending
+    }
+}
+
+/// By which door a peer comes into a [`Chat`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// A connection.
+    Guest,
+    /// Our user's terminal.
+    Console,
+}
+
+/// A peer of a [`Chat`].
+#[derive(Debug)]
+pub enum Session {
+    /// A connection.
+    Guest(Guest),
+    /// Our user's terminal.
+    Console(Console),
+}
+
+impl Service for Chat {
+    type Session = Session;
+    type Door = Door;
+
+    fn open(&mut self, cx: &mut Context<'_>, door: Door, name: fmt::Arguments<'_>) -> Session {
+        match door {
+            Door::Guest => Session::Guest(self.open_guest(cx, name)),
+            Door::Console => Session::Console(self.open_console(cx)),
+        }
+    }
+
+    fn step(&mut self, cx: &mut Context<'_>, session: &mut Session, event: Event<'_>) {
+        match session {
+            Session::Guest(guest) => self.step_guest(cx, guest, event),
+            Session::Console(console) => self.step_console(cx, console, event),
+        }
+    }
+
+    fn close(&mut self, cx: &mut Context<'_>, session: Session, reason: CloseReason) {
+        match session {
+            Session::Guest(guest) => self.close_guest(cx, guest, reason),
+            Session::Console(_) => self.close_console(cx, reason),
+        }
+    }
+
+    fn window(&self, session: &Session) -> usize {
+        match session {
+            Session::Guest(guest) => self.window_of_guest(guest),
+            Session::Console(console) => self.window_of_console(console),
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! echo, server side (RFC 862): every byte goes back, in order, whatever it is; when the peer has
+//! finished and got everything, the connection ends. A quit word and a print of what came by are
+//! options; neither changes a byte.
+
+use std::fmt;
+
+use super::display::{Escaped, unfinished_suffix};
+use super::framing::SILENCE;
+use super::{CloseReason, Context, Event, Service, Time};
+
+pub mod client;
+
+/// What an echo server can be asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// A message that is exactly this word ends the conversation. A message ends at `\n`, `\r\n`
+    /// or NUL, or is what arrived before a silence of 50 ms.
+    pub quit: Option<Vec<u8>>,
+    /// Keep a line for people of everything received; see [`Echo::printed`].
+    pub print: bool,
+}
+
+/// The server side.
+#[derive(Debug)]
+pub struct Echo {
+    settings: Settings,
+    printed: Vec<String>,
+}
+
+impl Echo {
+    /// An echo server.
+    pub fn new(settings: Settings) -> Echo {
+        Echo {
+            settings,
+            printed: Vec::new(),
+        }
+    }
+
+    /// Takes the lines to print since the last call: what clients sent, escaped.
+    pub fn printed(&mut self) -> std::vec::Drain<'_, String> {
+        self.printed.drain(..)
+    }
+
+    /// Whether there are lines to print.
+    pub fn has_printed(&self) -> bool {
+        !self.printed.is_empty()
+    }
+
+    fn watch(&mut self, cx: &mut Context<'_>, watch: &mut Watch, bytes: &[u8]) -> Next {
+        let Some(word) = self.settings.quit.as_deref() else {
+            cx.send(bytes);
+            return Next::Stay;
+        };
+        for (at, &byte) in bytes.iter().enumerate() {
+            if watch.quit.ends_with(word, byte) {
+                cx.send(&bytes[..=at]);
+                return Next::Leave;
+            }
+        }
+        cx.send(bytes);
+        let is_word = watch.quit.is(word);
+        cx.wake_at(is_word.then(|| cx.now().after(SILENCE)));
+        watch.quit.since = cx.now();
+        Next::Stay
+    }
+
+    fn print(&mut self, watch: &mut Watch, bytes: &[u8]) {
+        watch.unprinted.extend_from_slice(bytes);
+        let cut = watch.unprinted.len() - unfinished_suffix(&watch.unprinted);
+        self.print_first(watch, cut);
+    }
+
+    fn print_first(&mut self, watch: &mut Watch, count: usize) {
+        let text: Vec<u8> = watch.unprinted.drain(..count).collect();
+        let whole = super::display::without_line_end(&text);
+        if !text.is_empty() {
+            let lines = whole.split(|&byte| byte == b'\n');
+            self.printed
+                .extend(lines.map(|line| format!("message from client : {}", Escaped(line))));
+        }
+    }
+}
+
+enum Next {
+    Stay,
+    Leave,
+}
+
+/// One peer of the server.
+#[derive(Debug)]
+pub enum Session {
+    /// Every byte goes back.
+    Mirror,
+    /// The same, while the bytes are looked at.
+    Watching(Box<Watch>),
+    /// It said the quit word, or it finished.
+    Gone,
+}
+
+/// What a session that looks at the bytes remembers.
+#[derive(Debug)]
+pub struct Watch {
+    quit: QuitMatch,
+    unprinted: Vec<u8>,
+}
+
+/// The message at hand, as far as it may still be the quit word.
+#[derive(Debug)]
+struct QuitMatch {
+    message: Vec<u8>,
+    since: Time,
+}
+
+impl QuitMatch {
+    /// Takes one byte; true if it ends a message that is exactly the word.
+    fn ends_with(&mut self, word: &[u8], byte: u8) -> bool {
+        if byte != b'\n' && byte != 0 {
+            // One byte past the word and its `\r` tells as much as a thousand.
+            if self.message.len() <= word.len() + 1 {
+                self.message.push(byte);
+            }
+            return false;
+        }
+        let message = std::mem::take(&mut self.message);
+        message == word || (byte == b'\n' && message.strip_suffix(b"\r") == Some(word))
+    }
+
+    fn is(&self, word: &[u8]) -> bool {
+        self.message == word
+    }
+}
+
+impl Service for Echo {
+    type Session = Session;
+    type Door = ();
+
+    fn open(&mut self, cx: &mut Context<'_>, (): (), _name: fmt::Arguments<'_>) -> Session {
+        if self.settings.quit.is_none() && !self.settings.print {
+            return Session::Mirror;
+        }
+        Session::Watching(Box::new(Watch {
+            quit: QuitMatch {
+                message: Vec::new(),
+                since: cx.now(),
+            },
+            unprinted: Vec::new(),
+        }))
+    }
+
+    fn step(&mut self, cx: &mut Context<'_>, session: &mut Session, event: Event<'_>) {
+        match (&mut *session, event) {
+            (Session::Mirror, Event::Received(bytes)) => cx.send(bytes),
+            (Session::Mirror, Event::Woken) => {}
+            (Session::Watching(watch), Event::Received(bytes)) => {
+                if self.settings.print {
+                    self.print(watch, bytes);
+                }
+                match self.watch(cx, watch, bytes) {
+                    Next::Stay => {}
+                    Next::Leave => {
+                        cx.leave();
+                        *session = Session::Gone;
+                    }
+                }
+            }
+            (Session::Watching(watch), Event::Woken) => {
+                let word = self.settings.quit.as_deref();
+                let silent = cx.now() >= watch.quit.since.after(SILENCE);
+                if silent && word.is_some_and(|word| watch.quit.is(word)) {
+                    cx.leave();
+                    *session = Session::Gone;
+                }
+            }
+            (Session::Watching(watch), Event::Finished | Event::Stopping) => {
+                let rest = watch.unprinted.len();
+                self.print_first(watch, rest);
+                cx.finish();
+                *session = Session::Gone;
+            }
+            (Session::Mirror, Event::Finished | Event::Stopping) => {
+                cx.finish();
+                *session = Session::Gone;
+            }
+            (
+                Session::Gone,
+                Event::Received(_) | Event::Finished | Event::Woken | Event::Stopping,
+            ) => {}
+        }
+    }
+
+    fn close(&mut self, _cx: &mut Context<'_>, _session: Session, _reason: CloseReason) {}
+
+    fn window(&self, session: &Session) -> usize {
+        match session {
+            Session::Mirror | Session::Watching(_) => usize::MAX,
+            Session::Gone => 0,
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The echo client on a terminal: prompt, a line to the server, its answer, the next prompt. It
+//! shows what came back and judges nothing.
+
+use std::fmt;
+
+use super::Door;
+use crate::protocol::display::{Escaped, without_line_end};
+use crate::protocol::framing::{Decoder, Excess, Framing, SILENCE};
+use crate::protocol::screen::Screen;
+use crate::protocol::{CloseReason, Context, Event, PeerId, Service, Time};
+
+/// The longest line taken at once, in bytes; a longer one is sent in pieces, each answered.
+pub const LINE_BYTES_MAX: usize = 4096;
+/// How much of an answer is collected before it is shown all the same.
+pub const ANSWER_BYTES_MAX: usize = 65_536;
+
+/// Where the talk stands.
+#[derive(Debug)]
+enum Talk {
+    /// The user is asked for a line.
+    Asking,
+    /// This line is to be sent.
+    Sending(Vec<u8>),
+    /// So many bytes are awaited; fewer, followed by silence, are an answer too.
+    Awaiting { owed: usize },
+    /// The user left.
+    Leaving,
+}
+
+/// The client for a terminal.
+#[derive(Debug)]
+pub struct Dialogue {
+    talk: Talk,
+    typed: Decoder,
+    screen: Screen,
+    answer: Vec<u8>,
+    answered: Time,
+    console: Option<PeerId>,
+    remote: Option<PeerId>,
+    remote_ending: Option<CloseReason>,
+}
+
+impl Dialogue {
+    /// A client that asks for its first line.
+    pub fn new() -> Dialogue {
+        Dialogue {
+            talk: Talk::Asking,
+            typed: Decoder::new(Framing::Line, LINE_BYTES_MAX, Excess::Cut),
+            screen: Screen::new(true),
+            answer: Vec::new(),
+            answered: Time::ZERO,
+            console: None,
+            remote: None,
+            remote_ending: None,
+        }
+    }
+
+    /// How the connection ended, if the server ended it before the user left.
+    pub fn ended_by_server(&self) -> Option<CloseReason> {
+        self.remote_ending
+    }
+
+    fn is_answer_whole(&self, now: Time) -> bool {
+        let owed = match self.talk {
+            Talk::Awaiting { owed } => owed,
+            Talk::Asking | Talk::Sending(_) | Talk::Leaving => ANSWER_BYTES_MAX,
+        };
+        let length = self.answer.len();
+        let silent = now >= self.answered.after(SILENCE) || self.remote.is_none();
+        length > 0 && (length >= owed.min(ANSWER_BYTES_MAX) || silent)
+    }
+
+    fn step_console(&mut self, cx: &mut Context<'_>, event: Event<'_>) {
+        match event {
+            Event::Received(bytes) => {
+                self.screen.typed();
+                self.typed.receive(bytes, cx.now());
+            }
+            Event::Finished => self.typed.finish(),
+            Event::Woken => {}
+            Event::Stopping => return self.screen.end(cx),
+        }
+        if self.is_answer_whole(cx.now()) {
+            self.show_answer(cx);
+        }
+        if self.remote.is_none() {
+            return cx.stop();
+        }
+        match self.talk {
+            Talk::Asking => self.ask(cx),
+            Talk::Sending(_) | Talk::Awaiting { .. } | Talk::Leaving => {}
+        }
+    }
+
+    fn show_answer(&mut self, cx: &mut Context<'_>) {
+        let answer = std::mem::take(&mut self.answer);
+        let text = Escaped(without_line_end(&answer));
+        self.screen
+            .line(cx, format_args!("Message from server : {text}"));
+        match self.talk {
+            Talk::Awaiting { .. } => self.talk = Talk::Asking,
+            Talk::Asking | Talk::Sending(_) | Talk::Leaving => {}
+        }
+    }
+
+    fn ask(&mut self, cx: &mut Context<'_>) {
+        let line = match self.typed.next(cx.now()) {
+            Ok(Some(line)) => line,
+            Ok(None) if self.typed.is_finished() => b"Q".to_vec(),
+            Ok(None) => return self.screen.prompt(cx, format_args!("Exit(Q to quit) : ")),
+            Err(overlong) => unreachable!("what is typed is cut, not refused: {overlong:?}"),
+        };
+        self.talk = match line.as_slice() {
+            b"Q" | b"q" => Talk::Leaving,
+            line => Talk::Sending([line, b"\n"].concat()),
+        };
+        if let Some(remote) = self.remote {
+            cx.wake(remote);
+        }
+    }
+
+    fn step_remote(&mut self, cx: &mut Context<'_>, event: Event<'_>) {
+        match event {
+            Event::Received(bytes) => {
+                self.answer.extend_from_slice(bytes);
+                self.answered = cx.now();
+                cx.wake_at(Some(cx.now().after(SILENCE)));
+            }
+            Event::Finished => cx.leave(),
+            Event::Woken | Event::Stopping => {}
+        }
+        match &self.talk {
+            Talk::Sending(line) => {
+                cx.send(line);
+                self.talk = Talk::Awaiting { owed: line.len() };
+            }
+            Talk::Leaving => cx.leave(),
+            Talk::Asking | Talk::Awaiting { .. } => {}
+        }
+        if self.is_answer_whole(cx.now()) {
+            self.wake_console(cx);
+        }
+    }
+
+    fn wake_console(&self, cx: &mut Context<'_>) {
+        if let Some(console) = self.console {
+            cx.wake(console);
+        }
+    }
+}
+
+impl Default for Dialogue {
+    fn default() -> Dialogue {
+        Dialogue::new()
+    }
+}
+
+impl Service for Dialogue {
+    type Session = Door;
+    type Door = Door;
+
+    fn open(&mut self, cx: &mut Context<'_>, door: Door, _name: fmt::Arguments<'_>) -> Door {
+        match door {
+            Door::Console => {
+                self.console = Some(cx.me());
+                cx.wake(cx.me());
+            }
+            Door::Remote => self.remote = Some(cx.me()),
+        }
+        door
+    }
+
+    fn step(&mut self, cx: &mut Context<'_>, session: &mut Door, event: Event<'_>) {
+        match session {
+            Door::Console => self.step_console(cx, event),
+            Door::Remote => self.step_remote(cx, event),
+        }
+    }
+
+    fn close(&mut self, cx: &mut Context<'_>, session: Door, reason: CloseReason) {
+        match session {
+            Door::Console => {
+                self.console = None;
+                cx.stop();
+            }
+            Door::Remote => {
+                self.remote = None;
+                if !matches!(self.talk, Talk::Leaving) {
+                    self.remote_ending = Some(reason);
+                }
+                self.wake_console(cx);
+            }
+        }
+    }
+
+    fn window(&self, session: &Door) -> usize {
+        match (session, &self.talk) {
+            (Door::Console, Talk::Asking) => self.typed.window(),
+            (Door::Console, Talk::Sending(_) | Talk::Awaiting { .. } | Talk::Leaving) => 0,
+            (Door::Remote, _) => ANSWER_BYTES_MAX.saturating_sub(self.answer.len()),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! hello: the server greets and closes; the client shows the greeting. Neither says more, and the
+//! server reads nothing but what it must throw away so that its greeting arrives.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::{CloseReason, Context, Event, Service};
+
+/// How much of a greeting the client keeps, in bytes; what comes after is not read.
+pub const GREETING_BYTES_MAX: usize = 65_536;
+/// How long the client waits for more, or for the end, once part of a greeting is there.
+pub const GREETING_SILENCE: Duration = Duration::from_secs(1);
+
+/// The server side.
+#[derive(Debug)]
+pub struct Hello {
+    greeting: Vec<u8>,
+}
+
+impl Hello {
+    /// Greets every peer with these bytes, in one `write`.
+    pub fn new(greeting: Vec<u8>) -> Hello {
+        Hello { greeting }
+    }
+}
+
+impl Service for Hello {
+    type Session = ();
+    type Door = ();
+
+    fn open(&mut self, cx: &mut Context<'_>, (): (), _name: fmt::Arguments<'_>) {
+        cx.send(&self.greeting);
+        cx.leave();
+    }
+
+    fn step(&mut self, _cx: &mut Context<'_>, (): &mut (), event: Event<'_>) {
+        match event {
+            Event::Received(_) | Event::Finished | Event::Woken | Event::Stopping => {}
+        }
+    }
+
+    fn close(&mut self, _cx: &mut Context<'_>, (): (), _reason: CloseReason) {}
+
+    fn window(&self, (): &()) -> usize {
+        0
+    }
+}
+
+/// The client side: collects one greeting, then ends the run.
+#[derive(Debug, Default)]
+pub struct HelloClient {
+    received: Vec<u8>,
+    ending: Option<CloseReason>,
+}
+
+impl HelloClient {
+    /// The greeting up to the first NUL, without a line end; `None` if the server sent nothing.
+    pub fn greeting(&self) -> Option<&[u8]> {
+        let text = self.received.split(|&byte| byte == 0).next()?;
+        (!self.received.is_empty()).then(|| super::display::without_line_end(text))
+    }
+
+    /// How the connection ended.
+    pub fn ending(&self) -> Option<CloseReason> {
+        self.ending
+    }
+
+    fn is_whole(&self) -> bool {
+        self.received.contains(&0) || self.received.len() >= GREETING_BYTES_MAX
+    }
+}
+
+/// Where the client is.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ClientSession {
+    /// Nothing has come yet.
+    Waiting,
+    /// Part of the greeting is there.
+    Receiving,
+    /// It is whole, or it will not be.
+    Done,
+}
+
+impl Service for HelloClient {
+    type Session = ClientSession;
+    type Door = ();
+
+    fn open(&mut self, _cx: &mut Context<'_>, (): (), _name: fmt::Arguments<'_>) -> ClientSession {
+        ClientSession::Waiting
+    }
+
+    fn step(&mut self, cx: &mut Context<'_>, session: &mut ClientSession, event: Event<'_>) {
+        *session = match (&session, event) {
+            (ClientSession::Waiting | ClientSession::Receiving, Event::Received(bytes)) => {
+                self.received.extend_from_slice(bytes);
+                if self.is_whole() {
+                    cx.leave();
+                    ClientSession::Done
+                } else {
+                    cx.wake_at(Some(cx.now().after(GREETING_SILENCE)));
+                    ClientSession::Receiving
+                }
+            }
+            (ClientSession::Receiving, Event::Woken)
+            | (
+                ClientSession::Waiting | ClientSession::Receiving,
+                Event::Finished | Event::Stopping,
+            ) => {
+                cx.leave();
+                ClientSession::Done
+            }
+            (ClientSession::Waiting, Event::Woken) => ClientSession::Waiting,
+            (
+                ClientSession::Done,
+                Event::Received(_) | Event::Finished | Event::Woken | Event::Stopping,
+            ) => ClientSession::Done,
+        };
+    }
+
+    fn close(&mut self, cx: &mut Context<'_>, _session: ClientSession, reason: CloseReason) {
+        self.ending = Some(reason);
+        cx.stop();
+    }
+
+    fn window(&self, session: &ClientSession) -> usize {
+        match session {
+            ClientSession::Waiting | ClientSession::Receiving => {
+                GREETING_BYTES_MAX - self.received.len()
+            }
+            ClientSession::Done => 0,
+        }
+    }
+}

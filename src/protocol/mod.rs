@@ -1,0 +1,289 @@
+//! The contract between the reactor and a protocol, and the protocols themselves. Nothing here
+//! touches a socket, a clock, a log or the environment: a protocol is told things and answers with
+//! wishes.
+//!
+//! A [`Service`] is the state that all peers of a protocol share; a [`Service::Session`] is the
+//! state machine of one peer. The reactor calls [`Service::step`] with an [`Event`]; the machine
+//! answers through its [`Context`], which collects [`Effect`]s. Protocols never block and never
+//! fail: what a peer does wrong is answered ([`Context::refuse`]).
+
+use std::fmt;
+use std::ops::Range;
+use std::time::Duration;
+
+pub mod chat;
+pub mod display;
+pub mod echo;
+pub mod framing;
+pub mod hello;
+pub mod screen;
+pub mod turns;
+
+/// A moment on the kernel's clock, in nanoseconds since an origin that only the kernel knows.
+///
+/// It never goes back. The reactor reads it once a turn, so that every step of a turn agrees on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Time(u64);
+
+impl Time {
+    /// The origin of the clock.
+    pub const ZERO: Time = Time(0);
+    /// Later than any time that comes: 584 years after the origin.
+    pub const NEVER: Time = Time(u64::MAX);
+
+    /// The time that lies `nanoseconds` after the origin.
+    pub const fn from_nanos(nanoseconds: u64) -> Time {
+        Time(nanoseconds)
+    }
+
+    /// Nanoseconds since the origin.
+    pub const fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// This time and `delay` more; [`Time::NEVER`] where that cannot be told apart from never.
+    pub fn after(self, delay: Duration) -> Time {
+        let delay = u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX);
+        Time(self.0.saturating_add(delay))
+    }
+
+    /// How long it has been since `earlier`; zero if that is still to come.
+    pub fn since(self, earlier: Time) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// Names one peer for as long as the reactor lives.
+///
+/// The slot is used again by later peers, the generation is not (it wraps after 2^32 peers): an id
+/// that outlives its peer finds nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerId {
+    /// The place in the reactor's slab.
+    pub slot: u32,
+    /// Which of the peers that have had this slot; never 0.
+    pub generation: u32,
+}
+
+impl fmt::Display for PeerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.slot, self.generation)
+    }
+}
+
+/// What a session is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// Bytes arrived, at least one, in the order in which the peer sent them. Where one event ends
+    /// and the next begins means nothing.
+    Received(&'a [u8]),
+    /// The peer will send no more (its `read` gave 0). Comes once at most; nothing is received after.
+    Finished,
+    /// Something that the session may be waiting for has changed: the time it asked for has come,
+    /// another peer woke it, or its outbox has room again. It may also come for no reason.
+    Woken,
+    /// The program is about to end: the last chance to send. After it the reactor lets the peer
+    /// leave, as if the session had asked for [`Effect::Leave`].
+    Stopping,
+}
+
+/// What a session wishes to happen, in the order asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Send these bytes of [`Effects::bytes`] to the peer.
+    Send(Range<usize>),
+    /// Send no more: once the outbox is empty, `shutdown(Write)`. The peer is still heard.
+    Finish,
+    /// Send no more and hear no more: like [`Effect::Finish`], while whatever the peer still sends
+    /// is read and thrown away for a bounded time, so that no reset destroys what was sent.
+    Leave,
+    /// Leave because the peer broke a rule; the words go to the log.
+    Refuse(&'static str),
+    /// Close now; what was not sent yet is lost.
+    Abort,
+    /// Send [`Event::Woken`] at this time, instead of any time asked for before.
+    WakeAt(Option<Time>),
+    /// Send [`Event::Woken`] to another peer; no matter if it is gone.
+    Wake(PeerId),
+    /// Close all listeners; the peers stay.
+    StopAccepting,
+    /// End the run: close the listeners, send [`Event::Stopping`] to every peer, flush, close.
+    Stop,
+}
+
+/// The effects of one step, with the bytes that they send. Used again for every step, so that a
+/// step allocates nothing once the buffers have grown.
+#[derive(Debug, Default)]
+pub struct Effects {
+    list: Vec<Effect>,
+    bytes: Vec<u8>,
+}
+
+impl Effects {
+    /// The context for one step of the peer `me`. `room` is what its outbox can still take.
+    pub fn context(&mut self, now: Time, me: PeerId, room: usize) -> Context<'_> {
+        Context {
+            now,
+            me,
+            room,
+            effects: self,
+        }
+    }
+
+    /// The effects in the order in which they were asked for.
+    pub fn list(&self) -> &[Effect] {
+        &self.list
+    }
+
+    /// The bytes that [`Effect::Send`] speaks of.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Forgets everything and keeps the memory.
+    pub fn clear(&mut self) {
+        self.list.clear();
+        self.bytes.clear();
+    }
+}
+
+/// What a session may see and ask for during one step.
+#[derive(Debug)]
+pub struct Context<'a> {
+    now: Time,
+    me: PeerId,
+    room: usize,
+    effects: &'a mut Effects,
+}
+
+impl Context<'_> {
+    /// The time of this turn.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// The peer whose step this is.
+    pub fn me(&self) -> PeerId {
+        self.me
+    }
+
+    /// How many more bytes the peer's outbox takes before it counts as full. Sending more is
+    /// allowed and not lost; a session that relays without an end of its own should not.
+    pub fn room(&self) -> usize {
+        self.room
+    }
+
+    /// Wishes [`Effect::Send`]. Bytes sent in one step go out in one `write` where the kernel takes
+    /// them.
+    pub fn send(&mut self, bytes: &[u8]) {
+        let start = self.effects.bytes.len();
+        self.effects.bytes.extend_from_slice(bytes);
+        self.sent_since(start);
+    }
+
+    /// Sends what `compose` appends to the buffer.
+    pub fn send_with(&mut self, compose: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.effects.bytes.len();
+        compose(&mut self.effects.bytes);
+        self.sent_since(start);
+    }
+
+    fn sent_since(&mut self, start: usize) {
+        let end = self.effects.bytes.len();
+        if end > start {
+            self.room = self.room.saturating_sub(end - start);
+            self.effects.list.push(Effect::Send(start..end));
+        }
+    }
+
+    /// Wishes [`Effect::Finish`].
+    pub fn finish(&mut self) {
+        self.effects.list.push(Effect::Finish);
+    }
+
+    /// Wishes [`Effect::Leave`].
+    pub fn leave(&mut self) {
+        self.effects.list.push(Effect::Leave);
+    }
+
+    /// Wishes [`Effect::Refuse`].
+    pub fn refuse(&mut self, why: &'static str) {
+        self.effects.list.push(Effect::Refuse(why));
+    }
+
+    /// Wishes [`Effect::Abort`].
+    pub fn abort(&mut self) {
+        self.effects.list.push(Effect::Abort);
+    }
+
+    /// Wishes [`Effect::WakeAt`].
+    pub fn wake_at(&mut self, time: Option<Time>) {
+        self.effects.list.push(Effect::WakeAt(time));
+    }
+
+    /// Wishes [`Effect::Wake`].
+    pub fn wake(&mut self, peer: PeerId) {
+        self.effects.list.push(Effect::Wake(peer));
+    }
+
+    /// Wishes [`Effect::StopAccepting`].
+    pub fn stop_accepting(&mut self) {
+        self.effects.list.push(Effect::StopAccepting);
+    }
+
+    /// Wishes [`Effect::Stop`].
+    pub fn stop(&mut self) {
+        self.effects.list.push(Effect::Stop);
+    }
+}
+
+/// Why a peer is gone. Every peer has exactly one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CloseReason {
+    /// Both halves ended and everything was sent.
+    Finished,
+    /// The connection broke: reset by the peer, or the kernel gave it up. The number is the
+    /// kernel's, of errno(3); 0 if it gave none.
+    Broken(i32),
+    /// Nothing received and nothing sent for the idle timeout.
+    Idle,
+    /// Bytes waited and the peer took none for the write timeout.
+    WriteStalled,
+    /// We left, and the peer did not close its half within the linger bound.
+    Lingered,
+    /// It had the most unsent bytes when all unsent bytes together were too many.
+    Evicted,
+    /// The session asked for [`Effect::Abort`].
+    Aborted,
+    /// The run ended before the peer did.
+    Stopped,
+}
+
+/// A protocol: what all its peers share, and how one peer's machine moves.
+///
+/// A call never blocks and never panics on anything that a peer sends.
+pub trait Service {
+    /// One peer's machine.
+    type Session;
+    /// By which door a peer came in: a listener or an attached stream, named by whoever set it up.
+    type Door: Copy;
+
+    /// A peer came in. `name` says who it is, for people: `127.0.0.1:40112`.
+    fn open(
+        &mut self,
+        cx: &mut Context<'_>,
+        door: Self::Door,
+        name: fmt::Arguments<'_>,
+    ) -> Self::Session;
+
+    /// Something happened to this peer. After [`Effect::Leave`] nothing is received any more, but
+    /// [`Event::Woken`] and [`Event::Stopping`] may still come.
+    fn step(&mut self, cx: &mut Context<'_>, session: &mut Self::Session, event: Event<'_>);
+
+    /// The peer is gone: nothing can be sent to it, and nothing comes after.
+    fn close(&mut self, cx: &mut Context<'_>, session: Self::Session, reason: CloseReason);
+
+    /// How many bytes the session will take now, at most. With 0 the peer is not read: what it
+    /// sends waits in the kernel. Asked again after every step of the session.
+    fn window(&self, session: &Self::Session) -> usize;
+}

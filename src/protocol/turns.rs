@@ -1,0 +1,138 @@
+//! Whose turn it is in a conversation: the one owner of that fact, and of the message on its way.
+//! It knows nothing of framing, sockets or terminals.
+//!
+//! A conversation has two sides and is named by its guest. One side speaks, then the other, one
+//! message each. A message that was said stays here until the other side hears it; only then may
+//! that side speak.
+
+use std::collections::BTreeMap;
+
+use super::PeerId;
+use super::framing::Framing;
+
+/// A message on its way from one side to the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// What was said, without delimiter or padding.
+    pub text: Vec<u8>,
+    /// How the speaker frames. A listener that has not shown its own framing gets the speaker's.
+    pub framing: Framing,
+}
+
+/// A side of a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The peer that the conversation is named by.
+    Guest,
+    /// The peer that it talks to. A host may have many guests, a guest has one host.
+    Host,
+}
+
+impl Side {
+    /// The side across.
+    pub fn other(self) -> Side {
+        match self {
+            Side::Guest => Side::Host,
+            Side::Host => Side::Guest,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Conversation {
+    host: PeerId,
+    speaker: Side,
+    said: Option<Message>,
+    left: Option<Side>,
+}
+
+/// All conversations. Every call costs O(log n) in their number.
+#[derive(Debug, Default)]
+pub struct Turns {
+    conversations: BTreeMap<PeerId, Conversation>,
+}
+
+impl Turns {
+    /// Begins a conversation in which `first` speaks first.
+    pub fn open(&mut self, guest: PeerId, host: PeerId, first: Side) {
+        let conversation = Conversation {
+            host,
+            speaker: first,
+            said: None,
+            left: None,
+        };
+        let before = self.conversations.insert(guest, conversation);
+        assert!(before.is_none(), "a guest has one conversation");
+    }
+
+    /// Whether this guest is in a conversation, also one that its partner has left.
+    pub fn is_open(&self, guest: PeerId) -> bool {
+        self.conversations.contains_key(&guest)
+    }
+
+    /// Whether `side` may say something now: it is its turn, it has heard what was said before, and
+    /// there is somebody to say it to.
+    pub fn may_speak(&self, guest: PeerId, side: Side) -> bool {
+        self.conversations
+            .get(&guest)
+            .is_some_and(|c| c.speaker == side && c.said.is_none() && c.left.is_none())
+    }
+
+    /// Says `message` and passes the turn. Returns the peer that can hear it now; `None`, and
+    /// nothing said, if it is not this side's turn.
+    pub fn say(&mut self, guest: PeerId, side: Side, message: Message) -> Option<PeerId> {
+        if !self.may_speak(guest, side) {
+            return None;
+        }
+        let conversation = self.conversations.get_mut(&guest)?;
+        conversation.said = Some(message);
+        conversation.speaker = side.other();
+        Some(peer_at(guest, conversation, side.other()))
+    }
+
+    /// Takes the message that waits for `side`.
+    pub fn hear(&mut self, guest: PeerId, side: Side) -> Option<Message> {
+        let conversation = self.conversations.get_mut(&guest)?;
+        if conversation.speaker == side {
+            conversation.said.take()
+        } else {
+            None
+        }
+    }
+
+    /// Whether the partner of `side` has left. What it said last can still be heard.
+    pub fn is_deserted(&self, guest: PeerId, side: Side) -> bool {
+        self.conversations
+            .get(&guest)
+            .is_none_or(|c| c.left == Some(side.other()))
+    }
+
+    /// `side` leaves. Returns the partner if that has yet to learn of it; the conversation is
+    /// forgotten when both have left.
+    pub fn leave(&mut self, guest: PeerId, side: Side) -> Option<PeerId> {
+        let conversation = self.conversations.get_mut(&guest)?;
+        if conversation.left == Some(side.other()) {
+            self.conversations.remove(&guest);
+            return None;
+        }
+        conversation.left = Some(side);
+        Some(peer_at(guest, conversation, side.other()))
+    }
+
+    /// How many conversations there are, with those that one side has left.
+    pub fn len(&self) -> usize {
+        self.conversations.len()
+    }
+
+    /// Whether there is no conversation.
+    pub fn is_empty(&self) -> bool {
+        self.conversations.is_empty()
+    }
+}
+
+fn peer_at(guest: PeerId, conversation: &Conversation, side: Side) -> PeerId {
+    match side {
+        Side::Guest => guest,
+        Side::Host => conversation.host,
+    }
+}

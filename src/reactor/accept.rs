@@ -1,0 +1,204 @@
+//! Listeners: making them, asking them for the next connection, and whom to turn away. What becomes
+//! of a connection that stays is not decided here.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use mio::net::TcpListener;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::{Kernel, Reactor, find};
+use crate::protocol::{PeerId, Service, Time};
+
+/// Connections accepted from one listener in one turn, at most; the rest waits for the next turn.
+pub const ACCEPTS_PER_TURN_MAX: usize = 128;
+/// How long a listener rests when the machine has nothing left for a connection (EMFILE and the
+/// like); any close wakes it earlier.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+/// How a listener is made.
+#[derive(Clone, Copy, Debug)]
+pub struct ListenOptions {
+    /// Connections that the kernel keeps for us at most; it takes the smaller of this and
+    /// `net.core.somaxconn` (listen(2)).
+    pub backlog: u32,
+    /// SO_REUSEPORT: several sockets on one port, among which the kernel spreads connections.
+    pub reuse_port: bool,
+}
+
+/// A listening socket that does not block, with SO_REUSEADDR and TCP_NODELAY (which accepted
+/// sockets inherit on Linux). Not mio's own `bind`, whose backlog is 128.
+///
+/// # Errors
+/// Those of socket(2), setsockopt(2), bind(2) and listen(2).
+pub fn bind(address: SocketAddr, options: ListenOptions) -> io::Result<TcpListener> {
+    let domain = Domain::for_address(address);
+    let socket = Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(options.reuse_port)?;
+    socket.set_tcp_nodelay(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
+    Ok(TcpListener::from_std(socket.into()))
+}
+
+/// What a listener is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Accepting {
+    /// Nobody waits: the kernel will say when somebody comes.
+    Drained,
+    /// Somebody may wait.
+    Ready,
+    /// The machine had nothing left; asked again at this time, or at the next close.
+    Paused(Time),
+}
+
+#[derive(Debug)]
+pub(super) struct Listening<Listener> {
+    pub(super) listener: Listener,
+    pub(super) door: u16,
+    pub(super) accepting: Accepting,
+}
+
+impl<Listener> Listening<Listener> {
+    /// A descriptor came free, or it is time to try again.
+    pub(super) fn resume(&mut self) {
+        match self.accepting {
+            Accepting::Paused(_) => self.accepting = Accepting::Ready,
+            Accepting::Drained | Accepting::Ready => {}
+        }
+    }
+}
+
+/// What to do after an accept that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AcceptTrouble {
+    /// Nobody waits.
+    Drained,
+    /// That one connection is gone; the next may be fine.
+    Skip,
+    /// The machine has nothing left (EMFILE, ENFILE, ENOBUFS, ENOMEM), or something is wrong that we
+    /// do not know: rest, and try again. An accept error never ends the server.
+    Pause,
+}
+
+pub(super) fn trouble_of(error: &io::Error) -> AcceptTrouble {
+    let is_about_one_connection = matches!(
+        error.kind(),
+        io::ErrorKind::Interrupted
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+    );
+    if error.kind() == io::ErrorKind::WouldBlock {
+        AcceptTrouble::Drained
+    } else if is_about_one_connection {
+        AcceptTrouble::Skip
+    } else {
+        AcceptTrouble::Pause
+    }
+}
+
+/// Open connections per client address, counted only where there is a limit.
+#[derive(Debug, Default)]
+pub(super) struct PerAddress {
+    limit: Option<usize>,
+    counts: BTreeMap<IpAddr, usize>,
+    addresses: BTreeMap<PeerId, IpAddr>,
+}
+
+impl PerAddress {
+    pub(super) fn with_limit(limit: Option<usize>) -> PerAddress {
+        PerAddress {
+            limit,
+            ..PerAddress::default()
+        }
+    }
+
+    pub(super) fn has_room(&self, address: IpAddr) -> bool {
+        let count = self.counts.get(&address).copied().unwrap_or(0);
+        self.limit.is_none_or(|limit| count < limit)
+    }
+
+    pub(super) fn add(&mut self, id: PeerId, address: IpAddr) {
+        if self.limit.is_some() {
+            *self.counts.entry(address).or_insert(0) += 1;
+            self.addresses.insert(id, address);
+        }
+    }
+
+    pub(super) fn remove(&mut self, id: PeerId) {
+        let Some(address) = self.addresses.remove(&id) else {
+            return;
+        };
+        if let Some(count) = self.counts.get_mut(&address) {
+            *count -= 1;
+            if *count == 0 {
+                self.counts.remove(&address);
+            }
+        }
+    }
+}
+
+impl<K: Kernel, S: Service> Reactor<K, S> {
+    /// Takes what waits at one listener, within the budget of a turn.
+    pub(super) fn accept(&mut self, index: usize) {
+        for _ in 0..ACCEPTS_PER_TURN_MAX {
+            // A session may have closed the listeners meanwhile.
+            let Some(listening) = self.listeners.get_mut(index) else {
+                return;
+            };
+            match listening.accepting {
+                Accepting::Drained => return,
+                Accepting::Paused(until) if until > self.now => return,
+                Accepting::Paused(_) | Accepting::Ready => {}
+            }
+            match self.kernel.accept(&mut listening.listener) {
+                Ok((stream, address)) => {
+                    listening.accepting = Accepting::Ready;
+                    let door = listening.door;
+                    self.welcome(stream, address, door);
+                }
+                Err(error) => {
+                    listening.accepting = match trouble_of(&error) {
+                        AcceptTrouble::Skip => Accepting::Ready,
+                        AcceptTrouble::Drained => Accepting::Drained,
+                        AcceptTrouble::Pause => {
+                            self.counters.accept_paused(&error);
+                            Accepting::Paused(self.now.after(ACCEPT_PAUSE))
+                        }
+                    };
+                }
+            }
+        }
+    }
+
+    fn welcome(&mut self, stream: K::Stream, address: SocketAddr, door: u16) {
+        let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+        self.counters.accepted();
+        let is_full = self.guests >= self.limits.guests_max;
+        if is_full || !self.per_address.has_room(address.ip()) {
+            self.counters.turned_away(address, is_full);
+            self.kernel.close(stream);
+            return;
+        }
+        match self.open(stream, door, format_args!("{address}")) {
+            Ok(id) => {
+                log::debug!("peer {id}: connection from {address}");
+                self.per_address.add(id, address.ip());
+                if let Some(connection) = find(&mut self.peers, id) {
+                    connection.is_guest = true;
+                    self.guests += 1;
+                }
+            }
+            Err(error) => log::warn!("cannot watch the connection from {address}: {error}"),
+        }
+    }
+
+    pub(super) fn close_listeners(&mut self) {
+        for listening in self.listeners.drain(..) {
+            self.kernel.close_listener(listening.listener);
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! One peer as the reactor sees it: a stream, two halves, an outbox, and the machine that answers.
+//! What can be computed from these is a function: interest, deadline, whether it is done.
+
+use std::time::Duration;
+
+use super::kernel::Interest;
+use super::outbox::{OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX, Outbox};
+use crate::protocol::{CloseReason, Time};
+
+/// The limits of the peers that come in by one door. `None` is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// Nothing received and nothing sent for this long: closed.
+    pub idle_timeout: Option<Duration>,
+    /// Bytes wait and the peer takes none for this long: closed.
+    pub write_timeout: Option<Duration>,
+    /// How long a peer that we left may take to close its half while what it sends is thrown away;
+    /// `None` closes at once.
+    pub linger: Option<Duration>,
+}
+
+/// The half that we hear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Inbound {
+    /// The session is told what arrives.
+    Open,
+    /// We left: what arrives is thrown away.
+    Discarding,
+    /// The peer sends no more.
+    Finished,
+}
+
+/// The half that we speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outbound {
+    Open,
+    /// Nothing will be added; `shutdown(Write)` follows the last byte.
+    Finishing,
+    /// The peer was told that no more comes, at this time.
+    Finished(Time),
+}
+
+/// What we know of bytes that wait in the kernel. It does not say things twice, so we remember.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// Nothing waits: the kernel will say when something comes.
+    Nothing,
+    /// Something may wait, and the peer is not to be read now.
+    Parked,
+    /// Something may wait, and the peer is in the reactor's ready queue (once).
+    Queued,
+}
+
+/// Which timer of a connection is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    Nothing,
+    Wake,
+    Close(CloseReason),
+}
+
+#[derive(Debug)]
+pub(super) struct Connection<Stream, Session> {
+    pub(super) stream: Stream,
+    pub(super) session: Session,
+    /// Present while bytes wait.
+    pub(super) outbox: Option<Box<Outbox>>,
+    /// When something was last received or sent.
+    pub(super) active: Time,
+    /// When the session asked to be woken.
+    pub(super) wake_at: Time,
+    /// The peer's entry among the timers; never later than its deadline.
+    pub(super) timer: Time,
+    pub(super) generation: u32,
+    pub(super) door: u16,
+    pub(super) inbound: Inbound,
+    pub(super) outbound: Outbound,
+    pub(super) unread: Unread,
+    /// A short read proves nothing here: read until told that there is no more.
+    pub(super) read_on: bool,
+    /// What the kernel was last told to watch.
+    pub(super) watched: Interest,
+    /// The send phase of this turn will look at it.
+    pub(super) is_touched: bool,
+    /// It came through a listener and counts against the limits.
+    pub(super) is_guest: bool,
+}
+
+impl<Stream, Session> Connection<Stream, Session> {
+    pub(super) fn unsent(&self) -> usize {
+        self.outbox
+            .as_ref()
+            .map_or(0, |outbox| outbox.pending().len())
+    }
+
+    /// What its outbox can still take before it counts as full.
+    pub(super) fn room(&self) -> usize {
+        OUTBOX_BYTES_MAX.saturating_sub(self.unsent())
+    }
+
+    /// How many bytes may be read now, given what the session would take.
+    pub(super) fn window(&self, session_window: usize) -> usize {
+        match self.inbound {
+            Inbound::Finished => 0,
+            Inbound::Discarding => usize::MAX,
+            Inbound::Open if self.unsent() > OUTBOX_BYTES_LOW => 0,
+            Inbound::Open => session_window.min(self.room()),
+        }
+    }
+
+    pub(super) fn interest(&self) -> Interest {
+        let is_blocked = self.outbox.as_ref().is_some_and(|outbox| outbox.is_blocked);
+        match (self.inbound, is_blocked) {
+            (Inbound::Finished, true) => Interest::Writable,
+            (Inbound::Open | Inbound::Discarding, true) => Interest::Both,
+            (Inbound::Open | Inbound::Discarding | Inbound::Finished, false) => Interest::Readable,
+        }
+    }
+
+    /// Sends no more once the outbox is empty.
+    pub(super) fn finish(&mut self) {
+        if self.outbound == Outbound::Open {
+            self.outbound = Outbound::Finishing;
+        }
+    }
+
+    /// Sends no more and hears no more.
+    pub(super) fn leave(&mut self) {
+        self.finish();
+        if self.inbound == Inbound::Open {
+            self.inbound = Inbound::Discarding;
+        }
+    }
+
+    /// Both halves have ended, or nobody waits for the other one.
+    pub(super) fn is_done(&self, policy: &Policy) -> bool {
+        match (self.outbound, self.inbound) {
+            (Outbound::Finished(_), Inbound::Finished) => true,
+            (Outbound::Finished(_), Inbound::Discarding) => policy.linger.is_none(),
+            (Outbound::Open | Outbound::Finishing, _) | (_, Inbound::Open) => false,
+        }
+    }
+
+    /// When it wants to be looked at though nothing happens.
+    pub(super) fn deadline(&self, policy: &Policy) -> Time {
+        let closing = self.closing_at(policy).map_or(Time::NEVER, |(at, _)| at);
+        self.wake_at.min(closing)
+    }
+
+    pub(super) fn due(&self, policy: &Policy, now: Time) -> Due {
+        match self.closing_at(policy) {
+            Some((at, reason)) if at <= now => Due::Close(reason),
+            Some(_) | None if self.wake_at <= now => Due::Wake,
+            Some(_) | None => Due::Nothing,
+        }
+    }
+
+    /// The state decides which limit is the one that counts.
+    fn closing_at(&self, policy: &Policy) -> Option<(Time, CloseReason)> {
+        let lingering = match (self.outbound, self.inbound) {
+            (Outbound::Finished(since), Inbound::Discarding) => Some(since),
+            (Outbound::Open | Outbound::Finishing | Outbound::Finished(_), _) => None,
+        };
+        let waiting = self.outbox.as_ref().and_then(|outbox| outbox.waiting_since);
+        [
+            (Some(self.active), policy.idle_timeout, CloseReason::Idle),
+            (waiting, policy.write_timeout, CloseReason::WriteStalled),
+            (lingering, policy.linger, CloseReason::Lingered),
+        ]
+        .into_iter()
+        .filter_map(|(since, limit, reason)| Some((since?.after(limit?), reason)))
+        .min()
+    }
+}

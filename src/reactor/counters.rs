@@ -1,0 +1,77 @@
+//! What happened, in numbers, and the few of those events that people should hear of. It counts
+//! and logs; it decides nothing.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+
+use crate::protocol::{CloseReason, PeerId};
+
+/// Totals since the start.
+#[derive(Clone, Debug, Default)]
+pub struct Counters {
+    /// Connections taken from a listener, turned away or not.
+    pub accepted: u64,
+    /// Connections closed at once because of a limit.
+    pub turned_away: u64,
+    /// How often accepting rested because the machine had nothing left.
+    pub accept_pauses: u64,
+    /// Peers that broke a rule of their protocol.
+    pub refused: u64,
+    /// Peers gone, by reason.
+    pub closed: BTreeMap<CloseReason, u64>,
+    /// People were told that no connection can be taken, and not yet that it works again.
+    is_starved: bool,
+    /// People were told that a limit is reached, and not yet that there is room.
+    is_full: bool,
+}
+
+impl Counters {
+    pub(super) fn accepted(&mut self) {
+        self.accepted += 1;
+        if std::mem::take(&mut self.is_starved) {
+            log::info!("accepting again");
+        }
+    }
+
+    pub(super) fn accept_paused(&mut self, error: &io::Error) {
+        self.accept_pauses += 1;
+        if !std::mem::replace(&mut self.is_starved, true) {
+            log::warn!("cannot accept for now: {error}; clients wait until a connection ends");
+        }
+    }
+
+    pub(super) fn turned_away(&mut self, address: SocketAddr, is_full: bool) {
+        self.turned_away += 1;
+        log::debug!("turned {address} away");
+        if is_full && !std::mem::replace(&mut self.is_full, true) {
+            log::warn!("all places are taken; more clients are turned away (see --max-conns)");
+        }
+    }
+
+    pub(super) fn refused(&mut self, id: PeerId, why: &'static str) {
+        self.refused += 1;
+        log::info!("peer {id}: refused: {why}");
+    }
+
+    pub(super) fn closed(&mut self, id: PeerId, reason: CloseReason) {
+        *self.closed.entry(reason).or_insert(0) += 1;
+        self.is_full = false;
+        log::debug!("peer {id}: closed: {reason:?}");
+    }
+}
+
+impl fmt::Display for Counters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "accepted {}, turned away {}, refused {}, accept pauses {}, closed:",
+            self.accepted, self.turned_away, self.refused, self.accept_pauses
+        )?;
+        for (reason, count) in &self.closed {
+            write!(f, " {reason:?} {count}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,300 @@
+//! The seam between the reactor and the operating system: everything that can fail, block or take
+//! time is a call of [`Kernel`]. [`OsKernel`] is the real one, over mio; a simulated one can take
+//! its place. No policy here: errors are handed up as they come.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr};
+use std::time::{Duration, Instant};
+
+use mio::net::{TcpListener, TcpStream};
+
+use super::terminal::Terminal;
+use super::token::Token;
+use crate::protocol::Time;
+
+/// What a peer's stream is watched for. Read-closed and errors are always told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interest {
+    /// Bytes to read, and urgent ones.
+    Readable,
+    /// Room to write.
+    Writable,
+    /// Both.
+    Both,
+}
+
+/// What the kernel said about one token. A hint, not a fact: only a call tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Readiness {
+    /// About whom.
+    pub token: Token,
+    /// There may be something to read or to accept.
+    pub readable: bool,
+    /// There may be room to write.
+    pub writable: bool,
+    /// The peer will send no more, or something out of the ordinary waits (urgent data, an error):
+    /// a short read proves nothing, read until told that there is no more.
+    pub read_on: bool,
+}
+
+/// The operating system as the reactor sees it. Readiness is edge-triggered: what was said once is
+/// not said again until more arrives.
+pub trait Kernel {
+    /// A listening socket.
+    type Listener;
+    /// A connected stream of bytes.
+    type Stream;
+
+    /// The time. Never goes back.
+    fn now(&mut self) -> Time;
+
+    /// Waits until something is ready, at most for `timeout` (`None`: as long as it takes), and
+    /// appends it to `ready`. Returns whether there may be more that did not fit. The only call
+    /// here that blocks.
+    ///
+    /// # Errors
+    /// Those of epoll_wait(2); `Interrupted` is no trouble.
+    fn wait(
+        &mut self,
+        timeout: Option<Duration>,
+        ready: &mut Vec<Readiness>,
+    ) -> io::Result<Crowding>;
+
+    /// Watches a listener.
+    ///
+    /// # Errors
+    /// Those of epoll_ctl(2).
+    fn listen(&mut self, listener: &mut Self::Listener, token: Token) -> io::Result<()>;
+
+    /// Takes one waiting connection, with the address of its peer.
+    ///
+    /// # Errors
+    /// Those of accept4(2).
+    fn accept(&mut self, listener: &mut Self::Listener) -> io::Result<(Self::Stream, SocketAddr)>;
+
+    /// Watches a stream.
+    ///
+    /// # Errors
+    /// Those of epoll_ctl(2).
+    fn register(
+        &mut self,
+        stream: &mut Self::Stream,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<()>;
+
+    /// Watches a stream for something else. What is ready already is told again.
+    ///
+    /// # Errors
+    /// Those of epoll_ctl(2).
+    fn reregister(
+        &mut self,
+        stream: &mut Self::Stream,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<()>;
+
+    /// Reads at most `buffer.len()` bytes; 0 means that the peer sends no more.
+    ///
+    /// # Errors
+    /// Those of recv(2) or read(2); `WouldBlock` when there is nothing.
+    fn read(&mut self, stream: &mut Self::Stream, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Whether a read that fills its buffer only in part has emptied the stream.
+    fn short_read_drains(&self, stream: &Self::Stream) -> bool;
+
+    /// Like [`Kernel::read`], and leaves everything where it is.
+    ///
+    /// # Errors
+    /// Those of recv(2).
+    fn peek(&mut self, stream: &mut Self::Stream, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Writes as much as the kernel takes.
+    ///
+    /// # Errors
+    /// Those of send(2) or write(2); `WouldBlock` when it takes nothing.
+    fn write(&mut self, stream: &mut Self::Stream, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Tells the peer that no more will be sent.
+    ///
+    /// # Errors
+    /// Those of shutdown(2).
+    fn shutdown(&mut self, stream: &mut Self::Stream) -> io::Result<()>;
+
+    /// Closes a stream.
+    fn close(&mut self, stream: Self::Stream);
+
+    /// Closes a listener.
+    fn close_listener(&mut self, listener: Self::Listener);
+}
+
+/// Whether one wait could tell everything that was ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crowding {
+    /// Everything was told.
+    Complete,
+    /// The batch was full; there may be more.
+    Full,
+}
+
+/// How many readiness events one wait brings at most.
+pub const EVENTS_PER_TURN_MAX: usize = 1024;
+
+/// A stream of the real kernel.
+#[derive(Debug)]
+pub enum OsStream {
+    /// A TCP connection.
+    Tcp(TcpStream),
+    /// Our user's standard input and output, or either.
+    Terminal(Box<Terminal>),
+}
+
+/// The real kernel, through mio.
+#[derive(Debug)]
+pub struct OsKernel {
+    poll: mio::Poll,
+    events: mio::Events,
+    origin: Instant,
+}
+
+impl OsKernel {
+    /// A kernel that watches nothing yet.
+    ///
+    /// # Errors
+    /// Those of epoll_create1(2).
+    pub fn new() -> io::Result<OsKernel> {
+        Ok(OsKernel {
+            poll: mio::Poll::new()?,
+            events: mio::Events::with_capacity(EVENTS_PER_TURN_MAX),
+            origin: Instant::now(),
+        })
+    }
+}
+
+impl Kernel for OsKernel {
+    type Listener = TcpListener;
+    type Stream = OsStream;
+
+    fn now(&mut self) -> Time {
+        Time::ZERO.after(self.origin.elapsed())
+    }
+
+    fn wait(
+        &mut self,
+        timeout: Option<Duration>,
+        ready: &mut Vec<Readiness>,
+    ) -> io::Result<Crowding> {
+        self.poll.poll(&mut self.events, timeout)?;
+        ready.extend(self.events.iter().map(|event| Readiness {
+            token: event.token().into(),
+            readable: event.is_readable(),
+            writable: event.is_writable(),
+            read_on: event.is_read_closed() || event.is_priority() || event.is_error(),
+        }));
+        Ok(match ready.len() {
+            EVENTS_PER_TURN_MAX.. => Crowding::Full,
+            _ => Crowding::Complete,
+        })
+    }
+
+    fn listen(&mut self, listener: &mut TcpListener, token: Token) -> io::Result<()> {
+        let interest = mio::Interest::READABLE;
+        self.poll
+            .registry()
+            .register(listener, token.into(), interest)
+    }
+
+    fn accept(&mut self, listener: &mut TcpListener) -> io::Result<(OsStream, SocketAddr)> {
+        let (stream, address) = listener.accept()?;
+        Ok((OsStream::Tcp(stream), address))
+    }
+
+    fn register(
+        &mut self,
+        stream: &mut OsStream,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<()> {
+        let registry = self.poll.registry();
+        match stream {
+            OsStream::Tcp(stream) => registry.register(stream, token.into(), interest.into()),
+            OsStream::Terminal(terminal) => terminal.register(registry, token),
+        }
+    }
+
+    fn reregister(
+        &mut self,
+        stream: &mut OsStream,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<()> {
+        let registry = self.poll.registry();
+        match stream {
+            OsStream::Tcp(stream) => registry.reregister(stream, token.into(), interest.into()),
+            OsStream::Terminal(terminal) => terminal.rearm(registry, interest),
+        }
+    }
+
+    fn read(&mut self, stream: &mut OsStream, buffer: &mut [u8]) -> io::Result<usize> {
+        match stream {
+            OsStream::Tcp(stream) => stream.read(buffer),
+            OsStream::Terminal(terminal) => terminal.read(self.poll.registry(), buffer),
+        }
+    }
+
+    fn short_read_drains(&self, stream: &OsStream) -> bool {
+        match stream {
+            OsStream::Tcp(_) => true,
+            // A terminal gives a line at a time, however many wait.
+            OsStream::Terminal(_) => false,
+        }
+    }
+
+    fn peek(&mut self, stream: &mut OsStream, buffer: &mut [u8]) -> io::Result<usize> {
+        match stream {
+            OsStream::Tcp(stream) => stream.peek(buffer),
+            OsStream::Terminal(_) => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    fn write(&mut self, stream: &mut OsStream, bytes: &[u8]) -> io::Result<usize> {
+        match stream {
+            OsStream::Tcp(stream) => stream.write(bytes),
+            OsStream::Terminal(terminal) => terminal.write(self.poll.registry(), bytes),
+        }
+    }
+
+    fn shutdown(&mut self, stream: &mut OsStream) -> io::Result<()> {
+        match stream {
+            OsStream::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            OsStream::Terminal(_) => Ok(()),
+        }
+    }
+
+    fn close(&mut self, stream: OsStream) {
+        match stream {
+            // Closing the descriptor also takes it out of epoll: it has no duplicate.
+            OsStream::Tcp(stream) => drop(stream),
+            OsStream::Terminal(mut terminal) => terminal.deregister(self.poll.registry()),
+        }
+    }
+
+    fn close_listener(&mut self, listener: TcpListener) {
+        drop(listener);
+    }
+}
+
+impl From<Interest> for mio::Interest {
+    fn from(interest: Interest) -> mio::Interest {
+        // Without PRIORITY a read that stops at TCP's urgent mark would pass for a drained socket.
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let readable = mio::Interest::READABLE | mio::Interest::PRIORITY;
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        let readable = mio::Interest::READABLE;
+        match interest {
+            Interest::Readable => readable,
+            Interest::Writable => mio::Interest::WRITABLE,
+            Interest::Both => readable | mio::Interest::WRITABLE,
+        }
+    }
+}

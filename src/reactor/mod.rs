@@ -1,0 +1,396 @@
+//! How bytes move: one loop over one [`Kernel`], a slab of peers, and a [`Service`] that says what
+//! the bytes mean. Nothing here knows a protocol, and nothing here but [`Kernel::wait`] blocks.
+//!
+//! Readiness is edge-triggered. Whatever stops early (a budget, a full outbox, a session that does
+//! not listen, a machine without descriptors) is remembered here and resumed here.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::mem;
+use std::time::Duration;
+
+use slab::Slab;
+
+use crate::protocol::{CloseReason, Effects, Event, PeerId, Service, Time};
+
+mod accept;
+mod connection;
+mod counters;
+mod kernel;
+mod outbox;
+mod peer;
+mod terminal;
+mod timers;
+mod token;
+
+pub use accept::{ACCEPT_PAUSE, ACCEPTS_PER_TURN_MAX, ListenOptions, bind};
+pub use connection::Policy;
+pub use counters::Counters;
+pub use kernel::{Crowding, EVENTS_PER_TURN_MAX, Interest, Kernel, OsKernel, OsStream, Readiness};
+pub use outbox::{OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX};
+pub use peer::READ_BYTES_PER_TURN_MAX;
+pub use terminal::{Failure, Manner, Side, Terminal};
+pub use token::{Target, Token};
+
+use accept::{Accepting, Listening, PerAddress};
+use connection::{Connection, Due, Inbound, Outbound, Unread};
+use outbox::Spares;
+use timers::Timers;
+
+/// The most that is read at once, and the size of the one buffer that all peers share.
+pub const SCRATCH_BYTES: usize = 64 * 1024;
+
+/// The limits of a whole reactor.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections accepted and open at the same time; one more is closed at once.
+    pub guests_max: usize,
+    /// The same for each client address; `None` is no limit.
+    pub guests_per_address_max: Option<usize>,
+    /// Unsent bytes of all peers together; beyond it the peer with the most is closed.
+    pub unsent_bytes_max: usize,
+    /// How long peers may take to get what they are owed once the run is to stop; `None` for ever.
+    pub grace: Option<Duration>,
+    /// How long to look again and again before sleeping. Costs a core, saves the wake-up.
+    pub spin: Duration,
+}
+
+/// How far the run is from its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Run {
+    Going,
+    /// A session asked to stop; this turn's wake phase begins it.
+    StopAsked,
+    /// Peers get what they are owed, until this time.
+    Stopping(Time),
+}
+
+/// The event loop. One thread; memory grows with the number of peers and with what they are owed,
+/// and both are bounded by [`Limits`].
+pub struct Reactor<K: Kernel, S: Service> {
+    kernel: K,
+    service: S,
+    limits: Limits,
+    doors: Vec<(S::Door, Policy)>,
+    listeners: Vec<Listening<K::Listener>>,
+    peers: Slab<Connection<K::Stream, S::Session>>,
+    guests: usize,
+    per_address: PerAddress,
+    generation: u32,
+    timers: Timers,
+    now: Time,
+    run: Run,
+    /// What the kernel said this turn.
+    ready: Vec<Readiness>,
+    /// How many turns in a row the kernel had more to say than fits.
+    full_batches: usize,
+    /// Our own ready queue: peers whose reading stopped early.
+    unread: VecDeque<PeerId>,
+    /// Peers to be told [`Event::Woken`].
+    woken: VecDeque<PeerId>,
+    /// Peers that the send phase looks at.
+    touched: Vec<PeerId>,
+    unsent_bytes: usize,
+    spares: Spares,
+    scratch: Box<[u8]>,
+    effects: Effects,
+    counters: Counters,
+}
+
+impl<K: Kernel, S: Service> Reactor<K, S> {
+    /// A reactor without listeners and peers.
+    pub fn new(mut kernel: K, service: S, limits: Limits) -> Reactor<K, S> {
+        let now = kernel.now();
+        Reactor {
+            kernel,
+            service,
+            limits,
+            doors: Vec::new(),
+            listeners: Vec::new(),
+            peers: Slab::new(),
+            guests: 0,
+            per_address: PerAddress::with_limit(limits.guests_per_address_max),
+            generation: 0,
+            timers: Timers::default(),
+            now,
+            run: Run::Going,
+            ready: Vec::with_capacity(EVENTS_PER_TURN_MAX),
+            full_batches: 0,
+            unread: VecDeque::new(),
+            woken: VecDeque::new(),
+            touched: Vec::new(),
+            unsent_bytes: 0,
+            spares: Spares::default(),
+            scratch: vec![0; SCRATCH_BYTES].into(),
+            effects: Effects::default(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// Accepts from `listener`. Its peers come in by `door` and are held to `policy`.
+    ///
+    /// # Errors
+    /// Those of epoll_ctl(2).
+    pub fn listen(
+        &mut self,
+        mut listener: K::Listener,
+        door: S::Door,
+        policy: Policy,
+    ) -> io::Result<()> {
+        let index = u32::try_from(self.listeners.len()).expect("listeners are few");
+        self.kernel.listen(&mut listener, Token::listener(index))?;
+        let door = self.add_door(door, policy);
+        self.listeners.push(Listening {
+            listener,
+            door,
+            accepting: Accepting::Ready,
+        });
+        Ok(())
+    }
+
+    /// Takes a connected stream as a peer. It counts against no limit of [`Limits`].
+    ///
+    /// # Errors
+    /// Those of epoll_ctl(2).
+    pub fn attach(
+        &mut self,
+        stream: K::Stream,
+        door: S::Door,
+        policy: Policy,
+        name: fmt::Arguments<'_>,
+    ) -> io::Result<PeerId> {
+        self.now = self.kernel.now();
+        let door = self.add_door(door, policy);
+        self.open(stream, door, name)
+    }
+
+    fn add_door(&mut self, door: S::Door, policy: Policy) -> u16 {
+        self.doors.push((door, policy));
+        u16::try_from(self.doors.len() - 1).expect("doors are few")
+    }
+
+    /// The service, with what its sessions left in it.
+    pub fn service(&self) -> &S {
+        &self.service
+    }
+
+    /// What has been counted so far.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// What is still held: peers, timers and unsent bytes. All 0 after a run.
+    pub fn holdings(&self) -> (usize, usize, usize) {
+        (self.peers.len(), self.timers.len(), self.unsent_bytes)
+    }
+
+    /// Runs until a session asks to stop and everybody has got what they were owed, or until there
+    /// is neither a listener nor a peer. Every turn has the same four phases.
+    ///
+    /// # Errors
+    /// Only if the kernel cannot wait any more. No peer can cause it.
+    pub fn run(&mut self) -> io::Result<()> {
+        while self.keeps_going() {
+            self.wait()?;
+            self.receive();
+            self.wake();
+            self.send();
+        }
+        Ok(())
+    }
+
+    fn keeps_going(&self) -> bool {
+        !self.peers.is_empty() || (self.run == Run::Going && !self.listeners.is_empty())
+    }
+
+    /// Phase 1, the only place where time passes.
+    fn wait(&mut self) -> io::Result<()> {
+        self.ready.clear();
+        let timeout = self.timeout();
+        let spun = match timeout {
+            Some(Duration::ZERO) => None,
+            Some(_) | None if self.limits.spin.is_zero() => None,
+            Some(_) | None => self.spin(timeout),
+        };
+        let waited = match spun {
+            Some(result) => result,
+            None => self.kernel.wait(timeout, &mut self.ready),
+        };
+        self.now = self.kernel.now();
+        match waited {
+            Ok(Crowding::Complete) => self.full_batches = 0,
+            Ok(Crowding::Full) => self.full_batches += 1,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Looks without sleeping; `None` if nothing came.
+    fn spin(&mut self, timeout: Option<Duration>) -> Option<io::Result<Crowding>> {
+        let until = self
+            .kernel
+            .now()
+            .after(self.limits.spin.min(timeout.unwrap_or(Duration::MAX)));
+        loop {
+            let result = self.kernel.wait(Some(Duration::ZERO), &mut self.ready);
+            if !self.ready.is_empty() || result.is_err() {
+                return Some(result);
+            }
+            if self.kernel.now() >= until {
+                return None;
+            }
+        }
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        let has_work = !self.unread.is_empty()
+            || !self.woken.is_empty()
+            || !self.touched.is_empty()
+            || self.run == Run::StopAsked;
+        let listeners = self.listeners.iter().filter_map(|l| match l.accepting {
+            Accepting::Drained => None,
+            Accepting::Ready => Some(self.now),
+            Accepting::Paused(until) => Some(until),
+        });
+        let end = match self.run {
+            Run::Going | Run::StopAsked | Run::Stopping(Time::NEVER) => None,
+            Run::Stopping(deadline) => Some(deadline),
+        };
+        let work = has_work.then_some(self.now);
+        let times = listeners.chain(end).chain(work).chain(self.timers.next());
+        times.min().map(|time| time.since(self.now))
+    }
+
+    /// Phase 2: what is ready becomes events, events become effects.
+    fn receive(&mut self) {
+        let ready = mem::take(&mut self.ready);
+        for readiness in &ready {
+            match readiness.token.target() {
+                Target::Listener(index) => {
+                    if let Some(listening) = self.listeners.get_mut(index) {
+                        listening.accepting = Accepting::Ready;
+                    }
+                }
+                Target::Peer(id) => self.notice(id, readiness),
+            }
+        }
+        self.ready = ready;
+        for index in 0..self.listeners.len() {
+            self.accept(index);
+        }
+        for _ in 0..self.unread.len() {
+            if let Some(id) = self.unread.pop_front() {
+                self.read(id);
+            }
+            if self.unsent_bytes > self.limits.unsent_bytes_max {
+                self.relieve();
+            }
+        }
+    }
+
+    /// Phase 3: what is due becomes events, events become effects.
+    fn wake(&mut self) {
+        match self.run {
+            Run::StopAsked => self.begin_stop(),
+            Run::Stopping(deadline) if deadline <= self.now => self.close_all(),
+            Run::Going | Run::Stopping(_) => {}
+        }
+        self.tell_woken();
+        // After a stall many sockets are ready at once: all are heard before a timer speaks. The
+        // kernel tells of each ready socket once before it repeats itself.
+        if self.full_batches > self.peers.len() / EVENTS_PER_TURN_MAX + 1 || self.full_batches == 0
+        {
+            while let Some(id) = self.timers.pop_due(self.now) {
+                self.fire(id);
+            }
+        }
+    }
+
+    /// Tells those that were woken before; whom that wakes again is told in the next turn.
+    fn tell_woken(&mut self) {
+        for _ in 0..self.woken.len() {
+            if let Some(id) = self.woken.pop_front() {
+                self.step(id, Event::Woken);
+                self.touch(id);
+            }
+        }
+    }
+
+    fn begin_stop(&mut self) {
+        self.close_listeners();
+        self.run = Run::Stopping(
+            self.limits
+                .grace
+                .map_or(Time::NEVER, |grace| self.now.after(grace)),
+        );
+        let ids = self.ids();
+        for &id in &ids {
+            self.step(id, Event::Stopping);
+        }
+        self.tell_woken();
+        for &id in &ids {
+            if let Some(connection) = find(&mut self.peers, id) {
+                connection.leave();
+            }
+            self.touch(id);
+        }
+    }
+
+    fn close_all(&mut self) {
+        for id in self.ids() {
+            self.close(id, CloseReason::Stopped);
+        }
+    }
+
+    fn ids(&self) -> Vec<PeerId> {
+        self.peers
+            .iter()
+            .map(|(slot, connection)| peer_id(slot, connection.generation))
+            .collect()
+    }
+
+    /// Phase 4: outboxes go out, interests follow, whoever is done is closed.
+    fn send(&mut self) {
+        let mut touched = mem::take(&mut self.touched);
+        for id in touched.drain(..) {
+            self.settle(id);
+        }
+        // What settling touched anew waits for the next turn.
+        touched.append(&mut self.touched);
+        self.touched = touched;
+    }
+
+    /// All unsent bytes together are too many: sends what the kernel takes, then closes those that
+    /// are owed the most.
+    fn relieve(&mut self) {
+        self.send();
+        while self.unsent_bytes > self.limits.unsent_bytes_max {
+            let worst = self
+                .peers
+                .iter()
+                .max_by_key(|(_, connection)| connection.unsent());
+            let Some((slot, connection)) = worst else {
+                return;
+            };
+            let id = peer_id(slot, connection.generation);
+            self.close(id, CloseReason::Evicted);
+        }
+    }
+}
+
+fn peer_id(slot: usize, generation: u32) -> PeerId {
+    let slot = u32::try_from(slot).expect("peers are bounded by descriptors");
+    PeerId { slot, generation }
+}
+
+/// The peer of this id, unless it is gone. A failed look-up is normal.
+fn find<Stream, Session>(
+    peers: &mut Slab<Connection<Stream, Session>>,
+    id: PeerId,
+) -> Option<&mut Connection<Stream, Session>> {
+    peers
+        .get_mut(id.slot as usize)
+        .filter(|connection| connection.generation == id.generation)
+}

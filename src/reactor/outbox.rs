@@ -1,0 +1,77 @@
+//! What was promised to a peer and the kernel has not taken yet. An outbox holds bytes and knows
+//! whether the kernel is full; when to write is the reactor's business.
+
+use crate::protocol::Time;
+
+/// Unsent bytes at which a peer is not read any more, and past which a session has no room.
+pub const OUTBOX_BYTES_MAX: usize = 64 * 1024;
+/// Unsent bytes up to which a peer is read; the gap to the maximum keeps reads large.
+pub const OUTBOX_BYTES_LOW: usize = OUTBOX_BYTES_MAX / 2;
+
+/// How many emptied outboxes are kept for the next peer that needs one.
+const SPARE_MAX: usize = 256;
+
+/// Bytes in order, and how far the kernel has taken them.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    bytes: Vec<u8>,
+    taken: usize,
+    /// The kernel took less than it was offered: wait until it says that it has room.
+    pub(super) is_blocked: bool,
+    /// Since when bytes wait while the kernel takes none.
+    pub(super) waiting_since: Option<Time>,
+}
+
+impl Outbox {
+    pub(super) fn pending(&self) -> &[u8] {
+        &self.bytes[self.taken..]
+    }
+
+    pub(super) fn push(&mut self, bytes: &[u8], now: Time) {
+        if self.taken > 0 && self.taken >= self.bytes.len() / 2 {
+            self.bytes.drain(..self.taken);
+            self.taken = 0;
+        }
+        self.bytes.extend_from_slice(bytes);
+        self.waiting_since.get_or_insert(now);
+    }
+
+    pub(super) fn advance(&mut self, count: usize, now: Time) {
+        self.taken += count;
+        self.waiting_since = Some(now);
+        if self.taken == self.bytes.len() {
+            self.reset();
+        }
+    }
+
+    fn reset(&mut self) {
+        self.bytes.clear();
+        self.taken = 0;
+        self.is_blocked = false;
+        self.waiting_since = None;
+    }
+}
+
+/// Emptied outboxes with their memory, so that busy peers do not allocate and idle ones own nothing.
+#[derive(Debug, Default)]
+pub(super) struct Spares {
+    #[allow(
+        clippy::vec_box,
+        reason = "a connection holds its outbox by one pointer"
+    )]
+    outboxes: Vec<Box<Outbox>>,
+}
+
+impl Spares {
+    pub(super) fn take(&mut self) -> Box<Outbox> {
+        self.outboxes.pop().unwrap_or_default()
+    }
+
+    pub(super) fn give_back(&mut self, mut outbox: Box<Outbox>) {
+        let is_small = outbox.bytes.capacity() <= 2 * OUTBOX_BYTES_MAX;
+        if is_small && self.outboxes.len() < SPARE_MAX {
+            outbox.reset();
+            self.outboxes.push(outbox);
+        }
+    }
+}

@@ -1,0 +1,392 @@
+//! What happens to one peer: it opens, is noticed, read, told, settled and closed. The loop over
+//! all of them is the reactor's `run`.
+
+use std::fmt;
+use std::io;
+use std::mem;
+
+use super::terminal::is_passing;
+use super::{
+    Connection, Due, Inbound, Interest, Kernel, OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX, Outbound,
+    PeerId, Reactor, Readiness, Run, Token, Unread, find, peer_id,
+};
+use crate::protocol::{CloseReason, Effect, Event, Service, Time};
+
+/// How much one peer is read in one turn; the rest waits for the next turn, behind the others.
+pub const READ_BYTES_PER_TURN_MAX: usize = 64 * 1024;
+/// What a read counts at least against that budget, so that many small ones come to an end too.
+const READ_COST_MIN: usize = 1024;
+
+impl<K: Kernel, S: Service> Reactor<K, S> {
+    pub(super) fn open(
+        &mut self,
+        mut stream: K::Stream,
+        door: u16,
+        name: fmt::Arguments<'_>,
+    ) -> io::Result<PeerId> {
+        self.generation = self.generation.checked_add(1).unwrap_or(1);
+        let entry = self.peers.vacant_entry();
+        let id = peer_id(entry.key(), self.generation);
+        let interest = Interest::Readable;
+        if let Err(error) = self.kernel.register(&mut stream, Token::peer(id), interest) {
+            self.kernel.close(stream);
+            return Err(error);
+        }
+        let mut cx = self.effects.context(self.now, id, OUTBOX_BYTES_MAX);
+        let session = self
+            .service
+            .open(&mut cx, self.doors[usize::from(door)].0, name);
+        let is_drained_by_short_read = self.kernel.short_read_drains(&stream);
+        entry.insert(Connection {
+            stream,
+            session,
+            outbox: None,
+            active: self.now,
+            wake_at: Time::NEVER,
+            timer: Time::NEVER,
+            generation: id.generation,
+            door,
+            inbound: Inbound::Open,
+            outbound: Outbound::Open,
+            // The kernel tells of a new socket's bytes; of a file it would tell nothing.
+            unread: if is_drained_by_short_read {
+                Unread::Nothing
+            } else {
+                Unread::Parked
+            },
+            read_on: !is_drained_by_short_read,
+            watched: interest,
+            is_touched: false,
+            is_guest: false,
+        });
+        self.apply(id);
+        self.touch(id);
+        Ok(id)
+    }
+
+    /// The send phase of this turn shall look at this peer.
+    pub(super) fn touch(&mut self, id: PeerId) {
+        if let Some(connection) = find(&mut self.peers, id)
+            && !mem::replace(&mut connection.is_touched, true)
+        {
+            self.touched.push(id);
+        }
+    }
+
+    /// Remembers what the kernel said about a peer, which may be gone.
+    pub(super) fn notice(&mut self, id: PeerId, readiness: &Readiness) {
+        let Some(connection) = find(&mut self.peers, id) else {
+            return;
+        };
+        if (readiness.writable || readiness.read_on)
+            && let Some(outbox) = &mut connection.outbox
+        {
+            outbox.is_blocked = false;
+        }
+        connection.read_on |= readiness.read_on;
+        if (readiness.readable || readiness.read_on)
+            && connection.unread != Unread::Queued
+            && connection.inbound != Inbound::Finished
+        {
+            connection.unread = Unread::Queued;
+            self.unread.push_back(id);
+        }
+        self.touch(id);
+    }
+
+    pub(super) fn read(&mut self, id: PeerId) {
+        let mut scratch = mem::take(&mut self.scratch);
+        let mut budget = READ_BYTES_PER_TURN_MAX;
+        while let Some(connection) = find(&mut self.peers, id) {
+            let wanted = self.service.window(&connection.session);
+            let window = connection.window(wanted).min(scratch.len());
+            if window == 0 {
+                connection.unread = Unread::Parked;
+                break;
+            }
+            let cost = match self
+                .kernel
+                .read(&mut connection.stream, &mut scratch[..window])
+            {
+                Ok(0) => {
+                    self.hear_end(id);
+                    break;
+                }
+                Ok(count) => {
+                    connection.active = self.now;
+                    let is_drained = count < window && !connection.read_on;
+                    if connection.inbound == Inbound::Open {
+                        self.step(id, Event::Received(&scratch[..count]));
+                    }
+                    if is_drained {
+                        self.set_unread(id, Unread::Nothing);
+                        break;
+                    }
+                    count.max(READ_COST_MIN)
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    connection.read_on = !self.kernel.short_read_drains(&connection.stream);
+                    connection.unread = Unread::Nothing;
+                    break;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => READ_COST_MIN,
+                Err(error) => {
+                    log::debug!("peer {id}: read: {error}");
+                    self.close(id, broken(&error));
+                    break;
+                }
+            };
+            budget = budget.saturating_sub(cost);
+            if budget == 0 {
+                self.set_unread(id, Unread::Queued);
+                break;
+            }
+        }
+        self.scratch = scratch;
+        self.touch(id);
+    }
+
+    fn set_unread(&mut self, id: PeerId, unread: Unread) {
+        if let Some(connection) = find(&mut self.peers, id) {
+            connection.unread = unread;
+            if unread == Unread::Queued {
+                self.unread.push_back(id);
+            }
+        }
+    }
+
+    /// The peer sends no more.
+    fn hear_end(&mut self, id: PeerId) {
+        let Some(connection) = find(&mut self.peers, id) else {
+            return;
+        };
+        connection.unread = Unread::Nothing;
+        match mem::replace(&mut connection.inbound, Inbound::Finished) {
+            Inbound::Open => self.step(id, Event::Finished),
+            Inbound::Discarding | Inbound::Finished => {}
+        }
+    }
+
+    pub(super) fn step(&mut self, id: PeerId, event: Event<'_>) {
+        let Some(connection) = find(&mut self.peers, id) else {
+            return;
+        };
+        let mut cx = self.effects.context(self.now, id, connection.room());
+        self.service.step(&mut cx, &mut connection.session, event);
+        self.apply(id);
+    }
+
+    fn apply(&mut self, id: PeerId) {
+        if self.effects.list().is_empty() {
+            return;
+        }
+        let mut effects = mem::take(&mut self.effects);
+        for effect in effects.list() {
+            self.carry_out(id, effect, effects.bytes());
+        }
+        effects.clear();
+        self.effects = effects;
+    }
+
+    fn carry_out(&mut self, id: PeerId, effect: &Effect, bytes: &[u8]) {
+        let peer = find(&mut self.peers, id);
+        match (effect, peer) {
+            (Effect::Send(range), Some(connection)) => {
+                if connection.outbound == Outbound::Open {
+                    let outbox = connection.outbox.get_or_insert_with(|| self.spares.take());
+                    outbox.push(&bytes[range.clone()], self.now);
+                    self.unsent_bytes += range.len();
+                }
+            }
+            (Effect::Finish, Some(connection)) => connection.finish(),
+            (Effect::Leave, Some(connection)) => connection.leave(),
+            (Effect::Refuse(why), Some(connection)) => {
+                connection.leave();
+                self.counters.refused(id, why);
+            }
+            (Effect::WakeAt(time), Some(connection)) => {
+                connection.wake_at = time.unwrap_or(Time::NEVER);
+            }
+            (Effect::Abort, Some(_)) => self.close(id, CloseReason::Aborted),
+            (Effect::Wake(other), _) => self.woken.push_back(*other),
+            (Effect::StopAccepting, _) => self.close_listeners(),
+            (Effect::Stop, _) => {
+                if self.run == Run::Going {
+                    self.run = Run::StopAsked;
+                }
+            }
+            // What a session asks for itself with its last words finds nobody.
+            (
+                Effect::Send(_)
+                | Effect::Finish
+                | Effect::Leave
+                | Effect::Refuse(_)
+                | Effect::WakeAt(_)
+                | Effect::Abort,
+                None,
+            ) => {}
+        }
+    }
+
+    /// A timer of this peer has come.
+    pub(super) fn fire(&mut self, id: PeerId) {
+        let Some(connection) = find(&mut self.peers, id) else {
+            return;
+        };
+        connection.timer = Time::NEVER;
+        let policy = &self.doors[usize::from(connection.door)].1;
+        match connection.due(policy, self.now) {
+            Due::Nothing => {}
+            Due::Wake => {
+                connection.wake_at = Time::NEVER;
+                self.step(id, Event::Woken);
+            }
+            Due::Close(CloseReason::Idle) if connection.unread == Unread::Queued => {
+                // It did send something; we have not come round to reading it.
+                connection.active = self.now;
+            }
+            Due::Close(reason) => return self.close(id, reason),
+        }
+        self.touch(id);
+    }
+
+    /// Brings everything about a peer in line with its state: writes, ends its half, closes it if
+    /// it is done, and arms what must be armed.
+    pub(super) fn settle(&mut self, id: PeerId) {
+        self.look_for_end(id);
+        let Some(connection) = find(&mut self.peers, id) else {
+            return;
+        };
+        connection.is_touched = false;
+        let unsent_before = connection.unsent();
+        if let Err(error) = self.write(id) {
+            log::debug!("peer {id}: write: {error}");
+            return self.close(id, broken(&error));
+        }
+        let Some(connection) = find(&mut self.peers, id) else {
+            return;
+        };
+        let policy = self.doors[usize::from(connection.door)].1;
+        if connection.outbound == Outbound::Finishing && connection.outbox.is_none() {
+            connection.outbound = Outbound::Finished(self.now);
+            if !connection.is_done(&policy) {
+                // If the peer has reset the connection meanwhile, the next read will tell.
+                let _ = self.kernel.shutdown(&mut connection.stream);
+            }
+        }
+        if connection.is_done(&policy) {
+            return self.close(id, CloseReason::Finished);
+        }
+        if unsent_before > OUTBOX_BYTES_LOW && connection.unsent() <= OUTBOX_BYTES_LOW {
+            self.woken.push_back(id);
+        }
+        let wanted = self.service.window(&connection.session);
+        if connection.unread == Unread::Parked && connection.window(wanted) > 0 {
+            connection.unread = Unread::Queued;
+            self.unread.push_back(id);
+        }
+        let deadline = connection.deadline(&policy);
+        if deadline < connection.timer {
+            self.timers.remove(connection.timer, id);
+            self.timers.insert(deadline, id);
+            connection.timer = deadline;
+        }
+        self.watch(id);
+    }
+
+    /// A peer that its session does not want to hear now may have left: its end counts at once if
+    /// nothing else waits before it.
+    fn look_for_end(&mut self, id: PeerId) {
+        let Some(connection) = find(&mut self.peers, id) else {
+            return;
+        };
+        let is_unheard = connection.unread == Unread::Parked
+            && connection.inbound == Inbound::Open
+            && self.service.window(&connection.session) == 0;
+        if !is_unheard || !connection.read_on {
+            return;
+        }
+        match self.kernel.peek(&mut connection.stream, &mut [0]) {
+            Ok(0) => self.hear_end(id),
+            Ok(_) => {}
+            Err(error) if is_passing(&error) => {}
+            Err(error) => self.close(id, broken(&error)),
+        }
+    }
+
+    fn write(&mut self, id: PeerId) -> io::Result<()> {
+        let Some(connection) = find(&mut self.peers, id) else {
+            return Ok(());
+        };
+        let Some(mut outbox) = connection.outbox.take() else {
+            return Ok(());
+        };
+        let mut result = Ok(());
+        while !outbox.is_blocked && !outbox.pending().is_empty() {
+            let offered = outbox.pending().len();
+            match self.kernel.write(&mut connection.stream, outbox.pending()) {
+                Ok(count) => {
+                    self.unsent_bytes -= count;
+                    connection.active = self.now;
+                    outbox.advance(count, self.now);
+                    outbox.is_blocked = count < offered;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => outbox.is_blocked = true,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    result = Err(error);
+                    break;
+                }
+            }
+        }
+        if outbox.pending().is_empty() {
+            self.spares.give_back(outbox);
+        } else {
+            connection.outbox = Some(outbox);
+        }
+        result
+    }
+
+    /// Tells the kernel what to watch, if that has changed.
+    fn watch(&mut self, id: PeerId) {
+        let Some(connection) = find(&mut self.peers, id) else {
+            return;
+        };
+        let interest = connection.interest();
+        if interest == connection.watched {
+            return;
+        }
+        connection.watched = interest;
+        if let Err(error) =
+            self.kernel
+                .reregister(&mut connection.stream, Token::peer(id), interest)
+        {
+            log::warn!("peer {id}: cannot be watched: {error}");
+            self.close(id, broken(&error));
+        }
+    }
+
+    /// Removes a peer first, and only then queues what follows from it.
+    pub(super) fn close(&mut self, id: PeerId, reason: CloseReason) {
+        if find(&mut self.peers, id).is_none() {
+            return;
+        }
+        let connection = self.peers.remove(id.slot as usize);
+        self.timers.remove(connection.timer, id);
+        self.unsent_bytes -= connection.unsent();
+        self.guests -= usize::from(connection.is_guest);
+        self.per_address.remove(id);
+        self.kernel.close(connection.stream);
+        self.counters.closed(id, reason);
+        let mut cx = self.effects.context(self.now, id, 0);
+        self.service.close(&mut cx, connection.session, reason);
+        self.apply(id);
+        for listening in &mut self.listeners {
+            listening.resume();
+        }
+    }
+}
+
+fn broken(error: &io::Error) -> CloseReason {
+    CloseReason::Broken(error.raw_os_error().unwrap_or(0))
+}

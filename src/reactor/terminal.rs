@@ -1,0 +1,199 @@
+//! Standard input and output as one more stream. epoll refuses files and `/dev/null`; a terminal
+//! or pipe that we could not open anew must stay blocking, since it is the user's too. A
+//! [`Terminal`] hides both from the reactor. It opens nothing itself and changes no flag.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
+
+use mio::Registry;
+use mio::unix::SourceFd;
+
+use super::kernel::Interest;
+use super::token::Token;
+
+/// How many bytes go to a blocking descriptor at once: what a pipe that polls writable is sure to
+/// take (`PIPE_BUF`, pipe(7)).
+const BLOCKING_WRITE_BYTES_MAX: usize = 4096;
+
+/// How a descriptor may be used without ever blocking the loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// `O_NONBLOCK` is set on it, and nobody but us has it.
+    Nonblocking,
+    /// It blocks, since it is shared with others: one call after each readiness event.
+    Blocking,
+    /// epoll does not take it (EPERM): a file, `/dev/null`. It never blocks for long.
+    Always,
+}
+
+/// What a failing descriptor means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The stream fails with it. For clients, whose work is this stream.
+    Told,
+    /// Output is dropped, input has ended. For servers, which have other things to do.
+    Swallowed,
+}
+
+/// One direction of a terminal.
+#[derive(Debug)]
+pub struct Side {
+    file: File,
+    manner: Manner,
+    /// With [`Manner::Blocking`]: one call may be made, since an event said so.
+    allowed: bool,
+}
+
+impl Side {
+    /// A direction that is used in this manner.
+    pub fn new(file: File, manner: Manner) -> Side {
+        Side {
+            file,
+            manner,
+            allowed: false,
+        }
+    }
+
+    fn register(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        interest: mio::Interest,
+    ) -> io::Result<()> {
+        let source = &mut SourceFd(&self.file.as_raw_fd());
+        match registry.register(source, token.into(), interest) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                self.manner = Manner::Always;
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    fn rearm(&self, registry: &Registry, token: Token, interest: mio::Interest) -> io::Result<()> {
+        match self.manner {
+            Manner::Always => Ok(()),
+            Manner::Nonblocking | Manner::Blocking => {
+                let source = &mut SourceFd(&self.file.as_raw_fd());
+                registry.reregister(source, token.into(), interest)
+            }
+        }
+    }
+
+    /// Whether a call may be made now. A blocking side is allowed every second time it asks; in
+    /// between it is re-armed, so that the next event is true.
+    fn may_call(&mut self) -> bool {
+        match self.manner {
+            Manner::Nonblocking | Manner::Always => true,
+            Manner::Blocking => {
+                self.allowed = !self.allowed;
+                !self.allowed
+            }
+        }
+    }
+}
+
+/// Standard input and output, or either of them.
+#[derive(Debug)]
+pub struct Terminal {
+    input: Option<Side>,
+    output: Option<Side>,
+    failure: Failure,
+    token: Token,
+    lines_lost: usize,
+}
+
+impl Terminal {
+    /// A stream that reads from `input` and writes to `output`. Without an input it gives nothing
+    /// and never ends.
+    pub fn new(input: Option<Side>, output: Option<Side>, failure: Failure) -> Terminal {
+        Terminal {
+            input,
+            output,
+            failure,
+            token: Token::listener(0),
+            lines_lost: 0,
+        }
+    }
+
+    pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        self.token = token;
+        if let Some(input) = &mut self.input {
+            input.register(registry, token, mio::Interest::READABLE)?;
+        }
+        if let Some(output) = &mut self.output {
+            output.register(registry, token, mio::Interest::WRITABLE)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn rearm(&mut self, registry: &Registry, interest: Interest) -> io::Result<()> {
+        match (interest, &self.output) {
+            (Interest::Writable | Interest::Both, Some(output)) => {
+                output.rearm(registry, self.token, mio::Interest::WRITABLE)
+            }
+            (Interest::Writable | Interest::Both, None) | (Interest::Readable, _) => Ok(()),
+        }
+    }
+
+    pub(super) fn deregister(&mut self, registry: &Registry) {
+        if self.lines_lost > 0 {
+            log::warn!(
+                "{} lines for the terminal were dropped: it failed",
+                self.lines_lost
+            );
+        }
+        for side in [&self.input, &self.output].into_iter().flatten() {
+            if side.manner != Manner::Always {
+                // It fails only if the descriptor was never registered; then all is well too.
+                let _ = registry.deregister(&mut SourceFd(&side.file.as_raw_fd()));
+            }
+        }
+    }
+
+    pub(super) fn read(&mut self, registry: &Registry, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(input) = &mut self.input else {
+            return Err(io::ErrorKind::WouldBlock.into());
+        };
+        if !input.may_call() {
+            input.rearm(registry, self.token, mio::Interest::READABLE)?;
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        match (input.file.read(buffer), self.failure) {
+            (Err(error), Failure::Swallowed) if !is_passing(&error) => Ok(0),
+            (result, Failure::Swallowed | Failure::Told) => result,
+        }
+    }
+
+    pub(super) fn write(&mut self, registry: &Registry, bytes: &[u8]) -> io::Result<usize> {
+        let Some(output) = &mut self.output else {
+            return Ok(bytes.len());
+        };
+        if !output.may_call() {
+            output.rearm(registry, self.token, mio::Interest::WRITABLE)?;
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let count = match output.manner {
+            Manner::Blocking => bytes.len().min(BLOCKING_WRITE_BYTES_MAX),
+            Manner::Nonblocking | Manner::Always => bytes.len(),
+        };
+        match (output.file.write(&bytes[..count]), self.failure) {
+            (Err(error), Failure::Swallowed) if !is_passing(&error) => {
+                let lines = bytes[..count].iter().filter(|&&byte| byte == b'\n').count();
+                self.lines_lost += lines;
+                log::debug!("{lines} lines for the terminal dropped: {error}");
+                Ok(count)
+            }
+            (result, Failure::Swallowed | Failure::Told) => result,
+        }
+    }
+}
+
+/// Whether the same call may succeed later: EAGAIN and EINTR.
+pub(super) fn is_passing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
+}

@@ -1,0 +1,9 @@
+//! The integration tests: raw bytes over real loopback sockets, machines through scripts of bytes,
+//! and the rules of the house. Every wait is bounded; nothing sleeps to let things settle.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::print_stderr, reason = "a skipped test says so")]
+
+mod support;
+
+mod protocols;
