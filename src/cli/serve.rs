@@ -2,7 +2,7 @@
 //! on one reactor. Each peer is handed to its protocol; what none of them knows is decided here.
 
 use std::fmt;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -44,11 +44,12 @@ struct Server {
     echo: Echo,
     chat: Chat,
     console: Option<PeerId>,
+    announcements: Vec<String>,
     serves_once: bool,
 }
 
 impl Server {
-    fn new(arguments: &ServeArguments, prompts: bool) -> Server {
+    fn new(arguments: &ServeArguments, announcements: Vec<String>) -> Server {
         let quit = arguments.quit.as_ref().map(|word| word.as_bytes().to_vec());
         Server {
             hello: Hello::new(arguments.greeting.0.clone()),
@@ -66,9 +67,10 @@ impl Server {
                 quit: quit.unwrap_or_else(|| b"QUIT".to_vec()),
                 message_bytes_max: arguments.max_message,
                 message_time_max: arguments.idle_timeout.0,
-                prompts,
+                prompts: io::stdin().is_terminal() && io::stdout().is_terminal(),
             }),
             console: None,
+            announcements,
             serves_once: arguments.once,
         }
     }
@@ -102,7 +104,11 @@ impl Service for Server {
             Door::Serve(protocol) => self.open_guest(cx, protocol, name),
             Door::Console => {
                 self.console = Some(cx.me());
-                Session::Console(Box::new(self.chat.open_console(cx)))
+                let mut console = self.chat.open_console(cx);
+                for line in self.announcements.drain(..) {
+                    console.line(cx, format_args!("{line}"));
+                }
+                Session::Console(Box::new(console))
             }
             Door::Signals => Session::Signals,
         }
@@ -179,16 +185,23 @@ pub(super) fn run(mut arguments: ServeArguments) -> Result<(), Failure> {
             })
             .to_vec();
     }
-    let prompts = io::stdin().is_terminal() && io::stdout().is_terminal();
+    let listeners = bind_all(&arguments)?;
+    let announcements = listeners
+        .iter()
+        .map(|(protocol, listener)| {
+            Ok(format!(
+                "listening {} {}",
+                protocol.name(),
+                listener.local_addr()?
+            ))
+        })
+        .collect::<io::Result<_>>()
+        .map_err(|error| cannot("tell the address of a listener", &error))?;
     let kernel = OsKernel::new().map_err(|error| cannot("start the event loop", &error))?;
-    let server = Server::new(&arguments, prompts);
+    let server = Server::new(&arguments, announcements);
     let mut reactor = Reactor::new(kernel, server, limits(&arguments));
-    attach_signals(&mut reactor).map_err(|error| cannot("watch for signals", &error))?;
-    if needs_terminal(&arguments) {
-        attach_terminal(&mut reactor).map_err(|error| cannot("use the terminal", &error))?;
-    }
-    let listening = listen(&mut reactor, &arguments)?;
-    announce(&listening);
+    attach(&mut reactor, &arguments, listeners)
+        .map_err(|error| cannot("watch what it needs", &error))?;
     reactor
         .run()
         .map_err(|error| cannot("wait for events", &error))?;
@@ -229,63 +242,59 @@ fn raise_fd_limit() -> usize {
         .unwrap_or(usize::MAX)
 }
 
-fn needs_terminal(arguments: &ServeArguments) -> bool {
-    let serves = |wanted| arguments.services.iter().any(|s| s.protocol == wanted);
-    (serves(Protocol::Chat) && arguments.chat_with == ChatWith::Operator)
-        || (serves(Protocol::Echo) && arguments.print)
-}
-
-fn attach_terminal(reactor: &mut Reactor<OsKernel, Server>) -> io::Result<()> {
-    let terminal = Terminal::new(
-        Some(stdio::input()?),
-        Some(stdio::output()?),
-        reactor::Failure::Swallowed,
-    );
-    let stream = OsStream::Terminal(Box::new(terminal));
-    let name = format_args!("the terminal");
-    reactor.attach(stream, Door::Console, Policy::default(), name)?;
-    Ok(())
-}
-
-fn attach_signals(reactor: &mut Reactor<OsKernel, Server>) -> io::Result<()> {
-    let pipe = Side::new(signals::first_asks_second_exits()?, Manner::Nonblocking);
-    let terminal = Terminal::new(Some(pipe), None, reactor::Failure::Swallowed);
-    let stream = OsStream::Terminal(Box::new(terminal));
-    let name = format_args!("signals");
-    reactor.attach(stream, Door::Signals, Policy::default(), name)?;
-    Ok(())
-}
-
-/// Listens on every address, or on none and says why.
-fn listen(
+/// Hands everything to the reactor: the signals, the terminal before anybody can talk to it, and the
+/// listeners.
+fn attach(
     reactor: &mut Reactor<OsKernel, Server>,
     arguments: &ServeArguments,
-) -> Result<Vec<(Protocol, SocketAddr)>, Failure> {
-    warn_of_small_somaxconn(arguments.backlog);
-    let options = ListenOptions {
-        backlog: arguments.backlog,
-        reuse_port: arguments.reuse_port,
-    };
+    listeners: Vec<(Protocol, mio::net::TcpListener)>,
+) -> io::Result<()> {
+    let signals = Side::new(signals::first_asks_second_exits()?, Manner::Nonblocking);
+    let signals = Terminal::new(Some(signals), None, reactor::Failure::Swallowed);
+    let stream = OsStream::Terminal(Box::new(signals));
+    let none = Policy::default();
+    reactor.attach(stream, Door::Signals, none, format_args!("signals"))?;
+
+    let has_operator = arguments.chat_with == ChatWith::Operator
+        && arguments
+            .services
+            .iter()
+            .any(|service| service.protocol == Protocol::Chat);
+    // Standard input stays untouched where nobody is asked to type.
+    let input = has_operator.then(stdio::input).transpose()?;
+    let terminal = Terminal::new(input, Some(stdio::output()?), reactor::Failure::Swallowed);
+    let stream = OsStream::Terminal(Box::new(terminal));
+    reactor.attach(stream, Door::Console, none, format_args!("the terminal"))?;
+
     let policy = Policy {
         idle_timeout: arguments.idle_timeout.0,
         write_timeout: arguments.write_timeout.0,
         linger: Some(LINGER),
     };
-    let mut listening = Vec::new();
-    for ServiceAddress { protocol, address } in &arguments.services {
-        let listener = bind(*address, options).and_then(|listener| {
-            listening.push((*protocol, listener.local_addr()?));
-            reactor.listen(listener, Door::Serve(*protocol), policy)
-        });
-        listener.map_err(|error| cannot_listen(*protocol, *address, &error))?;
+    for (protocol, listener) in listeners {
+        reactor.listen(listener, Door::Serve(protocol), policy)?;
+    }
+    Ok(())
+}
+
+/// Listens on every address, or on none and says why.
+fn bind_all(arguments: &ServeArguments) -> Result<Vec<(Protocol, mio::net::TcpListener)>, Failure> {
+    warn_of_small_somaxconn(arguments.backlog);
+    let options = ListenOptions {
+        backlog: arguments.backlog,
+        reuse_port: arguments.reuse_port,
+    };
+    let mut listeners = Vec::new();
+    for &ServiceAddress { protocol, address } in &arguments.services {
+        let listener =
+            bind(address, options).map_err(|error| cannot_listen(protocol, address, &error))?;
+        listeners.push((protocol, listener));
         if !address.ip().is_loopback() {
-            log::warn!(
-                "{} on {address} is open to everybody who can reach this machine",
-                protocol.name()
-            );
+            let name = protocol.name();
+            log::warn!("{name} on {address} is open to everybody who can reach this machine");
         }
     }
-    Ok(listening)
+    Ok(listeners)
 }
 
 fn cannot_listen(protocol: Protocol, address: SocketAddr, error: &io::Error) -> Failure {
@@ -312,15 +321,5 @@ fn warn_of_small_somaxconn(backlog: u32) {
         log::warn!(
             "net.core.somaxconn is {limit}: the kernel keeps no more than that, not {backlog} (--backlog)"
         );
-    }
-}
-
-fn announce(listening: &[(Protocol, SocketAddr)]) {
-    let mut out = io::stdout().lock();
-    let lines = listening.iter().try_for_each(|(protocol, address)| {
-        writeln!(out, "listening {} {address}", protocol.name())
-    });
-    if let Err(error) = lines.and_then(|()| out.flush()) {
-        log::warn!("cannot write to standard output: {}", reason(&error));
     }
 }

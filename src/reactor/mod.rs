@@ -197,6 +197,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             self.wake();
             self.send();
         }
+        assert_eq!(self.holdings(), (0, 0, 0), "a run gives everything back");
         Ok(())
     }
 

@@ -3,7 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(clippy::print_stderr, reason = "a skipped test says so")]
+#![allow(unreachable_pub, reason = "one crate of many modules")]
 
 mod support;
 
+mod crowd;
+mod endings;
 mod protocols;

@@ -28,16 +28,24 @@ impl Epollo {
 
     /// Runs a command that ends up in `epollo` (through `strace`, `prlimit` and the like).
     pub fn spawn(command: &mut Command) -> Epollo {
+        Epollo::spawn_with_stdout(command, Stdio::piped())
+    }
+
+    /// The same, with another standard output, whose lines nobody collects.
+    pub fn spawn_with_stdout(command: &mut Command, stdout: Stdio) -> Epollo {
         let mut child = command
             .env_remove("RUST_LOG")
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
+            .stdout(stdout)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         Epollo {
             stdin: child.stdin.take(),
-            stdout: lines_of(child.stdout.take().unwrap()),
+            stdout: match child.stdout.take() {
+                Some(stdout) => lines_of(stdout),
+                None => channel().1,
+            },
             stderr: lines_of(child.stderr.take().unwrap()),
             child,
         }
