@@ -7,6 +7,8 @@
 
 mod support;
 
+mod asked;
 mod crowd;
 mod endings;
 mod protocols;
+mod streams;
