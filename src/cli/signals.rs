@@ -5,7 +5,6 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -19,8 +18,8 @@ const ENDING: [(i32, i32); 2] = [(SIGINT, 130), (SIGTERM, 143)];
 /// From now on the first signal makes the returned stream readable; a second one, of either kind,
 /// exits at once.
 pub(super) fn first_asks_second_exits() -> io::Result<File> {
-    let (reader, writer) = UnixStream::pair()?;
-    reader.set_nonblocking(true)?;
+    let (reader, writer) = io::pipe()?;
+    rustix::io::ioctl_fionbio(&reader, true)?;
     let was_asked = Arc::new(AtomicBool::new(false));
     for (signal, code) in ENDING {
         // Handlers run in the order of registration: the exit must not see its own signal's mark.

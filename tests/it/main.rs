@@ -11,4 +11,6 @@ mod asked;
 mod crowd;
 mod endings;
 mod protocols;
+mod readme;
 mod streams;
+mod syscalls;

@@ -1,0 +1,177 @@
+//! What the server asks of the kernel, counted by strace(1), and what it makes of calls that fail,
+//! injected by it. Skipped, and said so, where strace is missing.
+
+use std::io::{Read, Write};
+use std::process::Command;
+
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+
+use crate::support::{Epollo, PATIENCE, Server, connect, read_exactly, read_to_end};
+
+const CONNECTIONS: usize = 50;
+const ECHOES_EACH: usize = 400;
+const MESSAGE: [u8; 64] = [b'm'; 64];
+
+fn has_strace(test: &str) -> bool {
+    let found = Command::new("strace").arg("-V").output().is_ok();
+    if !found {
+        eprintln!("SKIPPED {test}: strace is not installed (Debian package strace)");
+    }
+    found
+}
+
+/// `epollo serve`, run by strace with these options.
+fn traced(options: &[&str], arguments: &[&str]) -> Server {
+    let mut command = Command::new("strace");
+    command.arg("-f").args(options).arg("--");
+    command
+        .args([env!("CARGO_BIN_EXE_epollo"), "serve"])
+        .args(arguments);
+    Server::of(Epollo::spawn(&mut command), arguments)
+}
+
+/// The traced process itself, which strace does not pass signals on to.
+fn child_of(server: &Server) -> rustix::process::Pid {
+    let id = server.process.id();
+    let path = format!("/proc/{id}/task/{id}/children");
+    let children = std::fs::read_to_string(path).unwrap();
+    let child = children.split_whitespace().next().unwrap().parse().unwrap();
+    rustix::process::Pid::from_raw(child).unwrap()
+}
+
+fn stop(mut server: Server) {
+    rustix::process::kill_process(child_of(&server), rustix::process::Signal::TERM).unwrap();
+    assert_eq!(server.process.code(), 0);
+}
+
+/// Every connection sends its next message as soon as it has the answer to the last.
+fn echo_busily(server: &Server) {
+    let mut poll = Poll::new().unwrap();
+    let mut events = Events::with_capacity(CONNECTIONS);
+    let mut clients: Vec<_> = (0..CONNECTIONS)
+        .map(|index| {
+            let stream = server.connect("echo");
+            stream.set_nonblocking(true).unwrap();
+            let mut stream = TcpStream::from_std(stream);
+            let registry = poll.registry();
+            registry
+                .register(&mut stream, Token(index), Interest::READABLE)
+                .unwrap();
+            stream.write_all(&MESSAGE).unwrap();
+            (stream, 0)
+        })
+        .collect();
+    let mut busy = CONNECTIONS;
+    while busy > 0 {
+        poll.poll(&mut events, Some(PATIENCE)).unwrap();
+        assert!(
+            !events.is_empty(),
+            "{busy} connections wait and nothing comes"
+        );
+        for event in &events {
+            let (stream, echoes) = &mut clients[event.token().0];
+            let mut answer = [0; 65];
+            match stream.read(&mut answer) {
+                Ok(count) => assert_eq!(answer[..count], MESSAGE),
+                Err(error) => panic!("{error}"),
+            }
+            *echoes += 1;
+            if *echoes < ECHOES_EACH {
+                stream.write_all(&MESSAGE).unwrap();
+            } else {
+                busy -= 1;
+            }
+        }
+    }
+}
+
+#[test]
+fn fifty_busy_connections_cost_two_calls_an_echo_and_no_epoll_ctl() {
+    if !has_strace("fifty_busy_connections_cost_two_calls_an_echo_and_no_epoll_ctl") {
+        return;
+    }
+    let log = std::env::temp_dir().join(format!("epollo-strace-{}", std::process::id()));
+    let server = traced(&["-o", log.to_str().unwrap()], &["echo=0"]);
+    echo_busily(&server);
+    stop(server);
+    let calls = std::fs::read_to_string(&log).unwrap();
+    std::fs::remove_file(&log).unwrap();
+    let calls: Vec<&str> = calls.lines().collect();
+    let last_registered = calls
+        .iter()
+        .rposition(|call| call.contains("EPOLL_CTL_ADD"))
+        .unwrap();
+    let signal = calls
+        .iter()
+        .position(|call| call.contains("--- SIGTERM"))
+        .unwrap();
+    let steady = &calls[last_registered + 1..signal];
+    // By then some echoes are done: only whole ones count, by what was sent back.
+    let echoes = steady
+        .iter()
+        .filter(|call| call.ends_with("= 64") && call.contains("sendto("))
+        .count();
+    let others = steady
+        .iter()
+        .filter(|call| call.contains("epoll_ctl"))
+        .count();
+    let per_echo = steady.len() as f64 / echoes as f64;
+    assert!(
+        echoes > CONNECTIONS * ECHOES_EACH * 9 / 10,
+        "{echoes} echoes"
+    );
+    assert_eq!(others, 0, "epoll_ctl in the steady state");
+    assert!(per_echo <= 2.05, "{per_echo} calls an echo");
+}
+
+#[test]
+fn calls_that_fail_for_a_moment_harm_nobody() {
+    if !has_strace("calls_that_fail_for_a_moment_harm_nobody") {
+        return;
+    }
+    // The first two sends are those by which signal-hook tells a pipe from a socket.
+    for fault in [
+        "inject=accept4:error=EINTR:when=1+3",
+        "inject=accept4:error=ECONNABORTED:when=1+3",
+        "inject=accept4:error=EMFILE:when=1+3",
+        "inject=accept4:error=ENFILE:when=1+3",
+        "inject=accept4:error=ENOBUFS:when=1+3",
+        "inject=accept4:error=ENOMEM:when=1+3",
+        "inject=recvfrom:error=EINTR:when=1+2",
+        "inject=sendto:error=EINTR:when=3+2",
+        "inject=sendto:error=EAGAIN:when=3+2",
+        "inject=epoll_wait:error=EINTR:when=1+2",
+    ] {
+        let server = traced(&["-o", "/dev/null", "-e", fault], &["echo=0"]);
+        for _ in 0..5 {
+            let mut client = server.connect("echo");
+            client.write_all(b"still here").unwrap();
+            assert_eq!(read_exactly(&mut client, 10), b"still here", "{fault}");
+        }
+        stop(server);
+    }
+}
+
+#[test]
+fn a_connection_that_breaks_harms_nobody_else() {
+    if !has_strace("a_connection_that_breaks_harms_nobody_else") {
+        return;
+    }
+    for fault in [
+        "inject=recvfrom:error=ECONNRESET:when=1",
+        "inject=sendto:error=EPIPE:when=3",
+        "inject=sendto:error=ETIMEDOUT:when=3",
+    ] {
+        let server = traced(&["-o", "/dev/null", "-e", fault], &["echo=0"]);
+        let mut bystander = connect(server.address("echo"));
+        let mut victim = connect(server.address("echo"));
+        victim.write_all(b"x").unwrap();
+        // An end or a reset, but no byte.
+        assert!(!matches!(victim.read(&mut [0]), Ok(1..)), "{fault}");
+        bystander.write_all(b"fine").unwrap();
+        bystander.shutdown(std::net::Shutdown::Write).unwrap();
+        assert_eq!(read_to_end(&mut bystander), b"fine", "{fault}");
+        stop(server);
+    }
+}
