@@ -82,7 +82,7 @@ pub(super) fn echo(server: &ServerAddress) -> Result<(), Failure> {
         linger: Some(LINGER),
         ..Policy::default()
     };
-    let copy = run(echo::Copy::new(), |reactor| {
+    let relay = run(echo::Relay::new(), |reactor| {
         attach(reactor, terminal, echo::Door::Console)?;
         reactor.attach(
             stream,
@@ -91,13 +91,13 @@ pub(super) fn echo(server: &ServerAddress) -> Result<(), Failure> {
             format_args!("{address}"),
         )
     })?;
-    judge(copy.service(), address)
+    judge(relay.service(), address)
 }
 
-fn judge(copy: &echo::Copy, address: SocketAddr) -> Result<(), Failure> {
-    let tally = copy.tally();
-    check_terminal(copy.console_ending())?;
-    if let Some(CloseReason::Broken(_)) = copy.console_ending() {
+fn judge(relay: &echo::Relay, address: SocketAddr) -> Result<(), Failure> {
+    let tally = relay.tally();
+    check_terminal(relay.console_ending())?;
+    if let Some(CloseReason::Broken(_)) = relay.console_ending() {
         return Ok(());
     }
     if tally.is_faithful() {

@@ -1,4 +1,4 @@
-//! echo, client side, in two styles. [`Copy`] is for pipes: a stream goes to the server, what comes
+//! echo, client side, in two styles. [`Relay`] is for pipes: a stream goes to the server, what comes
 //! back goes out and is compared byte by byte. [`Dialogue`] is for a terminal: a line, its answer,
 //! the next line. Both are a console (our user) and a remote (the server), and neither knows what
 //! a terminal is.
@@ -60,7 +60,7 @@ enum Input {
 
 /// The client for pipes.
 #[derive(Debug)]
-pub struct Copy {
+pub struct Relay {
     console: Option<PeerId>,
     remote: Option<PeerId>,
     input: Input,
@@ -71,10 +71,10 @@ pub struct Copy {
     console_ending: Option<CloseReason>,
 }
 
-impl Copy {
+impl Relay {
     /// A client that has sent nothing.
-    pub fn new() -> Copy {
-        Copy {
+    pub fn new() -> Relay {
+        Relay {
             console: None,
             remote: None,
             input: Input::Open,
@@ -155,9 +155,9 @@ impl Copy {
     }
 }
 
-impl Default for Copy {
-    fn default() -> Copy {
-        Copy::new()
+impl Default for Relay {
+    fn default() -> Relay {
+        Relay::new()
     }
 }
 
@@ -169,7 +169,7 @@ fn send_front(cx: &mut Context<'_>, bytes: &mut Vec<u8>) -> Vec<u8> {
     front
 }
 
-impl Service for Copy {
+impl Service for Relay {
     type Session = Door;
     type Door = Door;
 
