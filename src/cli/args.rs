@@ -28,7 +28,7 @@ pub(super) struct Arguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Log")]
 pub(super) struct LogArguments {
-    /// Say more: -v what happens, -vv each connection
+    /// Say more: -v what happens, -vv each connection that comes, -vvv each that goes
     #[arg(short, long, global = true, action = ArgAction::Count, env = "EPOLLO_VERBOSE")]
     verbose: u8,
     /// Say only what failed

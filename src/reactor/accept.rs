@@ -163,7 +163,10 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
                 Err(error) => {
                     listening.accepting = match trouble_of(&error) {
                         AcceptTrouble::Skip => Accepting::Ready,
-                        AcceptTrouble::Drained => Accepting::Drained,
+                        AcceptTrouble::Drained => {
+                            self.counters.accept_drained();
+                            Accepting::Drained
+                        }
                         AcceptTrouble::Pause => {
                             self.counters.accept_paused(&error);
                             Accepting::Paused(self.now.after(ACCEPT_PAUSE))

@@ -30,8 +30,12 @@ pub struct Counters {
 impl Counters {
     pub(super) fn accepted(&mut self) {
         self.accepted += 1;
+    }
+
+    /// Nobody waits any more to be accepted.
+    pub(super) fn accept_drained(&mut self) {
         if std::mem::take(&mut self.is_starved) {
-            log::info!("accepting again");
+            log::info!("everybody who waited is accepted");
         }
     }
 
@@ -57,8 +61,22 @@ impl Counters {
 
     pub(super) fn closed(&mut self, id: PeerId, reason: CloseReason) {
         *self.closed.entry(reason).or_insert(0) += 1;
+        // A peer that comes and goes by itself is one debug line, its coming.
+        let level = match reason {
+            CloseReason::Finished | CloseReason::Broken(_) => log::Level::Trace,
+            CloseReason::Idle
+            | CloseReason::WriteStalled
+            | CloseReason::Lingered
+            | CloseReason::Evicted
+            | CloseReason::Aborted
+            | CloseReason::Stopped => log::Level::Debug,
+        };
+        log::log!(level, "peer {id}: closed: {reason:?}");
+    }
+
+    /// There is room again, and not just for one.
+    pub(super) fn has_room(&mut self) {
         self.is_full = false;
-        log::debug!("peer {id}: closed: {reason:?}");
     }
 }
 

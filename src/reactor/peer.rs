@@ -131,7 +131,6 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => READ_COST_MIN,
                 Err(error) => {
-                    log::debug!("peer {id}: read: {error}");
                     self.close(id, broken(&error));
                     break;
                 }
@@ -260,7 +259,6 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         connection.is_touched = false;
         let unsent_before = connection.unsent();
         if let Err(error) = self.write(id) {
-            log::debug!("peer {id}: write: {error}");
             return self.close(id, broken(&error));
         }
         let Some(connection) = find(&mut self.peers, id) else {
@@ -378,6 +376,9 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         self.per_address.remove(id);
         self.kernel.close(connection.stream);
         self.counters.closed(id, reason);
+        if self.guests.saturating_mul(8) < self.limits.guests_max.saturating_mul(7) {
+            self.counters.has_room();
+        }
         let mut cx = self.effects.context(self.now, id, 0);
         self.service.close(&mut cx, connection.session, reason);
         self.apply(id);

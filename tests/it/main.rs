@@ -12,5 +12,6 @@ mod crowd;
 mod endings;
 mod protocols;
 mod readme;
+mod scarcity;
 mod streams;
 mod syscalls;
