@@ -8,6 +8,7 @@
 mod support;
 
 mod asked;
+mod course;
 mod crowd;
 mod endings;
 mod protocols;

@@ -222,12 +222,12 @@ impl Chat {
     /// stream must still learn that we are leaving. Guests that talk with each other are told
     /// nothing but each other's messages.
     fn say_goodbye(&self, cx: &mut Context<'_>, guest: &Guest) {
-        let framing = guest.decoder.framing();
         match self.settings.partner {
-            Partner::Operator | Partner::Parrot if framing != Framing::Auto => {
+            Partner::Operator | Partner::Parrot => {
+                let framing = guest.decoder.framing();
                 cx.send_with(|out| encode(framing, &self.settings.quit, out));
             }
-            Partner::Operator | Partner::Parrot | Partner::Guest | Partner::User => {}
+            Partner::Guest | Partner::User => {}
         }
     }
 

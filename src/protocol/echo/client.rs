@@ -10,7 +10,7 @@ use crate::protocol::{CloseReason, Context, Event, PeerId, Service};
 
 mod dialogue;
 
-pub use dialogue::{ANSWER_BYTES_MAX, Dialogue, LINE_BYTES_MAX};
+pub use dialogue::{ANSWER_BYTES_MAX, ANSWER_TIME_MAX, Dialogue, LINE_BYTES_MAX};
 
 /// How many bytes may be on their way before no more input is read: a server that only answers
 /// when it has everything needs this much; memory is bounded by it.

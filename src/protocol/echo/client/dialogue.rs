@@ -2,6 +2,7 @@
 //! shows what came back and judges nothing.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::Door;
 use crate::protocol::display::{Escaped, without_line_end};
@@ -13,6 +14,9 @@ use crate::protocol::{CloseReason, Context, Event, PeerId, Service, Time};
 pub const LINE_BYTES_MAX: usize = 4096;
 /// How much of an answer is collected before it is shown all the same.
 pub const ANSWER_BYTES_MAX: usize = 65_536;
+/// How long a server may take over the first byte of an answer before the user is asked again all
+/// the same: a server that drops line ends has no answer to an empty line.
+pub const ANSWER_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Where the talk stands.
 #[derive(Debug)]
@@ -21,8 +25,8 @@ enum Talk {
     Asking,
     /// This line is to be sent.
     Sending(Vec<u8>),
-    /// So many bytes are awaited; fewer, followed by silence, are an answer too.
-    Awaiting { owed: usize },
+    /// So many bytes are awaited since then; fewer, followed by silence, are an answer too.
+    Awaiting { owed: usize, since: Time },
     /// The user left.
     Leaving,
 }
@@ -62,7 +66,7 @@ impl Dialogue {
 
     fn is_answer_whole(&self, now: Time) -> bool {
         let owed = match self.talk {
-            Talk::Awaiting { owed } => owed,
+            Talk::Awaiting { owed, .. } => owed,
             Talk::Asking | Talk::Sending(_) | Talk::Leaving => ANSWER_BYTES_MAX,
         };
         let length = self.answer.len();
@@ -132,7 +136,17 @@ impl Dialogue {
         match &self.talk {
             Talk::Sending(line) => {
                 cx.send(line);
-                self.talk = Talk::Awaiting { owed: line.len() };
+                cx.wake_at(Some(cx.now().after(ANSWER_TIME_MAX)));
+                self.talk = Talk::Awaiting {
+                    owed: line.len(),
+                    since: cx.now(),
+                };
+            }
+            Talk::Awaiting { since, .. }
+                if self.answer.is_empty() && cx.now() >= since.after(ANSWER_TIME_MAX) =>
+            {
+                self.talk = Talk::Asking;
+                self.wake_console(cx);
             }
             Talk::Leaving => cx.leave(),
             Talk::Asking | Talk::Awaiting { .. } => {}

@@ -1,0 +1,102 @@
+//! `epollo` on a pseudo-terminal, as a person sees it. What is typed shows up too: the terminal
+//! echoes it, and ends each line with `\r\n`.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::process::{Child, Command};
+use std::sync::mpsc::{Receiver, channel};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+use crate::support::{PATIENCE, eventually};
+
+/// A terminal with `epollo` on it.
+pub(super) struct Terminal {
+    child: Child,
+    keyboard: File,
+    screen: Receiver<Vec<u8>>,
+    unread: Vec<u8>,
+}
+
+impl Terminal {
+    /// Runs `epollo` with these arguments on a terminal of its own.
+    pub(super) fn run(arguments: &[&str]) -> Terminal {
+        let master =
+            openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let name = ptsname(&master, Vec::new()).unwrap();
+        let slave = rustix::fs::open(name, flags, Mode::empty()).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_epollo"))
+            .args(arguments)
+            .env_remove("RUST_LOG")
+            .stdin(slave.try_clone().unwrap())
+            .stdout(slave.try_clone().unwrap())
+            .stderr(slave)
+            .spawn()
+            .unwrap();
+        let keyboard = File::from(master);
+        Terminal {
+            child,
+            screen: pieces_of(keyboard.try_clone().unwrap()),
+            keyboard,
+            unread: Vec::new(),
+        }
+    }
+
+    /// Types this.
+    pub(super) fn type_in(&mut self, keys: &str) {
+        self.keyboard.write_all(keys.as_bytes()).unwrap();
+    }
+
+    /// Waits until so much more is on the screen; it must be exactly this.
+    pub(super) fn shows(&mut self, expected: &str) {
+        while self.unread.len() < expected.len() {
+            match self.screen.recv_timeout(PATIENCE) {
+                Ok(piece) => self.unread.extend(piece),
+                Err(_) => break,
+            }
+        }
+        let end = self.unread.len().min(expected.len());
+        let shown: Vec<u8> = self.unread.drain(..end).collect();
+        assert_eq!(String::from_utf8_lossy(&shown), expected);
+    }
+
+    /// Waits for its end: nothing more is shown. The exit code.
+    pub(super) fn code(mut self) -> i32 {
+        let mut status = None;
+        eventually("it ends", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        while let Ok(piece) = self.screen.recv_timeout(PATIENCE) {
+            self.unread.extend(piece);
+        }
+        assert_eq!(String::from_utf8_lossy(&self.unread), "", "nothing more");
+        status.and_then(|status| status.code()).unwrap()
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What comes to the screen, until nobody has the terminal open any more (EIO).
+fn pieces_of(mut screen: File) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(count @ 1..) = screen.read(&mut buffer) {
+            if sender.send(buffer[..count].to_vec()).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
