@@ -6,13 +6,12 @@ use std::io::Write;
 use crate::support::{Epollo, Random, Server, connect, read_to_end};
 
 mod programs;
-mod terminal;
 
+use crate::terminal::Terminal;
 use programs::{
     CHAT_BYTES, ChatProgram, Course, accept, chat_server, echo_1_client, echo_1_server,
     echo_2_client, echo_3_client, hello_1_client, hello_2_client, mirror, text,
 };
-use terminal::Terminal;
 
 #[test]
 fn both_hello_clients_print_either_greeting() {

@@ -6,6 +6,7 @@
 #![allow(unreachable_pub, reason = "one crate of many modules")]
 
 mod support;
+mod terminal;
 
 mod asked;
 mod course;

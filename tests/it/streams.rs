@@ -2,15 +2,14 @@
 //! left changed, or receive what a hostile peer wants it to receive.
 
 use std::fs::File;
-use std::io::{Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
 
 use rustix::fs::{OFlags, fcntl_getfl};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use crate::support::{Epollo, PATIENCE, Server, eventually, read_exactly, read_to_end};
+use crate::support::{Epollo, Server, eventually, read_exactly, read_to_end};
+use crate::terminal::Terminal;
 
 fn epollo() -> Command {
     Command::new(env!("CARGO_BIN_EXE_epollo"))
@@ -20,89 +19,10 @@ fn port(server: &Server, name: &str) -> String {
     server.address(name).port().to_string()
 }
 
-/// A pseudoterminal with a program on it: what it shows, and a keyboard.
-struct Screen {
-    keyboard: File,
-    output: Receiver<Vec<u8>>,
-    shown: Vec<u8>,
-    /// The terminal as the user's shell has it.
-    shell: File,
-}
-
-impl Screen {
-    fn new() -> Screen {
-        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
-        let master = openpt(flags).unwrap();
-        grantpt(&master).unwrap();
-        unlockpt(&master).unwrap();
-        let name = ptsname(&master, Vec::new()).unwrap();
-        let shell = File::options()
-            .read(true)
-            .write(true)
-            .open(name.to_str().unwrap())
-            .unwrap();
-        let keyboard = File::from(master);
-        let mut reader = keyboard.try_clone().unwrap();
-        let (sender, output) = channel();
-        std::thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            // A pseudoterminal whose other end is closed says EIO.
-            while let Ok(count @ 1..) = reader.read(&mut buffer) {
-                if sender.send(buffer[..count].to_vec()).is_err() {
-                    return;
-                }
-            }
-        });
-        Screen {
-            keyboard,
-            output,
-            shown: Vec::new(),
-            shell,
-        }
-    }
-
-    fn stdio(&self) -> Stdio {
-        self.shell.try_clone().unwrap().into()
-    }
-
-    fn run(&self, arguments: &[&str]) -> std::process::Child {
-        epollo()
-            .args(arguments)
-            .stdin(self.stdio())
-            .stdout(self.stdio())
-            .stderr(self.stdio())
-            .spawn()
-            .unwrap()
-    }
-
-    fn type_in(&mut self, text: &str) {
-        self.keyboard.write_all(text.as_bytes()).unwrap();
-    }
-
-    /// Waits until this text is shown; all that was shown up to its end, which is then forgotten.
-    fn until(&mut self, text: &str) -> String {
-        loop {
-            let at = self
-                .shown
-                .windows(text.len())
-                .position(|shown| shown == text.as_bytes());
-            if let Some(at) = at {
-                let shown = self.shown.drain(..at + text.len()).collect();
-                return String::from_utf8(shown).unwrap();
-            }
-            let more = self.output.recv_timeout(PATIENCE);
-            let shown = String::from_utf8_lossy(&self.shown).into_owned();
-            self.shown
-                .extend(more.unwrap_or_else(|_| panic!("{text:?} is not in {shown:?}")));
-        }
-    }
-}
-
 #[test]
 fn the_echo_client_prompts_on_a_terminal_and_leaves_on_q() {
     let server = Server::start(&["echo=0"]);
-    let mut screen = Screen::new();
-    let mut client = screen.run(&["echo", "127.0.0.1", &port(&server, "echo")]);
+    let mut screen = Terminal::run(&["echo", "127.0.0.1", &port(&server, "echo")]);
     screen.until("Exit(Q to quit) : ");
     screen.type_in("안녕 you\n");
     let shown = screen.until("Exit(Q to quit) : ");
@@ -111,14 +31,14 @@ fn the_echo_client_prompts_on_a_terminal_and_leaves_on_q() {
         "{shown:?}"
     );
     screen.type_in("q\n");
-    assert_eq!(client.wait().unwrap().code(), Some(0));
+    screen.shows("q\r\n");
+    assert_eq!(screen.code(), 0);
 }
 
 #[test]
 fn the_chat_client_prompts_on_a_terminal_and_end_of_input_quits() {
     let mut server = Server::start(&["chat=0"]);
-    let mut screen = Screen::new();
-    let mut client = screen.run(&["chat", "127.0.0.1", &port(&server, "chat")]);
+    let mut screen = Terminal::run(&["chat", "127.0.0.1", &port(&server, "chat")]);
     let shown = screen.until("me > ");
     assert_eq!(shown, "Connected\r\nme > ");
     screen.type_in("hi\n");
@@ -128,15 +48,14 @@ fn the_chat_client_prompts_on_a_terminal_and_end_of_input_quits() {
     let shown = screen.until("me > ");
     assert_eq!(shown, "hi\r\nserver : ho\r\nme > ");
     screen.type_in("\u{4}");
-    screen.until("Disconnected");
-    assert_eq!(client.wait().unwrap().code(), Some(0));
+    screen.until("Disconnected\r\n");
+    assert_eq!(screen.code(), 0);
     assert_eq!(server.process.line(), "client : QUIT");
 }
 
 #[test]
 fn a_hostile_client_cannot_act_on_the_operators_terminal() {
-    let mut screen = Screen::new();
-    let mut process = screen.run(&["serve", "chat=0", "--framing", "line"]);
+    let mut screen = Terminal::run(&["serve", "chat=0", "--framing", "line"]);
     let shown = screen.until("\r\n");
     let address = shown.trim().rsplit(' ').next().unwrap().parse().unwrap();
     let mut client = crate::support::connect(address);
@@ -149,24 +68,17 @@ fn a_hostile_client_cannot_act_on_the_operators_terminal() {
         shown,
         "client : \\x1b]0;owned\\x07\\x1b[2J\\r한국\\u{202e}\\u{200b}\\u{9b}31m\\x08\\xff\\xc3\r\nme > "
     );
-    process.kill().unwrap();
-    process.wait().unwrap();
-}
-
-fn is_nonblocking(file: impl AsFd) -> bool {
-    fcntl_getfl(file).unwrap().contains(OFlags::NONBLOCK)
+    screen.kill();
 }
 
 #[test]
 fn our_nonblocking_flag_does_not_leak_into_the_users_terminal_or_pipes() {
     let server = Server::start(&["chat=0", "--chat-with", "echo"]);
-    let mut screen = Screen::new();
-    let mut client = screen.run(&["chat", "127.0.0.1", &port(&server, "chat")]);
+    let mut screen = Terminal::run(&["chat", "127.0.0.1", &port(&server, "chat")]);
     screen.until("me > ");
-    assert!(!is_nonblocking(&screen.shell), "while it runs");
-    client.kill().unwrap();
-    client.wait().unwrap();
-    assert!(!is_nonblocking(&screen.shell), "after it was killed");
+    assert!(!screen.is_nonblocking(), "while it runs");
+    screen.kill();
+    assert!(!screen.is_nonblocking(), "after it was killed");
 
     let (reader, writer) = rustix::pipe::pipe().unwrap();
     let mut command = epollo();
@@ -174,7 +86,7 @@ fn our_nonblocking_flag_does_not_leak_into_the_users_terminal_or_pipes() {
     let output = writer.try_clone().unwrap();
     let mut client = Epollo::spawn_with_stdout(&mut command, output.into());
     assert_eq!(read_exactly(&mut File::from(reader), 10), b"Connected\n");
-    assert!(!is_nonblocking(&writer));
+    assert!(!fcntl_getfl(&writer).unwrap().contains(OFlags::NONBLOCK));
     client.end_input();
     assert_eq!(client.code(), 0);
 }

@@ -12,16 +12,18 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use crate::support::{PATIENCE, eventually};
 
 /// A terminal with `epollo` on it.
-pub(super) struct Terminal {
+pub struct Terminal {
     child: Child,
     keyboard: File,
     screen: Receiver<Vec<u8>>,
     unread: Vec<u8>,
+    /// The terminal as the user's shell has it.
+    shell: Option<File>,
 }
 
 impl Terminal {
     /// Runs `epollo` with these arguments on a terminal of its own.
-    pub(super) fn run(arguments: &[&str]) -> Terminal {
+    pub fn run(arguments: &[&str]) -> Terminal {
         let master =
             openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
@@ -34,7 +36,7 @@ impl Terminal {
             .env_remove("RUST_LOG")
             .stdin(slave.try_clone().unwrap())
             .stdout(slave.try_clone().unwrap())
-            .stderr(slave)
+            .stderr(slave.try_clone().unwrap())
             .spawn()
             .unwrap();
         let keyboard = File::from(master);
@@ -43,16 +45,49 @@ impl Terminal {
             screen: pieces_of(keyboard.try_clone().unwrap()),
             keyboard,
             unread: Vec::new(),
+            shell: Some(File::from(slave)),
         }
     }
 
+    /// Waits until this is shown; all that was shown up to its end.
+    pub fn until(&mut self, text: &str) -> String {
+        loop {
+            let mut windows = self.unread.windows(text.len());
+            if let Some(at) = windows.position(|shown| shown == text.as_bytes()) {
+                let shown = self.unread.drain(..at + text.len()).collect();
+                return String::from_utf8(shown).unwrap();
+            }
+            match self.screen.recv_timeout(PATIENCE) {
+                Ok(piece) => self.unread.extend(piece),
+                Err(_) => panic!(
+                    "{text:?} is not in {:?}",
+                    String::from_utf8_lossy(&self.unread)
+                ),
+            }
+        }
+    }
+
+    /// Whether `O_NONBLOCK` is set on what the user's shell has.
+    pub fn is_nonblocking(&self) -> bool {
+        let shell = self.shell.as_ref().expect("the shell has it until the end");
+        rustix::fs::fcntl_getfl(shell)
+            .unwrap()
+            .contains(OFlags::NONBLOCK)
+    }
+
+    /// Ends it the hard way.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Types this.
-    pub(super) fn type_in(&mut self, keys: &str) {
+    pub fn type_in(&mut self, keys: &str) {
         self.keyboard.write_all(keys.as_bytes()).unwrap();
     }
 
     /// Waits until so much more is on the screen; it must be exactly this.
-    pub(super) fn shows(&mut self, expected: &str) {
+    pub fn shows(&mut self, expected: &str) {
         while self.unread.len() < expected.len() {
             match self.screen.recv_timeout(PATIENCE) {
                 Ok(piece) => self.unread.extend(piece),
@@ -65,7 +100,8 @@ impl Terminal {
     }
 
     /// Waits for its end: nothing more is shown. The exit code.
-    pub(super) fn code(mut self) -> i32 {
+    pub fn code(mut self) -> i32 {
+        self.shell = None;
         let mut status = None;
         eventually("it ends", || {
             status = self.child.try_wait().unwrap();
