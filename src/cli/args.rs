@@ -133,8 +133,15 @@ pub(super) struct ServeArguments {
     /// On the first SIGINT or SIGTERM: how long to answer what was read
     #[arg(long, value_name = "T", default_value = "5s", value_parser = parse_duration, env = "EPOLLO_GRACE")]
     pub(super) grace: Duration,
-    /// What hello says; \n \r \t \0 \\ \xNN are understood
-    #[arg(long, value_name = "TEXT", default_value = "Hello World!\\0", value_parser = parse_greeting, env = "EPOLLO_GREETING")]
+    /// What hello says; \n \r \t \0 \\ \xNN are understood [default: Hello World!\0]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "Hello World!\\0",
+        hide_default_value = true,
+        value_parser = parse_greeting,
+        env = "EPOLLO_GREETING"
+    )]
     pub(super) greeting: Greeting,
     /// A message that is exactly this word ends the conversation [default: chat QUIT, echo none]
     #[arg(long, value_name = "WORD", value_parser = parse_word, env = "EPOLLO_QUIT")]

@@ -80,11 +80,14 @@ pub struct Reactor<K: Kernel, S: Service> {
     generation: u32,
     timers: Timers,
     now: Time,
+    /// Whatever was ready before this time, the kernel has told. Timers go by it and not by `now`:
+    /// after a stall, wherever it was, peers are heard before they are called late.
+    heard: Time,
+    /// How many waits in a row could not tell everything.
+    partial_waits: usize,
     run: Run,
     /// What the kernel said this turn.
     ready: Vec<Readiness>,
-    /// How many turns in a row the kernel had more to say than fits.
-    full_batches: usize,
     /// Our own ready queue: peers whose reading stopped early.
     unread: VecDeque<PeerId>,
     /// Peers to be told [`Event::Woken`].
@@ -114,9 +117,10 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             generation: 0,
             timers: Timers::default(),
             now,
+            heard: now,
+            partial_waits: 0,
             run: Run::Going,
             ready: Vec::with_capacity(EVENTS_PER_TURN_MAX),
-            full_batches: 0,
             unread: VecDeque::new(),
             woken: VecDeque::new(),
             touched: Vec::new(),
@@ -218,12 +222,18 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             Some(result) => result,
             None => self.kernel.wait(timeout, &mut self.ready),
         };
-        self.now = self.kernel.now();
+        let began = mem::replace(&mut self.now, self.kernel.now());
         match waited {
-            Ok(Crowding::Complete) => self.full_batches = 0,
-            Ok(Crowding::Full) => self.full_batches += 1,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Ok(Crowding::Complete) => self.partial_waits = 0,
+            Ok(Crowding::Full) => self.partial_waits += 1,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.partial_waits += 1,
             Err(error) => return Err(error),
+        }
+        // The kernel tells of each ready socket once before it repeats itself.
+        if self.partial_waits == 0
+            || self.partial_waits > self.peers.len() / EVENTS_PER_TURN_MAX + 1
+        {
+            self.heard = began;
         }
         Ok(())
     }
@@ -299,13 +309,8 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             Run::Going | Run::Stopping(_) => {}
         }
         self.tell_woken();
-        // After a stall many sockets are ready at once: all are heard before a timer speaks. The
-        // kernel tells of each ready socket once before it repeats itself.
-        if self.full_batches > self.peers.len() / EVENTS_PER_TURN_MAX + 1 || self.full_batches == 0
-        {
-            while let Some(id) = self.timers.pop_due(self.now) {
-                self.fire(id);
-            }
+        while let Some(id) = self.timers.pop_due(self.heard) {
+            self.fire(id);
         }
     }
 

@@ -234,7 +234,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         };
         connection.timer = Time::NEVER;
         let policy = &self.doors[usize::from(connection.door)].1;
-        match connection.due(policy, self.now) {
+        match connection.due(policy, self.heard) {
             Due::Nothing => {}
             Due::Wake => {
                 connection.wake_at = Time::NEVER;

@@ -206,6 +206,28 @@ fn an_idle_client_is_closed_and_a_busy_one_is_not() {
 }
 
 #[test]
+fn a_process_that_was_stopped_hears_its_clients_before_it_calls_them_idle() {
+    let server = Server::start(&["echo=0", "--idle-timeout", "500ms"]);
+    let mut clients: Vec<_> = (0..50).map(|_| server.connect("echo")).collect();
+    for client in &mut clients {
+        client.write_all(b"a").unwrap();
+        read_exactly(client, 1);
+    }
+    server.process.signal(Signal::STOP);
+    for client in &mut clients {
+        client.write_all(b"b").unwrap();
+    }
+    // The stall is the experiment.
+    std::thread::sleep(Duration::from_secs(1));
+    server.process.signal(Signal::CONT);
+    for client in &mut clients {
+        assert_eq!(read_exactly(client, 1), b"b");
+    }
+    drop(clients);
+    server.stop();
+}
+
+#[test]
 fn a_client_that_never_reads_is_closed_after_the_write_timeout() {
     let server = Server::start(&["-vv", "echo=0", "--write-timeout", "300ms"]);
     let mut client = server.connect("echo");

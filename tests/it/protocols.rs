@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::Shutdown;
+use std::time::Duration;
 
 use crate::support::{Epollo, Random, Server, read_exactly, read_to_end};
 
@@ -52,6 +53,24 @@ fn echo_gives_back_a_megabyte_after_a_half_close() {
         read_to_end(&mut client) == sent,
         "every byte comes back, then the end"
     );
+    server.stop();
+}
+
+#[test]
+fn a_reader_that_pauses_loses_nothing_after_a_half_close() {
+    let server = Server::start(&["echo=0"]);
+    let mut client = server.connect("echo");
+    let sent = Random::new(4).bytes(20_000_000);
+    let mut writer = client.try_clone().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            writer.write_all(&sent).unwrap();
+            writer.shutdown(Shutdown::Write).unwrap();
+        });
+        // The pause is the experiment: by then everything is full, and the writer stuck.
+        std::thread::sleep(Duration::from_secs(1));
+        assert!(read_to_end(&mut client) == sent);
+    });
     server.stop();
 }
 
