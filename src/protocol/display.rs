@@ -88,8 +88,8 @@ pub fn unfinished_suffix(bytes: &[u8]) -> usize {
         .unwrap_or(0)
 }
 
-/// The longest length up to `limit` at which `text` can be cut without cutting a character. Bytes
-/// that are no UTF-8 are cut at `limit`.
+/// The longest length up to `limit` at which `text` can be cut without cutting a character, or what
+/// may be the beginning of one; `limit` itself if there is none.
 pub fn cut_at(text: &[u8], limit: usize) -> usize {
     if text.len() <= limit {
         return text.len();

@@ -51,6 +51,9 @@ impl Echo {
             cx.send(bytes);
             return Next::Stay;
         };
+        if cx.now() >= watch.quit.since.after(SILENCE) {
+            watch.quit.message.clear();
+        }
         for (at, &byte) in bytes.iter().enumerate() {
             if watch.quit.ends_with(word, byte) {
                 cx.send(&bytes[..=at]);

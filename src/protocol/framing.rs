@@ -117,10 +117,10 @@ fn push_without(text: &[u8], delimiter: u8, out: &mut Vec<u8>) {
 
 /// What happens to a message that is longer than allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Excess {
+enum Excess {
     /// [`Decoder::next`] says [`Overlong`], and says it again.
     Refused,
-    /// It is cut between characters; the rest is the next message. For what our own user types.
+    /// It is cut between characters; the rest is the next message.
     Cut,
 }
 
@@ -144,7 +144,18 @@ pub struct Decoder {
 
 impl Decoder {
     /// A decoder for messages of at most `text_bytes_max` bytes (at least 1), delimiters aside.
-    pub fn new(framing: Framing, text_bytes_max: usize, excess: Excess) -> Decoder {
+    /// A longer one is [`Overlong`].
+    pub fn new(framing: Framing, text_bytes_max: usize) -> Decoder {
+        Decoder::with(framing, text_bytes_max, Excess::Refused)
+    }
+
+    /// A decoder for the lines that our own user types: one of more than `text_bytes_max` bytes is
+    /// cut between characters, and the rest is the next message.
+    pub fn for_typed_lines(text_bytes_max: usize) -> Decoder {
+        Decoder::with(Framing::Line, text_bytes_max, Excess::Cut)
+    }
+
+    fn with(framing: Framing, text_bytes_max: usize, excess: Excess) -> Decoder {
         Decoder {
             framing,
             excess,
@@ -169,7 +180,8 @@ impl Decoder {
     pub fn window(&self) -> usize {
         let full = match self.framing {
             Framing::Padded(size) => size,
-            Framing::Auto => (self.text_bytes_max / PADDED_BYTES + 1) * PADDED_BYTES,
+            // Two frames at least, so that a single one waits for its silence.
+            Framing::Auto => (self.text_bytes_max / PADDED_BYTES + 2) * PADDED_BYTES,
             Framing::Line | Framing::Nul | Framing::Chunk => self.text_bytes_max + "\r\n".len(),
         };
         full.saturating_sub(self.pending().len())
@@ -220,7 +232,7 @@ impl Decoder {
     /// The next whole message, without its delimiter.
     ///
     /// # Errors
-    /// [`Overlong`] if it is longer than allowed and [`Excess::Refused`] was chosen.
+    /// [`Overlong`] if it is longer than allowed; never of typed lines.
     pub fn next(&mut self, now: Time) -> Result<Option<Vec<u8>>, Overlong> {
         if self.framing == Framing::Auto {
             self.decide(now);
@@ -273,16 +285,27 @@ impl Decoder {
 
     fn decide(&mut self, now: Time) {
         let length = self.pending().len();
-        let first = self
-            .find(|byte| byte == b'\n' || byte == 0)
-            .map(|at| self.pending()[at]);
+        let fresh = &self.bytes[self.taken + self.searched..];
+        let first = fresh.iter().position(|&byte| byte == b'\n' || byte == 0);
+        self.searched += first.unwrap_or(fresh.len());
+        let first = first.map(|_| self.pending()[self.searched]);
         self.framing = match first {
             Some(b'\n') => Framing::Line,
+            Some(_) if self.window() == 0 && self.looks_padded() => Framing::Padded(PADDED_BYTES),
+            Some(_) if self.window() == 0 => Framing::Nul,
             _ if length == 0 || !self.is_silent(now) => Framing::Auto,
             Some(_) if length.is_multiple_of(PADDED_BYTES) => Framing::Padded(PADDED_BYTES),
             Some(_) => Framing::Nul,
             None => Framing::Chunk,
         };
+    }
+
+    /// A guess for a client that sends so much at once that there is no silence to go by: padding
+    /// has NULs in a row, or few of them for its length.
+    fn looks_padded(&self) -> bool {
+        let pending = self.pending();
+        let nuls = pending.iter().filter(|&&byte| byte == 0).count();
+        pending.windows(2).any(|two| two == [0, 0]) || nuls <= 2 * pending.len() / PADDED_BYTES
     }
 
     fn delimited(&mut self, delimiter: u8) -> Option<Cut> {

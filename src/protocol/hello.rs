@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{CloseReason, Context, Event, Service};
+use super::{CloseReason, Context, Event, Service, Time};
 
 /// How much of a greeting the client keeps, in bytes; what comes after is not read.
 pub const GREETING_BYTES_MAX: usize = 65_536;
@@ -75,8 +75,8 @@ impl HelloClient {
 pub enum ClientSession {
     /// Nothing has come yet.
     Waiting,
-    /// Part of the greeting is there.
-    Receiving,
+    /// Part of the greeting is there; the latest came at this time.
+    Receiving(Time),
     /// It is whole, or it will not be.
     Done,
 }
@@ -90,20 +90,25 @@ impl Service for HelloClient {
     }
 
     fn step(&mut self, cx: &mut Context<'_>, session: &mut ClientSession, event: Event<'_>) {
-        *session = match (&session, event) {
-            (ClientSession::Waiting | ClientSession::Receiving, Event::Received(bytes)) => {
+        *session = match (&*session, event) {
+            (ClientSession::Waiting | ClientSession::Receiving(_), Event::Received(bytes)) => {
                 self.received.extend_from_slice(bytes);
                 if self.is_whole() {
                     cx.leave();
                     ClientSession::Done
                 } else {
                     cx.wake_at(Some(cx.now().after(GREETING_SILENCE)));
-                    ClientSession::Receiving
+                    ClientSession::Receiving(cx.now())
                 }
             }
-            (ClientSession::Receiving, Event::Woken)
+            (ClientSession::Receiving(latest), Event::Woken)
+                if cx.now() < latest.after(GREETING_SILENCE) =>
+            {
+                ClientSession::Receiving(*latest)
+            }
+            (ClientSession::Receiving(_), Event::Woken)
             | (
-                ClientSession::Waiting | ClientSession::Receiving,
+                ClientSession::Waiting | ClientSession::Receiving(_),
                 Event::Finished | Event::Stopping,
             ) => {
                 cx.leave();
@@ -124,7 +129,7 @@ impl Service for HelloClient {
 
     fn window(&self, session: &ClientSession) -> usize {
         match session {
-            ClientSession::Waiting | ClientSession::Receiving => {
+            ClientSession::Waiting | ClientSession::Receiving(_) => {
                 GREETING_BYTES_MAX - self.received.len()
             }
             ClientSession::Done => 0,

@@ -331,6 +331,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
                 .grace
                 .map_or(Time::NEVER, |grace| self.now.after(grace)),
         );
+        self.tell_woken();
         let ids = self.ids();
         for &id in &ids {
             self.step(id, Event::Stopping);

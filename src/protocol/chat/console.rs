@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::{Chat, News, Partner, TYPED_BYTES_MAX};
 use crate::protocol::display::Escaped;
-use crate::protocol::framing::{Decoder, Excess, Framing};
+use crate::protocol::framing::{Decoder, Framing};
 use crate::protocol::screen::Screen;
 use crate::protocol::turns::{Message, Side};
 use crate::protocol::{CloseReason, Context, Event, PeerId};
@@ -58,7 +58,7 @@ impl Chat {
         self.console = Some(cx.me());
         Console {
             screen: Screen::new(self.settings.prompts),
-            decoder: Decoder::new(Framing::Line, TYPED_BYTES_MAX, Excess::Cut),
+            decoder: Decoder::for_typed_lines(TYPED_BYTES_MAX),
             names: BTreeMap::new(),
             to_answer: VecDeque::new(),
         }

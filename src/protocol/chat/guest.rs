@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::{Chat, News, Partner, Settings};
-use crate::protocol::framing::{Decoder, Excess, Framing, Overlong, encode};
+use crate::protocol::framing::{Decoder, Framing, Overlong, encode};
 use crate::protocol::turns::{Message, Side};
 use crate::protocol::{CloseReason, Context, Event, PeerId, Time};
 
@@ -79,7 +79,7 @@ impl Chat {
             message_bytes_max,
             ..
         } = self.settings;
-        let decoder = Decoder::new(framing, message_bytes_max, Excess::Refused);
+        let decoder = Decoder::new(framing, message_bytes_max);
         Guest { decoder, seat }
     }
 
@@ -95,11 +95,13 @@ impl Chat {
         match event {
             Event::Received(bytes) => guest.decoder.receive(bytes, cx.now()),
             Event::Finished => guest.decoder.finish(),
-            Event::Woken => {}
-            Event::Stopping => self.take(cx, guest, Input::Stopping),
+            Event::Woken | Event::Stopping => {}
         }
         while let Some(input) = self.next_input(cx, guest) {
             self.take(cx, guest, input);
+        }
+        if event == Event::Stopping {
+            self.take(cx, guest, Input::Stopping);
         }
         cx.wake_at(self.wake_guest_at(guest));
     }
@@ -209,25 +211,26 @@ impl Chat {
     }
 
     fn pass_on(&mut self, cx: &mut Context<'_>, talk: PeerId, side: Side, message: Message) {
-        let listener = self.turns.say(talk, side, message);
-        if listener == self.console {
+        let Some(listener) = self.turns.say(talk, side, message) else {
+            return;
+        };
+        if Some(listener) == self.console {
             self.news.push_back(News::Said(talk));
         }
-        if let Some(listener) = listener {
-            cx.wake(listener);
-        }
+        cx.wake(listener);
     }
 
     /// A guest whose program compares with the quit word and does not look for the end of the
     /// stream must still learn that we are leaving. Guests that talk with each other are told
     /// nothing but each other's messages.
     fn say_goodbye(&self, cx: &mut Context<'_>, guest: &Guest) {
+        let framing = guest.decoder.framing();
         match self.settings.partner {
-            Partner::Operator | Partner::Parrot => {
-                let framing = guest.decoder.framing();
+            // One that has not spoken may be no chat client at all.
+            Partner::Operator | Partner::Parrot if framing != Framing::Auto => {
                 cx.send_with(|out| encode(framing, &self.settings.quit, out));
             }
-            Partner::Guest | Partner::User => {}
+            Partner::Operator | Partner::Parrot | Partner::Guest | Partner::User => {}
         }
     }
 
@@ -237,18 +240,26 @@ impl Chat {
     }
 
     fn unseat(&mut self, cx: &mut Context<'_>, guest: &mut Guest) {
+        let me = cx.me();
         match std::mem::replace(&mut guest.seat, Seat::Gone) {
+            // A partner came, and it has not been told yet.
+            Seat::Lobby if self.turns.is_open(me) => self.end_talk(cx, me, Side::Guest),
             Seat::Lobby => self.waiting = None,
             Seat::Parrot | Seat::Gone => {}
-            Seat::Talk(talk, side) => {
-                if let Some(partner) = self.turns.leave(talk, side) {
-                    cx.wake(partner);
-                }
-                if let Some(console) = self.console {
-                    self.news.push_back(News::Left(talk));
-                    cx.wake(console);
-                }
+            Seat::Talk(talk, side) => self.end_talk(cx, talk, side),
+        }
+    }
+
+    fn end_talk(&mut self, cx: &mut Context<'_>, talk: PeerId, side: Side) {
+        if let Some(partner) = self.turns.leave(talk, side) {
+            cx.wake(partner);
+        }
+        match (self.settings.partner, self.console) {
+            (Partner::Operator | Partner::User, Some(console)) => {
+                self.news.push_back(News::Left(talk));
+                cx.wake(console);
             }
+            (Partner::Operator | Partner::User, None) | (Partner::Guest | Partner::Parrot, _) => {}
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Door;
 use crate::protocol::display::{Escaped, without_line_end};
-use crate::protocol::framing::{Decoder, Excess, Framing, SILENCE};
+use crate::protocol::framing::{Decoder, SILENCE};
 use crate::protocol::screen::Screen;
 use crate::protocol::{CloseReason, Context, Event, PeerId, Service, Time};
 
@@ -49,7 +49,7 @@ impl Dialogue {
     pub fn new() -> Dialogue {
         Dialogue {
             talk: Talk::Asking,
-            typed: Decoder::new(Framing::Line, LINE_BYTES_MAX, Excess::Cut),
+            typed: Decoder::for_typed_lines(LINE_BYTES_MAX),
             screen: Screen::new(true),
             answer: Vec::new(),
             answered: Time::ZERO,

@@ -1,0 +1,149 @@
+//! Turns against a model that is as dumb as can be: strict alternation, nothing lost or doubled.
+
+use std::collections::BTreeMap;
+
+use epollo::protocol::PeerId;
+use epollo::protocol::framing::Framing;
+use epollo::protocol::turns::{Message, Side, Turns};
+use proptest::prelude::*;
+
+use super::cases;
+
+#[derive(Clone, Copy, Debug)]
+enum Deed {
+    Open(Side),
+    Say(Side),
+    Hear(Side),
+    Leave(Side),
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    let side = || prop_oneof![Just(Side::Guest), Just(Side::Host)];
+    prop_oneof![
+        1 => side().prop_map(Deed::Open),
+        8 => side().prop_map(Deed::Say),
+        8 => side().prop_map(Deed::Hear),
+        1 => side().prop_map(Deed::Leave),
+    ]
+}
+
+/// A conversation as a log: who said what, who heard how much, who left.
+struct Log {
+    first: Side,
+    said: Vec<(Side, u8)>,
+    heard: usize,
+    left: Option<Side>,
+}
+
+impl Log {
+    fn turn(&self) -> Side {
+        self.said
+            .last()
+            .map_or(self.first, |(side, _)| side.other())
+    }
+
+    fn may_speak(&self, side: Side) -> bool {
+        self.turn() == side && self.heard == self.said.len() && self.left.is_none()
+    }
+}
+
+fn guest(number: u32) -> PeerId {
+    PeerId {
+        slot: number,
+        generation: 1,
+    }
+}
+
+const HOST: PeerId = PeerId {
+    slot: 99,
+    generation: 1,
+};
+
+fn peer(number: u32, side: Side) -> PeerId {
+    match side {
+        Side::Guest => guest(number),
+        Side::Host => HOST,
+    }
+}
+
+fn message(text: u8) -> Message {
+    Message {
+        text: vec![text],
+        framing: Framing::Line,
+    }
+}
+
+/// Does one deed to both and compares the answers.
+fn compare(turns: &mut Turns, logs: &mut BTreeMap<u32, Log>, number: u32, deed: Deed, text: u8) {
+    let id = guest(number);
+    match (deed, logs.get_mut(&number)) {
+        (Deed::Open(first), None) => {
+            turns.open(id, HOST, first);
+            let log = Log {
+                first,
+                said: Vec::new(),
+                heard: 0,
+                left: None,
+            };
+            logs.insert(number, log);
+        }
+        (Deed::Open(_), Some(_)) => {}
+        (Deed::Say(side), log) => {
+            let log = log.filter(|log| log.may_speak(side));
+            let listener = log.map(|log| {
+                log.said.push((side, text));
+                peer(number, side.other())
+            });
+            assert_eq!(turns.say(id, side, message(text)), listener);
+        }
+        (Deed::Hear(side), log) => {
+            let waiting = log.filter(|log| log.heard < log.said.len() && log.turn() == side);
+            let expected = waiting.map(|log| {
+                log.heard += 1;
+                message(log.said[log.heard - 1].1)
+            });
+            assert_eq!(turns.hear(id, side), expected);
+        }
+        (Deed::Leave(side), None) => assert_eq!(turns.leave(id, side), None),
+        (Deed::Leave(side), Some(log)) if log.left == Some(side.other()) => {
+            assert_eq!(turns.leave(id, side), None, "the partner knows already");
+            logs.remove(&number);
+        }
+        (Deed::Leave(side), Some(log)) => {
+            log.left = Some(side);
+            assert_eq!(turns.leave(id, side), Some(peer(number, side.other())));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(200))]
+
+    #[test]
+    fn sides_alternate_and_every_message_is_heard_once(
+        deeds in prop::collection::vec((0_u32..3, deed()), 0..200),
+    ) {
+        let mut turns = Turns::default();
+        let mut logs = BTreeMap::new();
+        for ((number, deed), text) in deeds.into_iter().zip((0..=u8::MAX).cycle()) {
+            compare(&mut turns, &mut logs, number, deed, text);
+            prop_assert_eq!(turns.len(), logs.len());
+            prop_assert_eq!(turns.is_empty(), logs.is_empty());
+            for number in 0..3 {
+                let log = logs.get(&number);
+                prop_assert_eq!(turns.is_open(guest(number)), log.is_some());
+                for side in [Side::Guest, Side::Host] {
+                    let may_speak = log.is_some_and(|log| log.may_speak(side));
+                    prop_assert_eq!(turns.may_speak(guest(number), side), may_speak);
+                    let is_deserted = log.is_none_or(|log| log.left == Some(side.other()));
+                    prop_assert_eq!(turns.is_deserted(guest(number), side), is_deserted);
+                }
+            }
+        }
+        for log in logs.values() {
+            let alternates = log.said.windows(2).all(|pair| pair[0].0 != pair[1].0);
+            prop_assert!(alternates, "{:?}", log.said);
+            prop_assert!(log.heard + 1 >= log.said.len());
+        }
+    }
+}
