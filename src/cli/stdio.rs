@@ -14,8 +14,12 @@ use rustix::fs::{FileType, Mode, OFlags, fstat, open};
 
 use crate::reactor::{Manner, Side};
 
-/// How much goes to a standard error that may block, after it polled writable.
-const CAUTIOUS_WRITE_BYTES_MAX: usize = 4096;
+/// What a blocking pipe that polls writable takes at once (`PIPE_BUF`, pipe(7)).
+const PIPE_SURE_BYTES: usize = 4096;
+/// The same of a socket; the smallest send buffer (socket(7)) has room for it.
+const SOCKET_SURE_BYTES: usize = 1024;
+/// The same of a terminal, which polls writable as long as there is room for anything.
+const TERMINAL_SURE_BYTES: usize = 1;
 
 /// Standard input.
 ///
@@ -40,20 +44,19 @@ fn side(fd: BorrowedFd<'_>, path: &str, access: OFlags) -> io::Result<Side> {
 
 fn open_apart(fd: BorrowedFd<'_>, path: &str, access: OFlags) -> io::Result<(File, Manner)> {
     let duplicate = || fd.try_clone_to_owned().map(File::from);
-    match FileType::from_raw_mode(fstat(fd)?.st_mode) {
+    let sure_bytes = match FileType::from_raw_mode(fstat(fd)?.st_mode) {
         FileType::RegularFile | FileType::Directory | FileType::BlockDevice => {
-            Ok((duplicate()?, Manner::Always))
+            return Ok((duplicate()?, Manner::Always));
         }
-        FileType::Fifo | FileType::CharacterDevice => {
-            let flags = access | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-            match open(path, flags, Mode::empty()) {
-                Ok(opened) => Ok((File::from(opened), Manner::Nonblocking)),
-                Err(_) => Ok((duplicate()?, Manner::Blocking)),
-            }
-        }
-        FileType::Socket | FileType::Symlink | FileType::Unknown => {
-            Ok((duplicate()?, Manner::Blocking))
-        }
+        FileType::Fifo => PIPE_SURE_BYTES,
+        FileType::CharacterDevice => TERMINAL_SURE_BYTES,
+        FileType::Socket | FileType::Symlink | FileType::Unknown => SOCKET_SURE_BYTES,
+    };
+    // It fails for a socket, and for what belongs to another user.
+    let flags = access | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    match open(path, flags, Mode::empty()) {
+        Ok(opened) => Ok((File::from(opened), Manner::Nonblocking)),
+        Err(_) => Ok((duplicate()?, Manner::Blocking { sure_bytes })),
     }
 }
 
@@ -78,14 +81,13 @@ impl StuckProofStderr {
         let Some((file, manner)) = &mut self.file else {
             return false;
         };
-        let line = match manner {
-            Manner::Always | Manner::Nonblocking => line,
-            Manner::Blocking if takes_bytes(file) => {
-                &line[..line.len().min(CAUTIOUS_WRITE_BYTES_MAX)]
-            }
-            Manner::Blocking => return false,
+        let step = match *manner {
+            Manner::Always | Manner::Nonblocking => line.len().max(1),
+            Manner::Blocking { sure_bytes } => sure_bytes,
         };
-        file.write_all(line).is_ok()
+        let can_block = matches!(manner, Manner::Blocking { .. });
+        line.chunks(step)
+            .all(|piece| (!can_block || takes_bytes(file)) && file.write_all(piece).is_ok())
     }
 }
 

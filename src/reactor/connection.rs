@@ -1,23 +1,10 @@
 //! One peer as the reactor sees it: a stream, two halves, an outbox, and the machine that answers.
 //! What can be computed from these is a function: interest, deadline, whether it is done.
 
-use std::time::Duration;
-
 use super::kernel::Interest;
+use super::limits::Policy;
 use super::outbox::{OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX, Outbox};
 use crate::protocol::{CloseReason, Time};
-
-/// The limits of the peers that come in by one door. `None` is no limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Policy {
-    /// Nothing received and nothing sent for this long: closed.
-    pub idle_timeout: Option<Duration>,
-    /// Bytes wait and the peer takes none for this long: closed.
-    pub write_timeout: Option<Duration>,
-    /// How long a peer that we left may take to close its half while what it sends is thrown away;
-    /// `None` closes at once.
-    pub linger: Option<Duration>,
-}
 
 /// The half that we hear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

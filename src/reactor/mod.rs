@@ -18,6 +18,7 @@ mod accept;
 mod connection;
 mod counters;
 mod kernel;
+mod limits;
 mod outbox;
 mod peer;
 mod terminal;
@@ -25,9 +26,9 @@ mod timers;
 mod token;
 
 pub use accept::{ACCEPT_PAUSE, ACCEPTS_PER_TURN_MAX, ListenOptions, bind};
-pub use connection::Policy;
 pub use counters::Counters;
 pub use kernel::{Crowding, EVENTS_PER_TURN_MAX, Interest, Kernel, OsKernel, OsStream, Readiness};
+pub use limits::{Limits, Policy};
 pub use outbox::{OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX};
 pub use peer::READ_BYTES_PER_TURN_MAX;
 pub use terminal::{Failure, Manner, Side, Terminal};
@@ -40,21 +41,6 @@ use timers::Timers;
 
 /// The most that is read at once, and the size of the one buffer that all peers share.
 pub const SCRATCH_BYTES: usize = 64 * 1024;
-
-/// The limits of a whole reactor.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Connections accepted and open at the same time; one more is closed at once.
-    pub guests_max: usize,
-    /// The same for each client address; `None` is no limit.
-    pub guests_per_address_max: Option<usize>,
-    /// Unsent bytes of all peers together; beyond it the peer with the most is closed.
-    pub unsent_bytes_max: usize,
-    /// How long peers may take to get what they are owed once the run is to stop; `None` for ever.
-    pub grace: Option<Duration>,
-    /// How long to look again and again before sleeping. Costs a core, saves the wake-up.
-    pub spin: Duration,
-}
 
 /// How far the run is from its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,17 +12,17 @@ use mio::unix::SourceFd;
 use super::kernel::Interest;
 use super::token::Token;
 
-/// How many bytes go to a blocking descriptor at once: what a pipe that polls writable is sure to
-/// take (`PIPE_BUF`, pipe(7)).
-const BLOCKING_WRITE_BYTES_MAX: usize = 4096;
-
 /// How a descriptor may be used without ever blocking the loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Manner {
     /// `O_NONBLOCK` is set on it, and nobody but us has it.
     Nonblocking,
-    /// It blocks, since it is shared with others: one call after each readiness event.
-    Blocking,
+    /// It blocks, since it is shared with others: one call after each readiness event, and no more
+    /// bytes than one that polls writable is sure to take.
+    Blocking {
+        /// So many: 4096 for a pipe (`PIPE_BUF`, pipe(7)), 1 for a terminal.
+        sure_bytes: usize,
+    },
     /// epoll does not take it (EPERM): a file, `/dev/null`. It never blocks for long.
     Always,
 }
@@ -74,7 +74,7 @@ impl Side {
     fn rearm(&self, registry: &Registry, token: Token, interest: mio::Interest) -> io::Result<()> {
         match self.manner {
             Manner::Always => Ok(()),
-            Manner::Nonblocking | Manner::Blocking => {
+            Manner::Nonblocking | Manner::Blocking { .. } => {
                 let source = &mut SourceFd(&self.file.as_raw_fd());
                 registry.reregister(source, token.into(), interest)
             }
@@ -86,7 +86,7 @@ impl Side {
     fn may_call(&mut self) -> bool {
         match self.manner {
             Manner::Nonblocking | Manner::Always => true,
-            Manner::Blocking => {
+            Manner::Blocking { .. } => {
                 self.allowed = !self.allowed;
                 !self.allowed
             }
@@ -175,7 +175,7 @@ impl Terminal {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let count = match output.manner {
-            Manner::Blocking => bytes.len().min(BLOCKING_WRITE_BYTES_MAX),
+            Manner::Blocking { sure_bytes } => bytes.len().min(sure_bytes),
             Manner::Nonblocking | Manner::Always => bytes.len(),
         };
         match (output.file.write(&bytes[..count]), self.failure) {

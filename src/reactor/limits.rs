@@ -1,0 +1,30 @@
+//! What a reactor and its peers are held to. Numbers only; who enforces them is elsewhere.
+
+use std::time::Duration;
+
+/// The limits of a whole reactor.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections accepted and open at the same time; one more is closed at once.
+    pub guests_max: usize,
+    /// The same for each client address; `None` is no limit.
+    pub guests_per_address_max: Option<usize>,
+    /// Unsent bytes of all peers together; beyond it the peer with the most is closed.
+    pub unsent_bytes_max: usize,
+    /// How long peers may take to get what they are owed once the run is to stop; `None` for ever.
+    pub grace: Option<Duration>,
+    /// How long to look again and again before sleeping. Costs a core, saves the wake-up.
+    pub spin: Duration,
+}
+
+/// The limits of the peers that come in by one door. `None` is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// Nothing received and nothing sent for this long: closed.
+    pub idle_timeout: Option<Duration>,
+    /// Bytes wait and the peer takes none for this long: closed.
+    pub write_timeout: Option<Duration>,
+    /// How long a peer that we left may take to close its half while what it sends is thrown away;
+    /// `None` closes at once.
+    pub linger: Option<Duration>,
+}
