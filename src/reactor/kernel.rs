@@ -12,7 +12,8 @@ use super::terminal::Terminal;
 use super::token::Token;
 use crate::protocol::Time;
 
-/// What a peer's stream is watched for. Read-closed and errors are always told.
+/// What a peer's stream is watched for. Errors are always told, the end of what a peer sends only
+/// to those who want to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interest {
     /// Bytes to read, and urgent ones.

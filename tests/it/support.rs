@@ -121,9 +121,23 @@ impl Epollo {
     }
 }
 
+impl Epollo {
+    /// The processes that it started: what strace runs, say.
+    pub fn children(&self) -> Vec<rustix::process::Pid> {
+        let id = self.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+        let children = children.unwrap_or_default();
+        let ids = children.split_whitespace().map(|id| id.parse().unwrap());
+        ids.filter_map(rustix::process::Pid::from_raw).collect()
+    }
+}
+
 impl Drop for Epollo {
     fn drop(&mut self) {
-        // It may have ended already.
+        // They may have ended already.
+        for child in self.children() {
+            let _ = rustix::process::kill_process(child, rustix::process::Signal::KILL);
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

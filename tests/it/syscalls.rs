@@ -31,17 +31,10 @@ fn traced(options: &[&str], arguments: &[&str]) -> Server {
     Server::of(Epollo::spawn(&mut command), arguments)
 }
 
-/// The traced process itself, which strace does not pass signals on to.
-fn child_of(server: &Server) -> rustix::process::Pid {
-    let id = server.process.id();
-    let path = format!("/proc/{id}/task/{id}/children");
-    let children = std::fs::read_to_string(path).unwrap();
-    let child = children.split_whitespace().next().unwrap().parse().unwrap();
-    rustix::process::Pid::from_raw(child).unwrap()
-}
-
+/// Strace does not pass signals on to the process that it traces.
 fn stop(mut server: Server) {
-    rustix::process::kill_process(child_of(&server), rustix::process::Signal::TERM).unwrap();
+    rustix::process::kill_process(server.process.children()[0], rustix::process::Signal::TERM)
+        .unwrap();
     assert_eq!(server.process.code(), 0);
 }
 
