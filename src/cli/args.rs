@@ -1,13 +1,18 @@
-//! The command line, and from words to values. What is wrong with the words is said here, in one
-//! line; what they lead to is not.
+//! The command line: which options there are, and one line for one that is wrong. What a single
+//! value means is in `values.rs`; what they lead to is not here.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::num::IntErrorKind;
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use log::LevelFilter;
 
+use super::values::{
+    Greeting, Limit, local, parse_backlog, parse_count, parse_duration, parse_greeting,
+    parse_level, parse_limit, parse_message_size, parse_remote_port, parse_service, parse_size,
+    parse_word,
+};
 use crate::protocol::framing::Framing;
 
 /// A single-threaded, event-driven TCP server: hello, echo and turn-based chat, and their clients.
@@ -28,14 +33,14 @@ pub(super) struct Arguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Log")]
 pub(super) struct LogArguments {
-    /// Say more: -v what happens, -vv each connection that comes, -vvv each that goes
+    /// Say more: -v totals at the end, -vv each connection that comes, -vvv each that goes
     #[arg(short, long, global = true, action = ArgAction::Count, env = "EPOLLO_VERBOSE")]
     verbose: u8,
     /// Say only what failed
-    #[arg(short, long, global = true, env = "EPOLLO_QUIET")]
+    #[arg(short, long, global = true, value_parser = BoolishValueParser::new(), env = "EPOLLO_QUIET")]
     quiet: bool,
     /// off, error, warn, info, debug or trace; goes before -v, -q and RUST_LOG
-    #[arg(long, global = true, value_name = "LEVEL", env = "EPOLLO_LOG_LEVEL")]
+    #[arg(long, global = true, value_name = "LEVEL", value_parser = parse_level, env = "EPOLLO_LOG_LEVEL")]
     log_level: Option<LevelFilter>,
     /// Colours on standard error; NO_COLOR is respected
     #[arg(
@@ -99,7 +104,7 @@ pub(super) struct ChatArguments {
     #[arg(long, default_value = "padded:1024", env = "EPOLLO_FRAMING")]
     pub(super) framing: Framing,
     /// The message that ends the talk
-    #[arg(long, value_name = "WORD", default_value = "QUIT", env = "EPOLLO_QUIT")]
+    #[arg(long, value_name = "WORD", default_value = "QUIT", value_parser = parse_word, env = "EPOLLO_QUIT")]
     pub(super) quit: String,
 }
 
@@ -110,13 +115,13 @@ pub(super) struct ServeArguments {
     #[arg(value_name = "SERVICE[=ADDR]", value_parser = parse_service)]
     pub(super) services: Vec<ServiceAddress>,
     /// Open connections; one more is turned away [default: 10000, less if the fd limit is lower]
-    #[arg(short, long, value_name = "N", env = "EPOLLO_MAX_CONNS")]
+    #[arg(short, long, value_name = "N", value_parser = parse_count, env = "EPOLLO_MAX_CONNS")]
     pub(super) max_conns: Option<usize>,
     /// Open connections per client address
-    #[arg(long, value_name = "N", env = "EPOLLO_PER_IP")]
+    #[arg(long, value_name = "N", value_parser = parse_count, env = "EPOLLO_PER_IP")]
     pub(super) per_ip: Option<usize>,
     /// Connections that the kernel keeps until they are accepted
-    #[arg(long, value_name = "N", default_value = "4096", env = "EPOLLO_BACKLOG")]
+    #[arg(long, value_name = "N", default_value = "4096", value_parser = parse_backlog, env = "EPOLLO_BACKLOG")]
     pub(super) backlog: u32,
     /// Nothing received and nothing sent for this long: closed; `none` = off
     #[arg(short, long, value_name = "T", default_value = "5m", value_parser = parse_limit, env = "EPOLLO_IDLE_TIMEOUT")]
@@ -147,7 +152,7 @@ pub(super) struct ServeArguments {
     #[arg(long, value_name = "WORD", value_parser = parse_word, env = "EPOLLO_QUIT")]
     pub(super) quit: Option<String>,
     /// Show what echo clients send, escaped
-    #[arg(long, env = "EPOLLO_PRINT")]
+    #[arg(long, value_parser = BoolishValueParser::new(), env = "EPOLLO_PRINT")]
     pub(super) print: bool,
     /// Who answers a chat client: this terminal, the next client, or a parrot
     #[arg(
@@ -161,13 +166,13 @@ pub(super) struct ServeArguments {
     #[arg(long, default_value = "auto", env = "EPOLLO_FRAMING")]
     pub(super) framing: Framing,
     /// Serve one client, then exit
-    #[arg(long, env = "EPOLLO_ONCE")]
+    #[arg(long, value_parser = BoolishValueParser::new(), env = "EPOLLO_ONCE")]
     pub(super) once: bool,
     /// Look again without sleeping for up to T before blocking
     #[arg(long, value_name = "T", default_value = "0", value_parser = parse_duration, env = "EPOLLO_SPIN")]
     pub(super) spin: Duration,
     /// Let several processes listen on one port (SO_REUSEPORT)
-    #[arg(long, env = "EPOLLO_REUSE_PORT")]
+    #[arg(long, value_parser = BoolishValueParser::new(), env = "EPOLLO_REUSE_PORT")]
     pub(super) reuse_port: bool,
 }
 
@@ -213,148 +218,6 @@ pub(super) struct ServiceAddress {
     pub(super) address: SocketAddr,
 }
 
-/// A duration, or none.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Limit(pub(super) Option<Duration>);
-
-/// The bytes of a greeting.
-#[derive(Clone, Debug)]
-pub(super) struct Greeting(pub(super) Vec<u8>);
-
-fn local(port: u16) -> SocketAddr {
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
-}
-
-fn parse_service(text: &str) -> Result<ServiceAddress, String> {
-    let (name, address) = match text.split_once('=') {
-        Some((name, address)) => (name, Some(address)),
-        None => (text, None),
-    };
-    let protocol = Protocol::ALL
-        .into_iter()
-        .find(|protocol| protocol.name() == name)
-        .ok_or_else(|| format!("there is no service '{name}' (try hello, echo or chat)"))?;
-    let address = match address {
-        Some(address) => parse_address(address)?,
-        None => protocol.default_address(),
-    };
-    Ok(ServiceAddress { protocol, address })
-}
-
-fn parse_address(text: &str) -> Result<SocketAddr, String> {
-    let port = text.rsplit(':').next().unwrap_or(text);
-    let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-    if is_number {
-        let port = parse_port(port)?;
-        if !text.contains(':') {
-            return Ok(local(port));
-        }
-    }
-    text.parse()
-        .map_err(|_| format!("'{text}' is not PORT, IP:PORT or [IPV6]:PORT"))
-}
-
-fn parse_port(text: &str) -> Result<u16, String> {
-    text.parse().map_err(|error: std::num::ParseIntError| {
-        if *error.kind() == IntErrorKind::PosOverflow {
-            format!("port {text} is too high (0 to 65535)")
-        } else {
-            format!("'{text}' is not a port (0 to 65535)")
-        }
-    })
-}
-
-fn parse_remote_port(text: &str) -> Result<u16, String> {
-    match parse_port(text)? {
-        0 => Err("a client cannot connect to port 0".to_owned()),
-        port => Ok(port),
-    }
-}
-
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    if text == "0" {
-        return Ok(Duration::ZERO);
-    }
-    humantime::parse_duration(text)
-        .map_err(|_| format!("'{text}' is not a time (try 500ms, 2s, 5m or 1h)"))
-}
-
-fn parse_limit(text: &str) -> Result<Limit, String> {
-    match text {
-        "none" => Ok(Limit(None)),
-        text => match parse_duration(text) {
-            Ok(Duration::ZERO) => Err("0 would close every connection; try none".to_owned()),
-            Ok(duration) => Ok(Limit(Some(duration))),
-            Err(_) => Err(format!(
-                "'{text}' is not a time (try 500ms, 2s, 5m, 1h or none)"
-            )),
-        },
-    }
-}
-
-fn parse_size(text: &str) -> Result<usize, String> {
-    parse_size::Config::new()
-        .with_binary()
-        .parse_size(text)
-        .ok()
-        .and_then(|size| usize::try_from(size).ok())
-        .ok_or_else(|| format!("'{text}' is not a size in bytes (try 64, 4k or 1M)"))
-}
-
-/// The largest `--max-message`.
-const MESSAGE_BYTES_LIMIT: usize = 16 << 20;
-
-fn parse_message_size(text: &str) -> Result<usize, String> {
-    match parse_size(text)? {
-        size @ 1..=MESSAGE_BYTES_LIMIT => Ok(size),
-        _ => Err(format!("a message takes 1 to 16M bytes, not {text}")),
-    }
-}
-
-fn parse_word(text: &str) -> Result<String, String> {
-    if text.is_empty() || text.contains(['\n', '\0']) {
-        return Err(
-            "a quit word has at least one character and neither line end nor NUL".to_owned(),
-        );
-    }
-    Ok(text.to_owned())
-}
-
-fn parse_greeting(text: &str) -> Result<Greeting, String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((plain, escape)) = rest.split_once('\\') {
-        bytes.extend_from_slice(plain.as_bytes());
-        let (byte, length) = parse_escape(escape).ok_or_else(|| {
-            format!(
-                "unknown escape '\\{}' (there are \\n \\r \\t \\0 \\\\ \\xNN)",
-                escape.chars().take(1).collect::<String>()
-            )
-        })?;
-        bytes.push(byte);
-        rest = &escape[length..];
-    }
-    bytes.extend_from_slice(rest.as_bytes());
-    Ok(Greeting(bytes))
-}
-
-fn parse_escape(escape: &str) -> Option<(u8, usize)> {
-    match escape.as_bytes().first()? {
-        b'n' => Some((b'\n', 1)),
-        b'r' => Some((b'\r', 1)),
-        b't' => Some((b'\t', 1)),
-        b'0' => Some((0, 1)),
-        b'\\' => Some((b'\\', 1)),
-        b'x' => {
-            let digits = escape.get(1..3)?;
-            let is_hexadecimal = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-            let byte = u8::from_str_radix(digits, 16).ok()?;
-            is_hexadecimal.then_some((byte, 3))
-        }
-        _ => None,
-    }
-}
-
 /// What clap has to say, without its paragraphs.
 pub(super) fn in_one_line(error: &clap::Error) -> String {
     let text = error.render().to_string();
@@ -363,7 +226,7 @@ pub(super) fn in_one_line(error: &clap::Error) -> String {
         .map(str::trim)
         .take_while(|line| !line.starts_with("Usage:"))
         .filter(|line| !line.is_empty() && !line.starts_with("For more information"));
-    let line = lines.collect::<Vec<_>>().join(" ");
+    let line = lines.collect::<Vec<_>>().join(" ").replace(" tip: ", "; ");
     let line = line.strip_prefix("error: ").unwrap_or(&line);
     let is_bare = matches!(
         error.kind(),
@@ -373,5 +236,19 @@ pub(super) fn in_one_line(error: &clap::Error) -> String {
     if is_bare {
         return "what shall it do? (try epollo serve, or epollo --help)".to_owned();
     }
-    line.to_owned()
+    match variable_of(error) {
+        Some(name) => format!("{line} (from the environment variable {name})"),
+        None => line.to_owned(),
+    }
+}
+
+/// The environment variable that a refused value came from, if it came from one.
+fn variable_of(error: &clap::Error) -> Option<String> {
+    let refused = error
+        .get(clap::error::ContextKind::InvalidValue)?
+        .to_string();
+    let is_argument = std::env::args().any(|argument| argument.ends_with(&refused));
+    std::env::vars()
+        .find(|(name, value)| name.starts_with("EPOLLO_") && *value == refused && !is_argument)
+        .map(|(name, _)| name)
 }

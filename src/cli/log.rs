@@ -11,7 +11,10 @@ use super::stdio::StuckProofStderr;
 pub(super) fn start(arguments: &LogArguments) {
     let mut builder = Builder::new();
     match arguments.level() {
-        Some(level) => builder.filter_level(level),
+        // Other crates' details are for RUST_LOG.
+        Some(level) => builder
+            .filter_level(level.min(log::LevelFilter::Warn))
+            .filter_module("epollo", level),
         None => {
             builder.parse_filters(&std::env::var("RUST_LOG").unwrap_or_else(|_| "warn".to_owned()))
         }

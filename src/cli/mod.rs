@@ -14,6 +14,7 @@ mod serve;
 mod signals;
 mod stdio;
 mod talk;
+mod values;
 
 use args::{Arguments, Command};
 

@@ -45,7 +45,13 @@ struct Server {
     chat: Chat,
     console: Option<PeerId>,
     announcements: Vec<String>,
-    serves_once: bool,
+    /// With `--once`: how many more come in (a pair is two), and how many are there.
+    once: Option<Once>,
+}
+
+struct Once {
+    expected: usize,
+    present: usize,
 }
 
 impl Server {
@@ -71,7 +77,13 @@ impl Server {
             }),
             console: None,
             announcements,
-            serves_once: arguments.once,
+            once: arguments.once.then_some(Once {
+                expected: match arguments.chat_with {
+                    ChatWith::Pair => 2,
+                    ChatWith::Operator | ChatWith::Echo => 1,
+                },
+                present: 0,
+            }),
         }
     }
 
@@ -81,8 +93,17 @@ impl Server {
         protocol: Protocol,
         name: fmt::Arguments<'_>,
     ) -> Session {
-        if self.serves_once {
-            cx.stop_accepting();
+        if let Some(once) = &mut self.once {
+            let needed = if protocol == Protocol::Chat {
+                once.expected
+            } else {
+                1
+            };
+            once.present += 1;
+            once.expected = needed - 1;
+            if once.expected == 0 {
+                cx.stop_accepting();
+            }
         }
         match protocol {
             Protocol::Hello => {
@@ -149,8 +170,8 @@ impl Service for Server {
                 true
             }
             Session::Console(console) => {
-                if console.lines_dropped() > 0 {
-                    let count = console.lines_dropped();
+                let count = console.lines_dropped() + self.echo.lines_dropped();
+                if count > 0 {
                     log::warn!("{count} lines for the terminal were dropped: it took none");
                 }
                 self.console = None;
@@ -159,8 +180,11 @@ impl Service for Server {
             }
             Session::Signals => false,
         };
-        if is_guest && self.serves_once {
-            cx.stop();
+        if let Some(once) = self.once.as_mut().filter(|_| is_guest) {
+            once.present -= 1;
+            if once.present == 0 {
+                cx.stop();
+            }
         }
     }
 
@@ -270,6 +294,7 @@ fn attach(
         idle_timeout: arguments.idle_timeout.0,
         write_timeout: arguments.write_timeout.0,
         linger: Some(LINGER),
+        reads_while_owing: false,
     };
     for (protocol, listener) in listeners {
         reactor.listen(listener, Door::Serve(protocol), policy)?;

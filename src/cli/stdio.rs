@@ -3,7 +3,7 @@
 //!
 //! `O_NONBLOCK` belongs to the open file description (open(2)), which the shell has too. A terminal
 //! or pipe is therefore opened anew, through `/proc/self/fd`; what cannot be (a socket, another
-//! user's terminal) is used as it is, one call after each readiness event.
+//! user's terminal) is used as it is, and asked before each call whether it is ready.
 
 use std::fs::File;
 use std::io::{self, Write};

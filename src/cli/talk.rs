@@ -80,6 +80,7 @@ pub(super) fn echo(server: &ServerAddress) -> Result<(), Failure> {
     }
     let policy = Policy {
         linger: Some(LINGER),
+        reads_while_owing: true,
         ..Policy::default()
     };
     let relay = run(echo::Relay::new(), |reactor| {
@@ -136,11 +137,24 @@ pub(super) fn chat(arguments: ChatArguments) -> Result<(), Failure> {
         reactor.attach(stream, chat::Door::Guest, policy, format_args!("{address}"))
     })?;
     check_terminal(chat.service().console_ending())?;
+    if let Some(why) = chat.service().refusal() {
+        return Err(Failure::at_work(format_args!(
+            "{address} was left: {why} ({SERVER_MESSAGE_BYTES_MAX} bytes at most; is --framing right?)"
+        )));
+    }
     match chat.service().guest_ending() {
         Some(ending @ (CloseReason::Broken(_) | CloseReason::WriteStalled)) => {
             Err(lost(address, Some(ending)))
         }
-        _ => Ok(()),
+        Some(
+            CloseReason::Finished
+            | CloseReason::Idle
+            | CloseReason::Lingered
+            | CloseReason::Evicted
+            | CloseReason::Aborted
+            | CloseReason::Stopped,
+        )
+        | None => Ok(()),
     }
 }
 

@@ -16,12 +16,12 @@ use super::{CloseReason, Context, Event, PeerId, Service};
 mod console;
 mod guest;
 
-pub use console::Console;
+pub use console::{Console, LINE_BYTES_MAX};
 pub use guest::Guest;
 
 /// The longest message that our own user can say, in bytes: what fits the 1024-byte buffer of the
 /// course programs with its NUL. A longer line is cut between characters and said over several
-/// turns.
+/// turns. With `padded:N` it is N - 1.
 pub const TYPED_BYTES_MAX: usize = PADDED_BYTES - 1;
 
 /// Who talks with a guest.
@@ -64,6 +64,7 @@ pub struct Chat {
     news: VecDeque<News>,
     guest_ending: Option<CloseReason>,
     console_ending: Option<CloseReason>,
+    refusal: Option<&'static str>,
 }
 
 /// What the console has yet to show.
@@ -85,6 +86,7 @@ impl Chat {
             news: VecDeque::new(),
             guest_ending: None,
             console_ending: None,
+            refusal: None,
         }
     }
 
@@ -95,6 +97,11 @@ impl Chat {
 
     fn is_quit(&self, text: &[u8]) -> bool {
         without_line_end(text) == self.settings.quit
+    }
+
+    /// What the latest guest did wrong that was refused.
+    pub fn refusal(&self) -> Option<&'static str> {
+        self.refusal
     }
 
     /// How our user's side ended.

@@ -25,7 +25,12 @@ pub struct Settings {
 pub struct Echo {
     settings: Settings,
     printed: Vec<String>,
+    printed_bytes: usize,
+    lines_dropped: u64,
 }
+
+/// How much text for people waits at most to be taken; lines beyond it are dropped and counted.
+pub const PRINTED_BYTES_MAX: usize = 65_536;
 
 impl Echo {
     /// An echo server.
@@ -33,12 +38,20 @@ impl Echo {
         Echo {
             settings,
             printed: Vec::new(),
+            printed_bytes: 0,
+            lines_dropped: 0,
         }
     }
 
     /// Takes the lines to print since the last call: what clients sent, escaped.
     pub fn printed(&mut self) -> std::vec::Drain<'_, String> {
+        self.printed_bytes = 0;
         self.printed.drain(..)
+    }
+
+    /// How many lines were dropped because nobody took them in time.
+    pub fn lines_dropped(&self) -> u64 {
+        self.lines_dropped
     }
 
     /// Whether there are lines to print.
@@ -76,10 +89,17 @@ impl Echo {
     fn print_first(&mut self, watch: &mut Watch, count: usize) {
         let text: Vec<u8> = watch.unprinted.drain(..count).collect();
         let whole = super::display::without_line_end(&text);
-        if !text.is_empty() {
-            let lines = whole.split(|&byte| byte == b'\n');
-            self.printed
-                .extend(lines.map(|line| format!("message from client : {}", Escaped(line))));
+        if text.is_empty() {
+            return;
+        }
+        for line in whole.split(|&byte| byte == b'\n') {
+            if self.printed_bytes >= PRINTED_BYTES_MAX {
+                self.lines_dropped += 1;
+                continue;
+            }
+            let line = format!("message from client : {}", Escaped(line));
+            self.printed_bytes += line.len();
+            self.printed.push(line);
         }
     }
 }

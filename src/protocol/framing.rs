@@ -266,17 +266,13 @@ impl Decoder {
     fn undelimited_length(&self) -> usize {
         match self.framing {
             Framing::Padded(_) => 0,
-            Framing::Auto => self.find(|byte| byte == 0).unwrap_or(self.pending().len()),
+            Framing::Auto => self.searched,
             Framing::Line | Framing::Nul | Framing::Chunk => self.pending().len(),
         }
     }
 
     fn pending(&self) -> &[u8] {
         &self.bytes[self.taken..]
-    }
-
-    fn find(&self, is_wanted: impl Fn(u8) -> bool) -> Option<usize> {
-        self.pending().iter().position(|&byte| is_wanted(byte))
     }
 
     fn is_silent(&self, now: Time) -> bool {

@@ -189,8 +189,8 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         match self.open(stream, door, format_args!("{address}")) {
             Ok(id) => {
                 log::debug!("peer {id}: connection from {address}");
-                self.per_address.add(id, address.ip());
                 if let Some(connection) = find(&mut self.peers, id) {
+                    self.per_address.add(id, address.ip());
                     connection.is_guest = true;
                     self.guests += 1;
                 }

@@ -86,10 +86,11 @@ impl<Stream, Session> Connection<Stream, Session> {
     }
 
     /// How many bytes may be read now, given what the session would take.
-    pub(super) fn window(&self, session_window: usize) -> usize {
+    pub(super) fn window(&self, policy: &Policy, session_window: usize) -> usize {
         match self.inbound {
             Inbound::Finished => 0,
             Inbound::Discarding => usize::MAX,
+            Inbound::Open if policy.reads_while_owing => session_window,
             Inbound::Open if self.unsent() > OUTBOX_BYTES_LOW => 0,
             Inbound::Open => session_window.min(self.room()),
         }
@@ -111,20 +112,23 @@ impl<Stream, Session> Connection<Stream, Session> {
         }
     }
 
-    /// Sends no more and hears no more.
-    pub(super) fn leave(&mut self) {
+    /// Sends no more and hears no more; what still comes is thrown away if the peer lingers.
+    pub(super) fn leave(&mut self, policy: &Policy) {
         self.finish();
         if self.inbound == Inbound::Open {
-            self.inbound = Inbound::Discarding;
+            self.inbound = match policy.linger {
+                Some(_) => Inbound::Discarding,
+                None => Inbound::Finished,
+            };
         }
     }
 
-    /// Both halves have ended, or nobody waits for the other one.
-    pub(super) fn is_done(&self, policy: &Policy) -> bool {
+    /// Both halves have ended.
+    pub(super) fn is_done(&self) -> bool {
         match (self.outbound, self.inbound) {
             (Outbound::Finished(_), Inbound::Finished) => true,
-            (Outbound::Finished(_), Inbound::Discarding) => policy.linger.is_none(),
-            (Outbound::Open | Outbound::Finishing, _) | (_, Inbound::Open) => false,
+            (Outbound::Open | Outbound::Finishing, _)
+            | (Outbound::Finished(_), Inbound::Open | Inbound::Discarding) => false,
         }
     }
 

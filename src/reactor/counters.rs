@@ -19,7 +19,7 @@ pub struct Counters {
     pub accept_pauses: u64,
     /// Peers that broke a rule of their protocol.
     pub refused: u64,
-    /// Peers gone, by reason.
+    /// Peers that came through a listener and are gone, by reason.
     pub closed: BTreeMap<CloseReason, u64>,
     /// People were told that no connection can be taken, and not yet that it works again.
     is_starved: bool,

@@ -27,4 +27,8 @@ pub struct Policy {
     /// How long a peer that we left may take to close its half while what it sends is thrown away;
     /// `None` closes at once.
     pub linger: Option<Duration>,
+    /// Whether it is read also while its own outbox is full. For peers whose answers go elsewhere
+    /// (the server of a client that copies a pipe): both would wait for each other. What its session
+    /// takes is then bounded by [`Service::window`](crate::protocol::Service::window) alone.
+    pub reads_while_owing: bool,
 }

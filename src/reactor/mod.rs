@@ -17,6 +17,7 @@ use crate::protocol::{CloseReason, Effects, Event, PeerId, Service, Time};
 mod accept;
 mod connection;
 mod counters;
+mod effects;
 mod kernel;
 mod limits;
 mod outbox;
@@ -325,7 +326,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         self.tell_woken();
         for &id in &ids {
             if let Some(connection) = find(&mut self.peers, id) {
-                connection.leave();
+                connection.leave(&self.doors[usize::from(connection.door)].1);
             }
             self.touch(id);
         }
@@ -363,6 +364,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             let worst = self
                 .peers
                 .iter()
+                .filter(|(_, connection)| connection.is_guest && connection.unsent() > 0)
                 .max_by_key(|(_, connection)| connection.unsent());
             let Some((slot, connection)) = worst else {
                 return;

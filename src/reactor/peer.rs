@@ -8,9 +8,9 @@ use std::mem;
 use super::terminal::is_passing;
 use super::{
     Connection, Due, Inbound, Interest, Kernel, OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX, Outbound,
-    PeerId, Reactor, Readiness, Run, Token, Unread, find, peer_id,
+    PeerId, Reactor, Readiness, Token, Unread, find, peer_id,
 };
-use crate::protocol::{CloseReason, Effect, Event, Service, Time};
+use crate::protocol::{CloseReason, Event, Service, Time};
 
 /// How much one peer is read in one turn; the rest waits for the next turn, behind the others.
 pub const READ_BYTES_PER_TURN_MAX: usize = 64 * 1024;
@@ -99,7 +99,8 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         let mut budget = READ_BYTES_PER_TURN_MAX;
         while let Some(connection) = find(&mut self.peers, id) {
             let wanted = self.service.window(&connection.session);
-            let window = connection.window(wanted).min(scratch.len());
+            let policy = &self.doors[usize::from(connection.door)].1;
+            let window = connection.window(policy, wanted).min(scratch.len());
             if window == 0 {
                 connection.unread = Unread::Parked;
                 break;
@@ -166,67 +167,6 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         }
     }
 
-    pub(super) fn step(&mut self, id: PeerId, event: Event<'_>) {
-        let Some(connection) = find(&mut self.peers, id) else {
-            return;
-        };
-        let mut cx = self.effects.context(self.now, id, connection.room());
-        self.service.step(&mut cx, &mut connection.session, event);
-        self.apply(id);
-    }
-
-    fn apply(&mut self, id: PeerId) {
-        if self.effects.list().is_empty() {
-            return;
-        }
-        let mut effects = mem::take(&mut self.effects);
-        for effect in effects.list() {
-            self.carry_out(id, effect, effects.bytes());
-        }
-        effects.clear();
-        self.effects = effects;
-    }
-
-    fn carry_out(&mut self, id: PeerId, effect: &Effect, bytes: &[u8]) {
-        let peer = find(&mut self.peers, id);
-        match (effect, peer) {
-            (Effect::Send(range), Some(connection)) => {
-                if connection.outbound == Outbound::Open {
-                    let outbox = connection.outbox.get_or_insert_with(|| self.spares.take());
-                    outbox.push(&bytes[range.clone()], self.now);
-                    self.unsent_bytes += range.len();
-                }
-            }
-            (Effect::Finish, Some(connection)) => connection.finish(),
-            (Effect::Leave, Some(connection)) => connection.leave(),
-            (Effect::Refuse(why), Some(connection)) => {
-                connection.leave();
-                self.counters.refused(id, why);
-            }
-            (Effect::WakeAt(time), Some(connection)) => {
-                connection.wake_at = time.unwrap_or(Time::NEVER);
-            }
-            (Effect::Abort, Some(_)) => self.close(id, CloseReason::Aborted),
-            (Effect::Wake(other), _) => self.woken.push_back(*other),
-            (Effect::StopAccepting, _) => self.close_listeners(),
-            (Effect::Stop, _) => {
-                if self.run == Run::Going {
-                    self.run = Run::StopAsked;
-                }
-            }
-            // What a session asks for itself with its last words finds nobody.
-            (
-                Effect::Send(_)
-                | Effect::Finish
-                | Effect::Leave
-                | Effect::Refuse(_)
-                | Effect::WakeAt(_)
-                | Effect::Abort,
-                None,
-            ) => {}
-        }
-    }
-
     /// A timer of this peer has come.
     pub(super) fn fire(&mut self, id: PeerId) {
         let Some(connection) = find(&mut self.peers, id) else {
@@ -267,19 +207,19 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         let policy = self.doors[usize::from(connection.door)].1;
         if connection.outbound == Outbound::Finishing && connection.outbox.is_none() {
             connection.outbound = Outbound::Finished(self.now);
-            if !connection.is_done(&policy) {
+            if !connection.is_done() {
                 // If the peer has reset the connection meanwhile, the next read will tell.
                 let _ = self.kernel.shutdown(&mut connection.stream);
             }
         }
-        if connection.is_done(&policy) {
+        if connection.is_done() {
             return self.close(id, CloseReason::Finished);
         }
         if unsent_before > OUTBOX_BYTES_LOW && connection.unsent() <= OUTBOX_BYTES_LOW {
             self.woken.push_back(id);
         }
         let wanted = self.service.window(&connection.session);
-        if connection.unread == Unread::Parked && connection.window(wanted) > 0 {
+        if connection.unread == Unread::Parked && connection.window(&policy, wanted) > 0 {
             connection.unread = Unread::Queued;
             self.unread.push_back(id);
         }
@@ -319,6 +259,9 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         let Some(mut outbox) = connection.outbox.take() else {
             return Ok(());
         };
+        // A short write to a socket says that it is full, and an event will say when it is not. A
+        // file may write short for other reasons, and would never say anything.
+        let has_events = self.kernel.short_read_drains(&connection.stream);
         let mut result = Ok(());
         while !outbox.is_blocked && !outbox.pending().is_empty() {
             let offered = outbox.pending().len();
@@ -327,7 +270,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
                     self.unsent_bytes -= count;
                     connection.active = self.now;
                     outbox.advance(count, self.now);
-                    outbox.is_blocked = count < offered;
+                    outbox.is_blocked = has_events && count < offered;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => outbox.is_blocked = true,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -375,7 +318,9 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         self.guests -= usize::from(connection.is_guest);
         self.per_address.remove(id);
         self.kernel.close(connection.stream);
-        self.counters.closed(id, reason);
+        if connection.is_guest {
+            self.counters.closed(id, reason);
+        }
         if self.guests.saturating_mul(8) < self.limits.guests_max.saturating_mul(7) {
             self.counters.has_room();
         }

@@ -5,6 +5,7 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
+use std::time::Duration;
 
 use mio::Registry;
 use mio::unix::SourceFd;
@@ -17,8 +18,8 @@ use super::token::Token;
 pub enum Manner {
     /// `O_NONBLOCK` is set on it, and nobody but us has it.
     Nonblocking,
-    /// It blocks, since it is shared with others: one call after each readiness event, and no more
-    /// bytes than one that polls writable is sure to take.
+    /// It blocks, since it is shared with others: it is asked before each call whether it is ready,
+    /// and gets no more bytes than one that polls writable is sure to take.
     Blocking {
         /// So many: 4096 for a pipe (`PIPE_BUF`, pipe(7)), 1 for a terminal.
         sure_bytes: usize,
@@ -41,8 +42,32 @@ pub enum Failure {
 pub struct Side {
     file: File,
     manner: Manner,
-    /// With [`Manner::Blocking`]: one call may be made, since an event said so.
-    allowed: bool,
+    /// With [`Manner::Blocking`], once registered.
+    probe: Option<Probe>,
+}
+
+/// Asks whether a descriptor is ready right now. An event may be old, or about the other side.
+#[derive(Debug)]
+struct Probe {
+    poll: mio::Poll,
+    events: mio::Events,
+}
+
+impl Probe {
+    fn new(source: &mut SourceFd<'_>, interest: mio::Interest) -> io::Result<Probe> {
+        let poll = mio::Poll::new()?;
+        poll.registry().register(source, mio::Token(0), interest)?;
+        let events = mio::Events::with_capacity(1);
+        Ok(Probe { poll, events })
+    }
+
+    fn is_ready(&mut self, source: &mut SourceFd<'_>, interest: mio::Interest) -> io::Result<bool> {
+        // Registering again tells again what is ready.
+        let registry = self.poll.registry();
+        registry.reregister(source, mio::Token(0), interest)?;
+        self.poll.poll(&mut self.events, Some(Duration::ZERO))?;
+        Ok(!self.events.is_empty())
+    }
 }
 
 impl Side {
@@ -51,7 +76,7 @@ impl Side {
         Side {
             file,
             manner,
-            allowed: false,
+            probe: None,
         }
     }
 
@@ -67,7 +92,13 @@ impl Side {
                 self.manner = Manner::Always;
                 Ok(())
             }
-            done => done,
+            Ok(()) => {
+                if let Manner::Blocking { .. } = self.manner {
+                    self.probe = Some(Probe::new(source, interest)?);
+                }
+                Ok(())
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -81,16 +112,23 @@ impl Side {
         }
     }
 
-    /// Whether a call may be made now. A blocking side is allowed every second time it asks; in
-    /// between it is re-armed, so that the next event is true.
-    fn may_call(&mut self) -> bool {
-        match self.manner {
-            Manner::Nonblocking | Manner::Always => true,
-            Manner::Blocking { .. } => {
-                self.allowed = !self.allowed;
-                !self.allowed
-            }
+    /// Whether a call may be made now without a chance to block. If not, an event will come when
+    /// it may.
+    fn may_call(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        interest: mio::Interest,
+    ) -> io::Result<bool> {
+        let Some(probe) = &mut self.probe else {
+            return Ok(true);
+        };
+        let source = &mut SourceFd(&self.file.as_raw_fd());
+        if probe.is_ready(source, interest)? {
+            return Ok(true);
         }
+        self.rearm(registry, token, interest)?;
+        Ok(false)
     }
 }
 
@@ -156,8 +194,7 @@ impl Terminal {
         let Some(input) = &mut self.input else {
             return Err(io::ErrorKind::WouldBlock.into());
         };
-        if !input.may_call() {
-            input.rearm(registry, self.token, mio::Interest::READABLE)?;
+        if !input.may_call(registry, self.token, mio::Interest::READABLE)? {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         match (input.file.read(buffer), self.failure) {
@@ -170,8 +207,7 @@ impl Terminal {
         let Some(output) = &mut self.output else {
             return Ok(bytes.len());
         };
-        if !output.may_call() {
-            output.rearm(registry, self.token, mio::Interest::WRITABLE)?;
+        if !output.may_call(registry, self.token, mio::Interest::WRITABLE)? {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let count = match output.manner {

@@ -34,7 +34,7 @@ fn what_is_asked_wrongly_gets_one_line_and_code_2() {
         (&["serve", "--framing", "padded:1"], "padded takes 2 to"),
         (&["serve", "--framing", "morse"], "expected auto, line"),
         (&["serve", "--greeting", "a\\q"], "unknown escape '\\q'"),
-        (&["serve", "--greeting", "\\x4"], "unknown escape '\\x'"),
+        (&["serve", "--greeting", "\\x4"], "unknown escape '\\x4'"),
         (&["serve", "--quit", ""], "quit word"),
         (&["serve", "--max-conns", "-1"], "-1"),
         (&["echo", "127.0.0.1"], "<PORT>"),
@@ -42,6 +42,9 @@ fn what_is_asked_wrongly_gets_one_line_and_code_2() {
         (&["echo", "127.0.0.1", "port"], "'port' is not a port"),
         (&["dance"], "unrecognized subcommand 'dance'"),
         (&[], "epollo --help"),
+        (&["serve", "5000"], "try echo=5000"),
+        (&["serve", "--log-level", "loud"], "'loud' is not a level"),
+        (&["chat", "--quit", "", "127.0.0.1", "1"], "quit word"),
     ] {
         let (code, words) = complaint(arguments);
         assert_eq!(code, 2, "{arguments:?}");
@@ -104,7 +107,7 @@ fn an_option_may_come_from_the_environment_and_the_flag_wins() {
 
     command.args(["--greeting", "from the flag"]);
     command
-        .env("EPOLLO_PRINT", "true")
+        .env("EPOLLO_PRINT", "1")
         .env("EPOLLO_VERBOSE", "1")
         .env("EPOLLO_ONCE", "false");
     let server = Server::of(Epollo::spawn(&mut command), &["hello=0"]);
@@ -119,7 +122,12 @@ fn an_option_may_come_from_the_environment_and_the_flag_wins() {
     command.env("EPOLLO_IDLE_TIMEOUT", "soon");
     let mut process = Epollo::spawn(&mut command);
     assert_eq!(process.code(), 2);
-    assert!(process.errors().contains("'soon' is not a time"));
+    let words = process.errors();
+    assert!(words.contains("'soon' is not a time"), "{words}");
+    assert!(
+        words.contains("environment variable EPOLLO_IDLE_TIMEOUT"),
+        "{words}"
+    );
 }
 
 #[test]

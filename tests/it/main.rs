@@ -16,6 +16,7 @@ mod framing;
 mod kernel_facts;
 mod layers;
 mod machines;
+mod narrow;
 mod protocols;
 mod readme;
 mod scarcity;

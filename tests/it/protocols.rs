@@ -228,3 +228,55 @@ fn an_overlong_message_is_refused_and_one_at_the_limit_is_not() {
     assert_eq!(read_to_end(&mut client), b"message too long\n");
     server.stop();
 }
+
+#[test]
+fn a_line_too_long_for_one_message_goes_on_to_the_same_client() {
+    let mut server = Server::start(&["chat=0", "--framing", "line"]);
+    let mut first = server.connect("chat");
+    server.process.line();
+    let mut second = server.connect("chat");
+    server.process.line();
+    first.write_all(b"1\n").unwrap();
+    server.process.line();
+    second.write_all(b"2\n").unwrap();
+    server.process.line();
+    let long = "x".repeat(1500);
+    server.process.type_in(format!("{long}\nshort\n"));
+    assert_eq!(read_exactly(&mut second, 6), b"short\n");
+    assert_eq!(read_exactly(&mut first, 1024).len(), 1024);
+    first.write_all(b"and?\n").unwrap();
+    let rest = read_exactly(&mut first, 1500 - 1023 + 1);
+    assert!(rest.starts_with(b"xxx") && rest.ends_with(b"x\n"));
+    server.stop();
+}
+
+#[test]
+fn once_with_pairs_serves_one_pair() {
+    let mut server = Server::start(&[
+        "chat=0",
+        "--once",
+        "--chat-with",
+        "pair",
+        "--framing",
+        "line",
+    ]);
+    let mut first = server.connect("chat");
+    let mut second = server.connect("chat");
+    first.write_all(b"QUIT\n").unwrap();
+    assert_eq!(read_to_end(&mut second), b"QUIT\n");
+    drop((first, second));
+    assert_eq!(server.process.code(), 0);
+}
+
+#[test]
+fn a_client_that_drops_an_overlong_message_says_so() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let mut client = Epollo::run(&["chat", "--framing", "line", "127.0.0.1", &port]);
+    client.type_in("hi\n");
+    let (mut stream, _) = listener.accept().unwrap();
+    assert_eq!(read_exactly(&mut stream, 3), b"hi\n");
+    stream.write_all(&[b'x'; 70_000]).unwrap();
+    assert_eq!(client.code(), 1);
+    assert!(client.errors().contains("message too long"));
+}

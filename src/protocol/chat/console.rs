@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
 use super::{Chat, News, Partner, TYPED_BYTES_MAX};
-use crate::protocol::display::Escaped;
+use crate::protocol::display::{Escaped, cut_at};
 use crate::protocol::framing::{Decoder, Framing};
 use crate::protocol::screen::Screen;
 use crate::protocol::turns::{Message, Side};
@@ -19,9 +19,16 @@ pub struct Console {
     decoder: Decoder,
     /// Who is here, by name.
     names: BTreeMap<PeerId, String>,
-    /// Whose turn it is not, the longest wait first.
+    /// Who waits for an answer, the longest wait first.
     to_answer: VecDeque<PeerId>,
+    /// The longest message that fits a guest's buffer.
+    message_bytes_max: usize,
+    /// What is left of a line that was too long for one message: the next ones to that guest.
+    rests: BTreeMap<PeerId, Vec<u8>>,
 }
+
+/// The longest line that our user can type, in bytes. What comes after is another line.
+pub const LINE_BYTES_MAX: usize = 65_536;
 
 impl Console {
     /// Shows a line that belongs to no talk.
@@ -56,11 +63,17 @@ impl Chat {
     /// Our user comes in; before any guest does.
     pub fn open_console(&mut self, cx: &mut Context<'_>) -> Console {
         self.console = Some(cx.me());
+        let message_bytes_max = match self.settings.framing {
+            Framing::Padded(size) => size - 1,
+            Framing::Auto | Framing::Line | Framing::Nul | Framing::Chunk => TYPED_BYTES_MAX,
+        };
         Console {
             screen: Screen::new(self.settings.prompts),
-            decoder: Decoder::for_typed_lines(TYPED_BYTES_MAX),
+            decoder: Decoder::for_typed_lines(LINE_BYTES_MAX),
             names: BTreeMap::new(),
             to_answer: VecDeque::new(),
+            message_bytes_max,
+            rests: BTreeMap::new(),
         }
     }
 
@@ -71,7 +84,14 @@ impl Chat {
                 console.screen.typed();
                 console.decoder.receive(bytes, cx.now());
             }
-            Event::Finished => console.decoder.finish(),
+            Event::Finished => {
+                console.decoder.finish();
+                if self.settings.prompts && self.settings.partner == Partner::Operator {
+                    let quit = String::from_utf8_lossy(&self.settings.quit);
+                    let note = format_args!("(you left: every client will be told {quit})");
+                    console.screen.line(cx, note);
+                }
+            }
             Event::Woken | Event::Stopping => {}
         }
         while let Some(news) = self.news.pop_front() {
@@ -82,7 +102,7 @@ impl Chat {
                 break;
             };
             console.to_answer.pop_front();
-            self.answer(cx, guest, text);
+            self.answer(cx, console, guest, text);
         }
         if event == Event::Stopping {
             console.screen.end(cx);
@@ -103,7 +123,17 @@ impl Chat {
         }
     }
 
-    fn answer(&mut self, cx: &mut Context<'_>, guest: PeerId, text: Vec<u8>) {
+    fn answer(
+        &mut self,
+        cx: &mut Context<'_>,
+        console: &mut Console,
+        guest: PeerId,
+        mut text: Vec<u8>,
+    ) {
+        let rest = text.split_off(cut_at(&text, console.message_bytes_max));
+        if !rest.is_empty() {
+            console.rests.insert(guest, rest);
+        }
         let quits = self.is_quit(&text);
         let framing = Framing::Auto;
         self.turns.say(guest, Side::Host, Message { text, framing });
@@ -139,12 +169,17 @@ impl Chat {
                 let who = label(&console.names, guest);
                 let text = Escaped(crate::protocol::display::without_line_end(&message.text));
                 screen.line(cx, format_args!("{them}{who} : {text}"));
-                console.to_answer.push_back(guest);
+                if let Some(rest) = console.rests.remove(&guest) {
+                    self.answer(cx, console, guest, rest);
+                } else {
+                    console.to_answer.push_back(guest);
+                }
             }
             News::Left(guest) => {
                 let who = label(&console.names, guest);
                 screen.line(cx, format_args!("Disconnected{who}"));
                 console.names.remove(&guest);
+                console.rests.remove(&guest);
                 console.to_answer.retain(|&other| other != guest);
                 self.turns.leave(guest, Side::Host);
                 if self.settings.partner == Partner::User {

@@ -188,7 +188,16 @@ impl Chat {
                 }
             }
             (Seat::Talk(..) | Seat::Parrot, Input::Broke(why)) => {
-                cx.send_with(|out| encode(guest.decoder.framing(), why.as_bytes(), out));
+                self.refusal = Some(why);
+                match self.settings.partner {
+                    Partner::Operator | Partner::Parrot => {
+                        let framing = guest.decoder.framing();
+                        cx.send_with(|out| encode(framing, why.as_bytes(), out));
+                    }
+                    // Guests of each other are told nothing but each other's messages, and a client
+                    // tells its own user.
+                    Partner::Guest | Partner::User => {}
+                }
                 cx.refuse(why);
                 self.unseat(cx, guest);
             }
@@ -206,7 +215,16 @@ impl Chat {
             )
             | (Seat::Parrot, Input::Matched | Input::Heard(_) | Input::Deserted)
             | (Seat::Talk(..), Input::Matched) => {}
-            (Seat::Gone, _any) => {}
+            (
+                Seat::Gone,
+                Input::Matched
+                | Input::Heard(_)
+                | Input::Spoke(_)
+                | Input::Broke(_)
+                | Input::Ended
+                | Input::Deserted
+                | Input::Stopping,
+            ) => {}
         }
     }
 

@@ -1,0 +1,176 @@
+//! Single values of the command line, from words to what they mean. What is wrong with the words is
+//! said here, and what to do.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::IntErrorKind;
+use std::time::Duration;
+
+use log::LevelFilter;
+
+use super::args::{Protocol, ServiceAddress};
+
+/// A duration, or none.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limit(pub(super) Option<Duration>);
+
+/// The bytes of a greeting.
+#[derive(Clone, Debug)]
+pub(super) struct Greeting(pub(super) Vec<u8>);
+
+pub(super) fn local(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}
+
+pub(super) fn parse_service(text: &str) -> Result<ServiceAddress, String> {
+    let (name, address) = match text.split_once('=') {
+        Some((name, address)) => (name, Some(address)),
+        None => (text, None),
+    };
+    let protocol = Protocol::ALL
+        .into_iter()
+        .find(|protocol| protocol.name() == name)
+        .ok_or_else(|| {
+            let is_port = address.is_none() && name.parse::<u16>().is_ok();
+            let remedy = if is_port {
+                format!("echo={name}")
+            } else {
+                "hello, echo or chat".to_owned()
+            };
+            format!("there is no service '{name}' (try {remedy})")
+        })?;
+    let address = match address {
+        Some(address) => parse_address(address)?,
+        None => protocol.default_address(),
+    };
+    Ok(ServiceAddress { protocol, address })
+}
+
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    let port = text.rsplit(':').next().unwrap_or(text);
+    let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number {
+        let port = parse_port(port)?;
+        if !text.contains(':') {
+            return Ok(local(port));
+        }
+    }
+    text.parse()
+        .map_err(|_| format!("'{text}' is not PORT, IP:PORT or [IPV6]:PORT"))
+}
+
+fn parse_port(text: &str) -> Result<u16, String> {
+    text.parse().map_err(|error: std::num::ParseIntError| {
+        if *error.kind() == IntErrorKind::PosOverflow {
+            format!("port {text} is too high (0 to 65535)")
+        } else {
+            format!("'{text}' is not a port (0 to 65535)")
+        }
+    })
+}
+
+pub(super) fn parse_count(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|&count| count > 0)
+        .ok_or_else(|| format!("'{text}' is not a number from 1 up"))
+}
+
+pub(super) fn parse_backlog(text: &str) -> Result<u32, String> {
+    text.parse()
+        .map_err(|_| format!("'{text}' is not a number of connections"))
+}
+
+pub(super) fn parse_level(text: &str) -> Result<LevelFilter, String> {
+    text.parse().map_err(|_| {
+        format!("'{text}' is not a level (try off, error, warn, info, debug or trace)")
+    })
+}
+
+pub(super) fn parse_remote_port(text: &str) -> Result<u16, String> {
+    match parse_port(text)? {
+        0 => Err("a client cannot connect to port 0 (1 to 65535)".to_owned()),
+        port => Ok(port),
+    }
+}
+
+pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    humantime::parse_duration(text)
+        .map_err(|_| format!("'{text}' is not a time (try 500ms, 2s, 5m or 1h)"))
+}
+
+pub(super) fn parse_limit(text: &str) -> Result<Limit, String> {
+    match text {
+        "none" => Ok(Limit(None)),
+        text => match parse_duration(text) {
+            Ok(Duration::ZERO) => Err("0 would close every connection; try none".to_owned()),
+            Ok(duration) => Ok(Limit(Some(duration))),
+            Err(_) => Err(format!(
+                "'{text}' is not a time (try 500ms, 2s, 5m, 1h or none)"
+            )),
+        },
+    }
+}
+
+pub(super) fn parse_size(text: &str) -> Result<usize, String> {
+    parse_size::Config::new()
+        .with_binary()
+        .parse_size(text)
+        .ok()
+        .and_then(|size| usize::try_from(size).ok())
+        .ok_or_else(|| format!("'{text}' is not a size in bytes (try 64, 4k or 1M)"))
+}
+
+/// The largest `--max-message`.
+const MESSAGE_BYTES_LIMIT: usize = 16 << 20;
+
+pub(super) fn parse_message_size(text: &str) -> Result<usize, String> {
+    match parse_size(text)? {
+        size @ 1..=MESSAGE_BYTES_LIMIT => Ok(size),
+        _ => Err(format!("a message takes 1 to 16M bytes, not {text}")),
+    }
+}
+
+pub(super) fn parse_word(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.contains(['\n', '\0']) {
+        return Err(
+            "a quit word has at least one character and neither line end nor NUL".to_owned(),
+        );
+    }
+    Ok(text.to_owned())
+}
+
+pub(super) fn parse_greeting(text: &str) -> Result<Greeting, String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((plain, escape)) = rest.split_once('\\') {
+        bytes.extend_from_slice(plain.as_bytes());
+        let (byte, length) = parse_escape(escape).ok_or_else(|| {
+            let escape: String = escape.chars().take(if escape.starts_with('x') { 3 } else { 1 }).collect();
+            format!("unknown escape '\\{escape}' (there are \\n \\r \\t \\0 \\\\ and \\xNN with two hexadecimal digits)")
+        })?;
+        bytes.push(byte);
+        rest = &escape[length..];
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    Ok(Greeting(bytes))
+}
+
+fn parse_escape(escape: &str) -> Option<(u8, usize)> {
+    match escape.as_bytes().first()? {
+        b'n' => Some((b'\n', 1)),
+        b'r' => Some((b'\r', 1)),
+        b't' => Some((b'\t', 1)),
+        b'0' => Some((0, 1)),
+        b'\\' => Some((b'\\', 1)),
+        b'x' => {
+            let digits = escape.get(1..3)?;
+            let is_hexadecimal = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let byte = u8::from_str_radix(digits, 16).ok()?;
+            is_hexadecimal.then_some((byte, 3))
+        }
+        _ => None,
+    }
+}

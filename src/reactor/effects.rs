@@ -1,0 +1,73 @@
+//! From a session's wishes to deeds: the one place where an effect means something.
+
+use std::mem;
+
+use super::{Kernel, Outbound, PeerId, Reactor, Run, find};
+use crate::protocol::{CloseReason, Effect, Event, Service, Time};
+
+impl<K: Kernel, S: Service> Reactor<K, S> {
+    /// Tells a session something and carries out what it wishes.
+    pub(super) fn step(&mut self, id: PeerId, event: Event<'_>) {
+        let Some(connection) = find(&mut self.peers, id) else {
+            return;
+        };
+        let mut cx = self.effects.context(self.now, id, connection.room());
+        self.service.step(&mut cx, &mut connection.session, event);
+        self.apply(id);
+    }
+
+    /// Carries out what the session has just asked for.
+    pub(super) fn apply(&mut self, id: PeerId) {
+        if self.effects.list().is_empty() {
+            return;
+        }
+        let mut effects = mem::take(&mut self.effects);
+        for effect in effects.list() {
+            self.carry_out(id, effect, effects.bytes());
+        }
+        effects.clear();
+        self.effects = effects;
+    }
+
+    fn carry_out(&mut self, id: PeerId, effect: &Effect, bytes: &[u8]) {
+        let peer = find(&mut self.peers, id);
+        match (effect, peer) {
+            (Effect::Send(range), Some(connection)) => {
+                if connection.outbound == Outbound::Open {
+                    let outbox = connection.outbox.get_or_insert_with(|| self.spares.take());
+                    outbox.push(&bytes[range.clone()], self.now);
+                    self.unsent_bytes += range.len();
+                }
+            }
+            (Effect::Finish, Some(connection)) => connection.finish(),
+            (Effect::Leave, Some(connection)) => {
+                connection.leave(&self.doors[usize::from(connection.door)].1);
+            }
+            (Effect::Refuse(why), Some(connection)) => {
+                connection.leave(&self.doors[usize::from(connection.door)].1);
+                self.counters.refused(id, why);
+            }
+            (Effect::WakeAt(time), Some(connection)) => {
+                connection.wake_at = time.unwrap_or(Time::NEVER);
+            }
+            (Effect::Abort, Some(_)) => self.close(id, CloseReason::Aborted),
+            (Effect::Wake(other), _) => self.woken.push_back(*other),
+            (Effect::StopAccepting, _) => self.close_listeners(),
+            (Effect::Stop, _) => {
+                if self.run == Run::Going {
+                    self.run = Run::StopAsked;
+                }
+            }
+            // What a session asks for itself with its last words finds nobody.
+            (
+                Effect::Send(_)
+                | Effect::Finish
+                | Effect::Leave
+                | Effect::Refuse(_)
+                | Effect::WakeAt(_)
+                | Effect::Abort,
+                None,
+            ) => {}
+        }
+    }
+}
