@@ -8,7 +8,9 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 
-use crate::support::{Epollo, PATIENCE, Random, Server, eventually, read_exactly, read_to_end};
+use crate::support::{
+    Bounded, Epollo, PATIENCE, Random, Server, eventually, read_exactly, read_to_end,
+};
 
 fn epollo(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_epollo"));
@@ -44,11 +46,10 @@ fn blocking_echo(send_buffer: usize) -> (String, std::thread::JoinHandle<()>) {
 fn the_echo_client_reads_while_its_own_bytes_wait() {
     let (port, serving) = blocking_echo(4096);
     let sent = Random::new(5).bytes(5_000_000);
-    let mut client = epollo(&["echo", "127.0.0.1", &port])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut command = epollo(&["echo", "127.0.0.1", &port]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut guard = Bounded(command.spawn().unwrap());
+    let client = &mut guard.0;
     let (mut input, mut output) = (client.stdin.take().unwrap(), client.stdout.take().unwrap());
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -108,11 +109,10 @@ fn a_file_that_takes_only_a_part_is_a_failure_and_no_hang() {
 #[test]
 fn a_blocking_standard_input_is_never_waited_for() {
     let (_silent, theirs) = UnixStream::pair().unwrap();
-    let mut process = epollo(&["serve", "chat=0", "echo=0", "--grace", "200ms"])
-        .stdin(OwnedFd::from(theirs))
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut command = epollo(&["serve", "chat=0", "echo=0", "--grace", "200ms"]);
+    command.stdin(OwnedFd::from(theirs)).stdout(Stdio::piped());
+    let mut guard = Bounded(command.spawn().unwrap());
+    let process = &mut guard.0;
     let mut output = std::io::BufReader::new(process.stdout.take().unwrap());
     let mut lines = String::new();
     for _ in 0..2 {
@@ -132,7 +132,7 @@ fn a_blocking_standard_input_is_never_waited_for() {
         crate::support::connect(chat).write_all(b"hello\n").unwrap();
     }
     rustix::process::kill_process(
-        rustix::process::Pid::from_child(&process),
+        rustix::process::Pid::from_child(process),
         rustix::process::Signal::TERM,
     )
     .unwrap();

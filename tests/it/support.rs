@@ -143,6 +143,17 @@ impl Drop for Epollo {
     }
 }
 
+/// A child process that ends with the test, however the test ends.
+pub struct Bounded(pub Child);
+
+impl Drop for Bounded {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 fn lines_of(stream: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
