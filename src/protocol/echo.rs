@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use super::display::{Escaped, unfinished_suffix};
+use super::display::{Escaped, unfinished_suffix, without_line_end};
 use super::framing::SILENCE;
 use super::{CloseReason, Context, Event, Service, Time};
 
@@ -88,7 +88,7 @@ impl Echo {
 
     fn print_first(&mut self, watch: &mut Watch, count: usize) {
         let text: Vec<u8> = watch.unprinted.drain(..count).collect();
-        let whole = super::display::without_line_end(&text);
+        let whole = without_line_end(&text);
         if text.is_empty() {
             return;
         }

@@ -280,3 +280,18 @@ fn a_client_that_drops_an_overlong_message_says_so() {
     assert_eq!(client.code(), 1);
     assert!(client.errors().contains("message too long"));
 }
+
+#[test]
+fn a_quit_word_too_long_for_a_frame_still_ends_the_talk() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let mut client = Epollo::run(&["chat", "--framing", "padded:4", "127.0.0.1", &port]);
+    client.end_input();
+    let (mut stream, _) = listener.accept().unwrap();
+    stream
+        .set_read_timeout(Some(crate::support::PATIENCE))
+        .unwrap();
+    assert_eq!(read_to_end(&mut stream), b"QUI\0T\0\0\0");
+    drop(stream);
+    assert_eq!(client.code(), 0);
+}

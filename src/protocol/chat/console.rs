@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
 use super::{Chat, News, Partner, TYPED_BYTES_MAX};
-use crate::protocol::display::{Escaped, cut_at};
+use crate::protocol::display::{Escaped, cut_at, without_line_end};
 use crate::protocol::framing::{Decoder, Framing};
 use crate::protocol::screen::Screen;
 use crate::protocol::turns::{Message, Side};
@@ -130,11 +130,14 @@ impl Chat {
         guest: PeerId,
         mut text: Vec<u8>,
     ) {
-        let rest = text.split_off(cut_at(&text, console.message_bytes_max));
-        if !rest.is_empty() {
-            console.rests.insert(guest, rest);
-        }
         let quits = self.is_quit(&text);
+        // A quit word that was cut would be none, and the talk would never end.
+        if !quits {
+            let rest = text.split_off(cut_at(&text, console.message_bytes_max));
+            if !rest.is_empty() {
+                console.rests.insert(guest, rest);
+            }
+        }
         let framing = Framing::Auto;
         self.turns.say(guest, Side::Host, Message { text, framing });
         if quits {
@@ -167,7 +170,7 @@ impl Chat {
                     return;
                 };
                 let who = label(&console.names, guest);
-                let text = Escaped(crate::protocol::display::without_line_end(&message.text));
+                let text = Escaped(without_line_end(&message.text));
                 screen.line(cx, format_args!("{them}{who} : {text}"));
                 if let Some(rest) = console.rests.remove(&guest) {
                     self.answer(cx, console, guest, rest);
