@@ -101,8 +101,9 @@ pub trait Kernel {
     /// Those of recv(2) or read(2); `WouldBlock` when there is nothing.
     fn read(&mut self, stream: &mut Self::Stream, buffer: &mut [u8]) -> io::Result<usize>;
 
-    /// Whether a read that fills its buffer only in part has emptied the stream.
-    fn short_read_drains(&self, stream: &Self::Stream) -> bool;
+    /// Whether it is a socket: a short read has emptied it, a short write has filled it, and an
+    /// event tells of every change. Of a terminal or a file none of this is true.
+    fn is_socket(&self, stream: &Self::Stream) -> bool;
 
     /// Like [`Kernel::read`], and leaves everything where it is.
     ///
@@ -243,10 +244,9 @@ impl Kernel for OsKernel {
         }
     }
 
-    fn short_read_drains(&self, stream: &OsStream) -> bool {
+    fn is_socket(&self, stream: &OsStream) -> bool {
         match stream {
             OsStream::Tcp(_) => true,
-            // A terminal gives a line at a time, however many wait.
             OsStream::Terminal(_) => false,
         }
     }

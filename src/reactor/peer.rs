@@ -36,7 +36,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         let session = self
             .service
             .open(&mut cx, self.doors[usize::from(door)].0, name);
-        let is_drained_by_short_read = self.kernel.short_read_drains(&stream);
+        let is_socket = self.kernel.is_socket(&stream);
         entry.insert(Connection {
             stream,
             session,
@@ -49,12 +49,12 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             inbound: Inbound::Open,
             outbound: Outbound::Open,
             // The kernel tells of a new socket's bytes; of a file it would tell nothing.
-            unread: if is_drained_by_short_read {
+            unread: if is_socket {
                 Unread::Nothing
             } else {
                 Unread::Parked
             },
-            read_on: !is_drained_by_short_read,
+            read_on: !is_socket,
             watched: interest,
             is_touched: false,
             is_guest: false,
@@ -126,7 +126,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
                     count.max(READ_COST_MIN)
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    connection.read_on = !self.kernel.short_read_drains(&connection.stream);
+                    connection.read_on = !self.kernel.is_socket(&connection.stream);
                     connection.unread = Unread::Nothing;
                     break;
                 }
@@ -259,18 +259,20 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         let Some(mut outbox) = connection.outbox.take() else {
             return Ok(());
         };
-        // A short write to a socket says that it is full, and an event will say when it is not. A
-        // file may write short for other reasons, and would never say anything.
-        let has_events = self.kernel.short_read_drains(&connection.stream);
+        let is_socket = self.kernel.is_socket(&connection.stream);
         let mut result = Ok(());
         while !outbox.is_blocked && !outbox.pending().is_empty() {
             let offered = outbox.pending().len();
             match self.kernel.write(&mut connection.stream, outbox.pending()) {
+                Ok(0) => {
+                    result = Err(io::ErrorKind::WriteZero.into());
+                    break;
+                }
                 Ok(count) => {
                     self.unsent_bytes -= count;
                     connection.active = self.now;
                     outbox.advance(count, self.now);
-                    outbox.is_blocked = has_events && count < offered;
+                    outbox.is_blocked = is_socket && count < offered;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => outbox.is_blocked = true,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
