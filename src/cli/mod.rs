@@ -34,6 +34,11 @@ impl Failure {
         }
     }
 
+    /// The operating system would not do something.
+    fn cannot(what: &str, error: &io::Error) -> Failure {
+        Failure::at_work(format_args!("cannot {what}: {}", reason(error)))
+    }
+
     /// It was asked wrongly.
     fn asked_wrongly(words: impl fmt::Display) -> Failure {
         Failure {

@@ -220,21 +220,18 @@ pub(super) fn run(mut arguments: ServeArguments) -> Result<(), Failure> {
             ))
         })
         .collect::<io::Result<_>>()
-        .map_err(|error| cannot("tell the address of a listener", &error))?;
-    let kernel = OsKernel::new().map_err(|error| cannot("start the event loop", &error))?;
+        .map_err(|error| Failure::cannot("tell the address of a listener", &error))?;
+    let kernel =
+        OsKernel::new().map_err(|error| Failure::cannot("start the event loop", &error))?;
     let server = Server::new(&arguments, announcements);
     let mut reactor = Reactor::new(kernel, server, limits(&arguments));
     attach(&mut reactor, &arguments, listeners)
-        .map_err(|error| cannot("watch what it needs", &error))?;
+        .map_err(|error| Failure::cannot("watch what it needs", &error))?;
     reactor
         .run()
-        .map_err(|error| cannot("wait for events", &error))?;
+        .map_err(|error| Failure::cannot("wait for events", &error))?;
     log::info!("{}", reactor.counters());
     Ok(())
-}
-
-fn cannot(what: &str, error: &io::Error) -> Failure {
-    Failure::at_work(format_args!("cannot {what}: {}", reason(error)))
 }
 
 fn limits(arguments: &ServeArguments) -> Limits {

@@ -97,9 +97,8 @@ pub(super) fn echo(server: &ServerAddress) -> Result<(), Failure> {
 
 fn judge(relay: &echo::Relay, address: SocketAddr) -> Result<(), Failure> {
     let tally = relay.tally();
-    check_terminal(relay.console_ending())?;
-    if let Some(CloseReason::Broken(_)) = relay.console_ending() {
-        return Ok(());
+    if let Some(verdict) = terminal_verdict(relay.console_ending()) {
+        return verdict;
     }
     if tally.is_faithful() {
         return Ok(());
@@ -136,25 +135,17 @@ pub(super) fn chat(arguments: ChatArguments) -> Result<(), Failure> {
         attach(reactor, terminal, chat::Door::Console)?;
         reactor.attach(stream, chat::Door::Guest, policy, format_args!("{address}"))
     })?;
-    check_terminal(chat.service().console_ending())?;
+    if let Some(verdict) = terminal_verdict(chat.service().console_ending()) {
+        return verdict;
+    }
     if let Some(why) = chat.service().refusal() {
         return Err(Failure::at_work(format_args!(
             "{address} was left: {why} ({SERVER_MESSAGE_BYTES_MAX} bytes at most; is --framing right?)"
         )));
     }
     match chat.service().guest_ending() {
-        Some(ending @ (CloseReason::Broken(_) | CloseReason::WriteStalled)) => {
-            Err(lost(address, Some(ending)))
-        }
-        Some(
-            CloseReason::Finished
-            | CloseReason::Idle
-            | CloseReason::Lingered
-            | CloseReason::Evicted
-            | CloseReason::Aborted
-            | CloseReason::Stopped,
-        )
-        | None => Ok(()),
+        Some(ending) if loss(ending).is_some() => Err(lost(address, Some(ending))),
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -162,8 +153,7 @@ pub(super) fn chat(arguments: ChatArguments) -> Result<(), Failure> {
 const SERVER_MESSAGE_BYTES_MAX: usize = 65_536;
 
 fn connect(server: &ServerAddress) -> Result<(OsStream, SocketAddr), Failure> {
-    signals::first_exits()
-        .map_err(|error| Failure::at_work(format_args!("cannot watch for signals: {error}")))?;
+    signals::first_exits().map_err(|error| Failure::cannot("watch for signals", &error))?;
     let ServerAddress { host, port } = server;
     let addresses = (host.as_str(), *port).to_socket_addrs().map_err(|_| {
         Failure::at_work(format_args!(
@@ -226,9 +216,7 @@ fn terminal() -> Result<Terminal, Failure> {
         let sides = (Some(stdio::input()?), Some(stdio::output()?));
         Ok(Terminal::new(sides.0, sides.1, reactor::Failure::Told))
     };
-    open().map_err(|error| {
-        Failure::at_work(format_args!("cannot use the terminal: {}", reason(&error)))
-    })
+    open().map_err(|error| Failure::cannot("use the terminal", &error))
 }
 
 fn attach<S: Service>(
@@ -253,37 +241,36 @@ fn lost(address: SocketAddr, ending: Option<CloseReason>) -> Failure {
     ))
 }
 
+/// What broke a connection, with a colon before it; nothing if it ended as connections do.
 fn how(ending: Option<CloseReason>) -> String {
+    let what = ending.and_then(loss);
+    what.map_or_else(String::new, |what| format!(": {what}"))
+}
+
+fn loss(ending: CloseReason) -> Option<String> {
     match ending {
-        Some(CloseReason::Broken(number)) => {
-            format!(": {}", reason(&io::Error::from_raw_os_error(number)))
-        }
-        Some(CloseReason::WriteStalled) => ": it took no more bytes".to_owned(),
-        Some(
-            CloseReason::Finished
-            | CloseReason::Idle
-            | CloseReason::Lingered
-            | CloseReason::Evicted
-            | CloseReason::Aborted
-            | CloseReason::Stopped,
-        )
-        | None => String::new(),
+        CloseReason::Broken(number) => Some(reason(&io::Error::from_raw_os_error(number))),
+        CloseReason::WriteStalled => Some("it took no more bytes".to_owned()),
+        CloseReason::Finished
+        | CloseReason::Idle
+        | CloseReason::Lingered
+        | CloseReason::Evicted
+        | CloseReason::Aborted
+        | CloseReason::Stopped => None,
     }
 }
 
-/// The user's own side may have failed. A reader that went away (`| head`) is no failure.
-fn check_terminal(ending: Option<CloseReason>) -> Result<(), Failure> {
+/// What it means if the user's own side broke; `None` if it did not. A reader that went away
+/// (`| head`) is no failure.
+fn terminal_verdict(ending: Option<CloseReason>) -> Option<Result<(), Failure>> {
     let Some(CloseReason::Broken(number)) = ending else {
-        return Ok(());
+        return None;
     };
     let error = io::Error::from_raw_os_error(number);
     if error.kind() == io::ErrorKind::BrokenPipe {
-        return Ok(());
+        return Some(Ok(()));
     }
-    Err(Failure::at_work(format_args!(
-        "cannot use standard input or output: {}",
-        reason(&error)
-    )))
+    Some(Err(Failure::cannot("use standard input or output", &error)))
 }
 
 fn print(bytes: &[u8]) -> Result<(), Failure> {
