@@ -11,6 +11,7 @@ use clap::Parser;
 mod args;
 mod log;
 mod serve;
+mod server;
 mod signals;
 mod stdio;
 mod talk;

@@ -1,7 +1,6 @@
-//! `epollo serve`: the three protocols, the operator's terminal and the signals as one [`Service`]
-//! on one reactor. Each peer is handed to its protocol; what none of them knows is decided here.
+//! `epollo serve`: what was asked for becomes listeners, limits and a [`Server`] on one reactor. What
+//! the server does with a peer is not decided here.
 
-use std::fmt;
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,11 +8,10 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::args::{ChatWith, Protocol, ServeArguments, ServiceAddress};
+use super::server::{Door, Server, Settings};
 use super::{Failure, reason, signals, stdio};
-use crate::protocol::chat::{self, Chat, Partner};
-use crate::protocol::echo::{self, Echo};
-use crate::protocol::hello::Hello;
-use crate::protocol::{CloseReason, Context, Event, PeerId, Service};
+use crate::protocol::chat::{self, Partner};
+use crate::protocol::echo;
 use crate::reactor::{
     self, Limits, ListenOptions, Manner, OsKernel, OsStream, Policy, Reactor, Side, Terminal, bind,
 };
@@ -22,182 +20,6 @@ use crate::reactor::{
 const GUESTS_MAX_DEFAULT: usize = 10_000;
 /// How long a client may take to close its half after ours (FAULTS: a client never closes).
 const LINGER: Duration = Duration::from_secs(2);
-
-/// By which door a peer comes in.
-#[derive(Clone, Copy, Debug)]
-enum Door {
-    Serve(Protocol),
-    Console,
-    Signals,
-}
-
-enum Session {
-    Hello,
-    Echo(echo::Session),
-    Chat(Box<chat::Guest>),
-    Console(Box<chat::Console>),
-    Signals,
-}
-
-struct Server {
-    hello: Hello,
-    echo: Echo,
-    chat: Chat,
-    console: Option<PeerId>,
-    announcements: Vec<String>,
-    /// With `--once`: how many more come in (a pair is two), and how many are there.
-    once: Option<Once>,
-}
-
-struct Once {
-    expected: usize,
-    present: usize,
-}
-
-impl Server {
-    fn new(arguments: &ServeArguments, announcements: Vec<String>) -> Server {
-        let quit = arguments.quit.as_ref().map(|word| word.as_bytes().to_vec());
-        Server {
-            hello: Hello::new(arguments.greeting.0.clone()),
-            echo: Echo::new(echo::Settings {
-                quit: quit.clone(),
-                print: arguments.print,
-            }),
-            chat: Chat::new(chat::Settings {
-                partner: match arguments.chat_with {
-                    ChatWith::Operator => Partner::Operator,
-                    ChatWith::Pair => Partner::Guest,
-                    ChatWith::Echo => Partner::Parrot,
-                },
-                framing: arguments.framing,
-                quit: quit.unwrap_or_else(|| b"QUIT".to_vec()),
-                message_bytes_max: arguments.max_message,
-                message_time_max: arguments.idle_timeout.0,
-                prompts: io::stdin().is_terminal() && io::stdout().is_terminal(),
-            }),
-            console: None,
-            announcements,
-            once: arguments.once.then_some(Once {
-                expected: match arguments.chat_with {
-                    ChatWith::Pair => 2,
-                    ChatWith::Operator | ChatWith::Echo => 1,
-                },
-                present: 0,
-            }),
-        }
-    }
-
-    fn open_guest(
-        &mut self,
-        cx: &mut Context<'_>,
-        protocol: Protocol,
-        name: fmt::Arguments<'_>,
-    ) -> Session {
-        if let Some(once) = &mut self.once {
-            let needed = if protocol == Protocol::Chat {
-                once.expected
-            } else {
-                1
-            };
-            once.present += 1;
-            once.expected = needed - 1;
-            if once.expected == 0 {
-                cx.stop_accepting();
-            }
-        }
-        match protocol {
-            Protocol::Hello => {
-                self.hello.open(cx, (), name);
-                Session::Hello
-            }
-            Protocol::Echo => Session::Echo(self.echo.open(cx, (), name)),
-            Protocol::Chat => Session::Chat(Box::new(self.chat.open_guest(cx, name))),
-        }
-    }
-}
-
-impl Service for Server {
-    type Session = Session;
-    type Door = Door;
-
-    fn open(&mut self, cx: &mut Context<'_>, door: Door, name: fmt::Arguments<'_>) -> Session {
-        match door {
-            Door::Serve(protocol) => self.open_guest(cx, protocol, name),
-            Door::Console => {
-                self.console = Some(cx.me());
-                let mut console = self.chat.open_console(cx);
-                for line in self.announcements.drain(..) {
-                    console.line(cx, format_args!("{line}"));
-                }
-                Session::Console(Box::new(console))
-            }
-            Door::Signals => Session::Signals,
-        }
-    }
-
-    fn step(&mut self, cx: &mut Context<'_>, session: &mut Session, event: Event<'_>) {
-        match session {
-            Session::Hello => self.hello.step(cx, &mut (), event),
-            Session::Echo(echo) => {
-                self.echo.step(cx, echo, event);
-                if let Some(console) = self.console.filter(|_| self.echo.has_printed()) {
-                    cx.wake(console);
-                }
-            }
-            Session::Chat(guest) => self.chat.step_guest(cx, guest, event),
-            Session::Console(console) => {
-                for line in self.echo.printed() {
-                    console.line(cx, format_args!("{line}"));
-                }
-                self.chat.step_console(cx, console, event);
-            }
-            Session::Signals => match event {
-                Event::Received(_) => cx.stop(),
-                Event::Finished | Event::Woken | Event::Stopping => {}
-            },
-        }
-    }
-
-    fn close(&mut self, cx: &mut Context<'_>, session: Session, reason: CloseReason) {
-        let is_guest = match session {
-            Session::Hello => true,
-            Session::Echo(echo) => {
-                self.echo.close(cx, echo, reason);
-                true
-            }
-            Session::Chat(guest) => {
-                self.chat.close_guest(cx, *guest, reason);
-                true
-            }
-            Session::Console(console) => {
-                let count = console.lines_dropped() + self.echo.lines_dropped();
-                if count > 0 {
-                    log::warn!("{count} lines for the terminal were dropped: it took none");
-                }
-                self.console = None;
-                self.chat.close_console(cx, reason);
-                false
-            }
-            Session::Signals => false,
-        };
-        if let Some(once) = self.once.as_mut().filter(|_| is_guest) {
-            once.present -= 1;
-            if once.present == 0 {
-                cx.stop();
-            }
-        }
-    }
-
-    fn window(&self, session: &Session) -> usize {
-        match session {
-            Session::Hello => 0,
-            Session::Echo(echo) => self.echo.window(echo),
-            Session::Chat(guest) => self.chat.window_of_guest(guest),
-            Session::Console(console) => self.chat.window_of_console(console),
-            Session::Signals => 64,
-        }
-    }
-}
 
 /// Serves until a signal ends it.
 pub(super) fn run(mut arguments: ServeArguments) -> Result<(), Failure> {
@@ -223,7 +45,7 @@ pub(super) fn run(mut arguments: ServeArguments) -> Result<(), Failure> {
         .map_err(|error| Failure::cannot("tell the address of a listener", &error))?;
     let kernel =
         OsKernel::new().map_err(|error| Failure::cannot("start the event loop", &error))?;
-    let server = Server::new(&arguments, announcements);
+    let server = Server::new(settings(&arguments), announcements);
     let mut reactor = Reactor::new(kernel, server, limits(&arguments));
     attach(&mut reactor, &arguments, listeners)
         .map_err(|error| Failure::cannot("watch what it needs", &error))?;
@@ -232,6 +54,30 @@ pub(super) fn run(mut arguments: ServeArguments) -> Result<(), Failure> {
         .map_err(|error| Failure::cannot("wait for events", &error))?;
     log::info!("{}", reactor.counters());
     Ok(())
+}
+
+fn settings(arguments: &ServeArguments) -> Settings {
+    let quit = arguments.quit.as_ref().map(|word| word.as_bytes().to_vec());
+    Settings {
+        greeting: arguments.greeting.0.clone(),
+        echo: echo::Settings {
+            quit: quit.clone(),
+            print: arguments.print,
+        },
+        chat: chat::Settings {
+            partner: match arguments.chat_with {
+                ChatWith::Operator => Partner::Operator,
+                ChatWith::Pair => Partner::Guest,
+                ChatWith::Echo => Partner::Parrot,
+            },
+            framing: arguments.framing,
+            quit: quit.unwrap_or_else(|| b"QUIT".to_vec()),
+            message_bytes_max: arguments.max_message,
+            message_time_max: arguments.idle_timeout.0,
+            prompts: io::stdin().is_terminal() && io::stdout().is_terminal(),
+        },
+        once: arguments.once,
+    }
 }
 
 fn limits(arguments: &ServeArguments) -> Limits {

@@ -22,6 +22,7 @@ mod kernel;
 mod limits;
 mod outbox;
 mod peer;
+mod stop;
 mod terminal;
 mod timers;
 mod token;
@@ -70,8 +71,8 @@ pub struct Reactor<K: Kernel, S: Service> {
     /// Whatever was ready before this time, the kernel has told. Timers go by it and not by `now`:
     /// after a stall, wherever it was, peers are heard before they are called late.
     heard: Time,
-    /// How many waits in a row could not tell everything.
-    partial_waits: usize,
+    /// Since when waits have not told everything, and how many more events settle it.
+    partial: Option<(Time, usize)>,
     run: Run,
     /// What the kernel said this turn.
     ready: Vec<Readiness>,
@@ -105,7 +106,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             timers: Timers::default(),
             now,
             heard: now,
-            partial_waits: 0,
+            partial: None,
             run: Run::Going,
             ready: Vec::with_capacity(EVENTS_PER_TURN_MAX),
             unread: VecDeque::new(),
@@ -176,23 +177,39 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         (self.peers.len(), self.timers.len(), self.unsent_bytes)
     }
 
+    /// The kernel under it: a simulated one has something to say after a turn.
+    pub fn kernel_mut(&mut self) -> &mut K {
+        &mut self.kernel
+    }
+
     /// Runs until a session asks to stop and everybody has got what they were owed, or until there
-    /// is neither a listener nor a peer. Every turn has the same four phases.
+    /// is neither a listener nor a peer.
     ///
     /// # Errors
     /// Only if the kernel cannot wait any more. No peer can cause it.
     pub fn run(&mut self) -> io::Result<()> {
         while self.keeps_going() {
-            self.wait()?;
-            self.receive();
-            self.wake();
-            self.send();
+            self.turn()?;
         }
         assert_eq!(self.holdings(), (0, 0, 0), "a run gives everything back");
         Ok(())
     }
 
-    fn keeps_going(&self) -> bool {
+    /// One turn of [`run`](Reactor::run), for those who look at every turn. Each has the same four
+    /// phases.
+    ///
+    /// # Errors
+    /// Those of [`run`](Reactor::run).
+    pub fn turn(&mut self) -> io::Result<()> {
+        self.wait()?;
+        self.receive();
+        self.wake();
+        self.send();
+        Ok(())
+    }
+
+    /// Whether [`run`](Reactor::run) has another turn to do.
+    pub fn keeps_going(&self) -> bool {
         !self.peers.is_empty() || (self.run == Run::Going && !self.listeners.is_empty())
     }
 
@@ -211,18 +228,29 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         };
         let began = mem::replace(&mut self.now, self.kernel.now());
         match waited {
-            Ok(Crowding::Complete) => self.partial_waits = 0,
-            Ok(Crowding::Full) => self.partial_waits += 1,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.partial_waits += 1,
+            Ok(Crowding::Complete) => {
+                self.heard = began;
+                self.partial = None;
+            }
+            Ok(Crowding::Full) => self.hear_part(began),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.hear_part(began),
             Err(error) => return Err(error),
         }
-        // The kernel tells of each ready socket once before it repeats itself.
-        if self.partial_waits == 0
-            || self.partial_waits > self.peers.len() / EVENTS_PER_TURN_MAX + 1
-        {
-            self.heard = began;
-        }
         Ok(())
+    }
+
+    /// The kernel tells of each ready source once before it repeats itself: when as many events have
+    /// come as there were sources, everything of back then was told.
+    fn hear_part(&mut self, began: Time) {
+        let sources = self.peers.len() + self.listeners.len();
+        let (since, missing) = self.partial.unwrap_or((began, sources));
+        let missing = missing.saturating_sub(self.ready.len());
+        if missing == 0 {
+            self.heard = since;
+            self.partial = None;
+        } else {
+            self.partial = Some((since, missing));
+        }
     }
 
     /// Looks without sleeping; `None` if nothing came.
@@ -309,40 +337,6 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
                 self.touch(id);
             }
         }
-    }
-
-    fn begin_stop(&mut self) {
-        self.close_listeners();
-        self.run = Run::Stopping(
-            self.limits
-                .grace
-                .map_or(Time::NEVER, |grace| self.now.after(grace)),
-        );
-        self.tell_woken();
-        let ids = self.ids();
-        for &id in &ids {
-            self.step(id, Event::Stopping);
-        }
-        self.tell_woken();
-        for &id in &ids {
-            if let Some(connection) = find(&mut self.peers, id) {
-                connection.leave(&self.doors[usize::from(connection.door)].1);
-            }
-            self.touch(id);
-        }
-    }
-
-    fn close_all(&mut self) {
-        for id in self.ids() {
-            self.close(id, CloseReason::Stopped);
-        }
-    }
-
-    fn ids(&self) -> Vec<PeerId> {
-        self.peers
-            .iter()
-            .map(|(slot, connection)| peer_id(slot, connection.generation))
-            .collect()
     }
 
     /// Phase 4: outboxes go out, interests follow, whoever is done is closed.

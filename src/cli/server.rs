@@ -1,0 +1,186 @@
+//! The three protocols, the operator's terminal and the signals as one [`Service`]. Each peer is
+//! handed to its protocol; what none of them knows is decided here. It opens no socket: `epollo serve`
+//! runs it on the real kernel, `epollo sim` on a simulated one.
+
+use std::fmt;
+
+use super::args::Protocol;
+use crate::protocol::chat::{self, Chat, Partner};
+use crate::protocol::echo::{self, Echo};
+use crate::protocol::hello::Hello;
+use crate::protocol::{CloseReason, Context, Event, PeerId, Service};
+
+/// By which door a peer comes in.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Door {
+    Serve(Protocol),
+    Console,
+    Signals,
+}
+
+/// One peer's machine.
+pub(super) enum Session {
+    Hello,
+    Echo(echo::Session),
+    Chat(Box<chat::Guest>),
+    Console(Box<chat::Console>),
+    Signals,
+}
+
+/// The service of `epollo serve`.
+pub(super) struct Server {
+    hello: Hello,
+    echo: Echo,
+    chat: Chat,
+    console: Option<PeerId>,
+    announcements: Vec<String>,
+    /// With `--once`: how many more come in (a pair is two), and how many are there.
+    once: Option<Once>,
+}
+
+struct Once {
+    expected: usize,
+    present: usize,
+}
+
+/// What a server can be asked for.
+pub(super) struct Settings {
+    pub(super) greeting: Vec<u8>,
+    pub(super) echo: echo::Settings,
+    pub(super) chat: chat::Settings,
+    /// Serve one client (or one pair), then end the run.
+    pub(super) once: bool,
+}
+
+impl Server {
+    /// A server that shows `announcements` at its terminal before anything else.
+    pub(super) fn new(settings: Settings, announcements: Vec<String>) -> Server {
+        let expected = match settings.chat.partner {
+            Partner::Guest => 2,
+            Partner::Operator | Partner::Parrot | Partner::User => 1,
+        };
+        Server {
+            hello: Hello::new(settings.greeting),
+            echo: Echo::new(settings.echo),
+            chat: Chat::new(settings.chat),
+            console: None,
+            announcements,
+            once: settings.once.then_some(Once {
+                expected,
+                present: 0,
+            }),
+        }
+    }
+
+    fn open_guest(
+        &mut self,
+        cx: &mut Context<'_>,
+        protocol: Protocol,
+        name: fmt::Arguments<'_>,
+    ) -> Session {
+        if let Some(once) = &mut self.once {
+            let needed = if protocol == Protocol::Chat {
+                once.expected
+            } else {
+                1
+            };
+            once.present += 1;
+            once.expected = needed - 1;
+            if once.expected == 0 {
+                cx.stop_accepting();
+            }
+        }
+        match protocol {
+            Protocol::Hello => {
+                self.hello.open(cx, (), name);
+                Session::Hello
+            }
+            Protocol::Echo => Session::Echo(self.echo.open(cx, (), name)),
+            Protocol::Chat => Session::Chat(Box::new(self.chat.open_guest(cx, name))),
+        }
+    }
+}
+
+impl Service for Server {
+    type Session = Session;
+    type Door = Door;
+
+    fn open(&mut self, cx: &mut Context<'_>, door: Door, name: fmt::Arguments<'_>) -> Session {
+        match door {
+            Door::Serve(protocol) => self.open_guest(cx, protocol, name),
+            Door::Console => {
+                self.console = Some(cx.me());
+                let mut console = self.chat.open_console(cx);
+                for line in self.announcements.drain(..) {
+                    console.line(cx, format_args!("{line}"));
+                }
+                Session::Console(Box::new(console))
+            }
+            Door::Signals => Session::Signals,
+        }
+    }
+
+    fn step(&mut self, cx: &mut Context<'_>, session: &mut Session, event: Event<'_>) {
+        match session {
+            Session::Hello => self.hello.step(cx, &mut (), event),
+            Session::Echo(echo) => {
+                self.echo.step(cx, echo, event);
+                if let Some(console) = self.console.filter(|_| self.echo.has_printed()) {
+                    cx.wake(console);
+                }
+            }
+            Session::Chat(guest) => self.chat.step_guest(cx, guest, event),
+            Session::Console(console) => {
+                for line in self.echo.printed() {
+                    console.line(cx, format_args!("{line}"));
+                }
+                self.chat.step_console(cx, console, event);
+            }
+            Session::Signals => match event {
+                Event::Received(_) => cx.stop(),
+                Event::Finished | Event::Woken | Event::Stopping => {}
+            },
+        }
+    }
+
+    fn close(&mut self, cx: &mut Context<'_>, session: Session, reason: CloseReason) {
+        let is_guest = match session {
+            Session::Hello => true,
+            Session::Echo(echo) => {
+                self.echo.close(cx, echo, reason);
+                true
+            }
+            Session::Chat(guest) => {
+                self.chat.close_guest(cx, *guest, reason);
+                true
+            }
+            Session::Console(console) => {
+                let count = console.lines_dropped() + self.echo.lines_dropped();
+                if count > 0 {
+                    log::warn!("{count} lines for the terminal were dropped: it took none");
+                }
+                self.console = None;
+                self.chat.close_console(cx, reason);
+                false
+            }
+            Session::Signals => false,
+        };
+        if let Some(once) = self.once.as_mut().filter(|_| is_guest) {
+            once.present -= 1;
+            if once.present == 0 {
+                cx.stop();
+            }
+        }
+    }
+
+    fn window(&self, session: &Session) -> usize {
+        match session {
+            Session::Hello => 0,
+            Session::Echo(echo) => self.echo.window(echo),
+            Session::Chat(guest) => self.chat.window_of_guest(guest),
+            Session::Console(console) => self.chat.window_of_console(console),
+            Session::Signals => 64,
+        }
+    }
+}
+
