@@ -69,3 +69,4 @@
 pub mod cli;
 pub mod protocol;
 pub mod reactor;
+pub mod sim;

@@ -1,0 +1,235 @@
+//! The calls that the reactor makes, on a [`SimKernel`]: what each draws from the table of faults,
+//! and what it does if nothing goes wrong.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::fault::{Call, Fault, State};
+use super::kernel::{Deed, Outside, SimKernel, error_of};
+use super::net::SocketId;
+use super::socket::Key;
+use crate::protocol::Time;
+use crate::reactor::{Crowding, Interest, Kernel, Readiness, Token};
+
+impl<O: Outside> SimKernel<O> {
+    fn accept_well(&mut self, listener: usize, state: State) -> io::Result<(SocketId, SocketAddr)> {
+        match self.net.accept(listener) {
+            Ok((id, address)) => {
+                self.outside.saw(&mut self.net, id, Deed::Accepted);
+                Ok((id, address))
+            }
+            Err(fault) => {
+                if fault != Fault::WouldBlock {
+                    self.count(Call::Accept, fault, state);
+                }
+                Err(error_of(fault))
+            }
+        }
+    }
+
+    /// A connection takes less than it could, and tells of its room afterwards. Returns how much.
+    fn hold_back(&mut self, id: SocketId, fault: Fault, offered: usize) -> usize {
+        let socket = self.net.socket(id);
+        let state = socket.state();
+        if socket.is_ended() || !socket.has_room() || (fault == Fault::Short && offered < 2) {
+            return offered;
+        }
+        self.count(Call::Write, fault, state);
+        self.net.wake(id, Key::Writable);
+        if fault == Fault::Short {
+            1 + self.rng.below(offered - 1)
+        } else {
+            0
+        }
+    }
+}
+
+impl<O: Outside> Kernel for SimKernel<O> {
+    type Listener = usize;
+    type Stream = SocketId;
+
+    fn now(&mut self) -> Time {
+        self.net.now
+    }
+
+    fn wait(
+        &mut self,
+        timeout: Option<Duration>,
+        ready: &mut Vec<Readiness>,
+    ) -> io::Result<Crowding> {
+        self.call();
+        let state = match timeout {
+            Some(Duration::ZERO) => State::Looking,
+            Some(_) | None => State::Asleep,
+        };
+        if state == State::Asleep && self.net.is_quiet() {
+            self.outside.sleeps(&self.net);
+        }
+        let fault = self.draw(Call::Wait, state);
+        let is_stopped = self.rng.happens(self.manners.stops_per_65536, 65536);
+        if state == State::Asleep && (is_stopped || fault == Some(Fault::Interrupted)) {
+            // SIGCONT ends a wait, so that it tells nothing of what came meanwhile (signal(7)).
+            if is_stopped {
+                self.count(Call::Wait, Fault::Stopped, state);
+                self.stop_process();
+            } else {
+                self.count(Call::Wait, Fault::Interrupted, state);
+            }
+            return Err(error_of(Fault::Interrupted));
+        }
+        self.sleep(timeout.map(|timeout| self.net.now.after(timeout)))?;
+        let batch = match fault {
+            Some(Fault::Crowded) => 1 + self.rng.below(2),
+            Some(_) | None => self.manners.batch,
+        };
+        self.net.tell(batch, ready);
+        let crowding = if ready.len() >= batch {
+            Crowding::Full
+        } else {
+            Crowding::Complete
+        };
+        match crowding {
+            Crowding::Full if fault == Some(Fault::Crowded) => {
+                self.count(Call::Wait, Fault::Crowded, state);
+            }
+            Crowding::Full => {}
+            Crowding::Complete => self.embroider(fault, state, ready),
+        }
+        Ok(crowding)
+    }
+
+    fn listen(&mut self, listener: &mut usize, token: Token) -> io::Result<()> {
+        self.call();
+        self.net.watch_listener(*listener, token);
+        Ok(())
+    }
+
+    fn accept(&mut self, listener: &mut usize) -> io::Result<(SocketId, SocketAddr)> {
+        self.call();
+        let state = match self.net.waiting(*listener) {
+            0 => State::Nobody,
+            _ => State::Crowd,
+        };
+        let Some(fault) = self.draw(Call::Accept, state) else {
+            return self.accept_well(*listener, state);
+        };
+        self.count(Call::Accept, fault, state);
+        if fault == Fault::WouldBlock {
+            self.net.wake_listener(*listener);
+        } else if fault == Fault::Aborted {
+            if let Some(id) = self.net.abort(*listener) {
+                self.outside.saw(&mut self.net, id, Deed::Broken(fault));
+            }
+        } else {
+            self.outside.accept_failed(&self.net);
+        }
+        Err(error_of(fault))
+    }
+
+    fn register(
+        &mut self,
+        stream: &mut SocketId,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<()> {
+        self.call();
+        if let Some((fault, state)) = self.draw_for(Call::Register, *stream) {
+            self.count(Call::Register, fault, state);
+            return Err(self.break_off(*stream, fault));
+        }
+        self.net.watch(*stream, token, interest);
+        Ok(())
+    }
+
+    fn reregister(
+        &mut self,
+        stream: &mut SocketId,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<()> {
+        self.call();
+        if let Some((fault, state)) = self.draw_for(Call::Reregister, *stream) {
+            self.count(Call::Reregister, fault, state);
+            return Err(self.break_off(*stream, fault));
+        }
+        self.net.watch(*stream, token, interest);
+        Ok(())
+    }
+
+    fn read(&mut self, stream: &mut SocketId, buffer: &mut [u8]) -> io::Result<usize> {
+        self.receive(Call::Read, *stream, buffer)
+    }
+
+    fn is_socket(&self, stream: &SocketId) -> bool {
+        self.net.socket(*stream).is_socket
+    }
+
+    fn peek(&mut self, stream: &mut SocketId, buffer: &mut [u8]) -> io::Result<usize> {
+        self.receive(Call::Peek, *stream, buffer)
+    }
+
+    fn write(&mut self, stream: &mut SocketId, bytes: &[u8]) -> io::Result<usize> {
+        self.call();
+        let id = *stream;
+        let state = self.net.socket(id).state();
+        let mut offered = bytes.len();
+        match self.draw_for(Call::Write, id) {
+            Some((Fault::Interrupted, _)) => {
+                self.count(Call::Write, Fault::Interrupted, state);
+                return Err(error_of(Fault::Interrupted));
+            }
+            Some((fault @ (Fault::WouldBlock | Fault::Short), _)) => {
+                offered = self.hold_back(id, fault, offered);
+            }
+            Some((fault, _)) => {
+                self.count(Call::Write, fault, state);
+                return Err(self.break_off(id, fault));
+            }
+            None => {}
+        }
+        match self.net.write(id, offered) {
+            Ok(count) => {
+                self.net.socket_mut(id).owes |= count < bytes.len();
+                self.outside
+                    .saw(&mut self.net, id, Deed::Written(&bytes[..count]));
+                Ok(count)
+            }
+            Err(fault) => Err(self.failed(Call::Write, id, state, fault)),
+        }
+    }
+
+    fn shutdown(&mut self, stream: &mut SocketId) -> io::Result<()> {
+        self.call();
+        let id = *stream;
+        let state = self.net.socket(id).state();
+        if let Some((fault, _)) = self.draw_for(Call::Shutdown, id) {
+            self.count(Call::Shutdown, fault, state);
+            return Err(self.break_off(id, fault));
+        }
+        match self.net.shut_ours(id) {
+            Ok(()) => {
+                self.outside.saw(&mut self.net, id, Deed::Shut);
+                Ok(())
+            }
+            Err(fault) => Err(self.failed(Call::Shutdown, id, state, fault)),
+        }
+    }
+
+    fn close(&mut self, stream: SocketId) {
+        self.call();
+        if let Some((token, _)) = self.net.socket(stream).watched {
+            self.gone.rotate_right(1);
+            self.gone[0] = Some(token);
+        }
+        self.outside.saw(&mut self.net, stream, Deed::Closed);
+        self.net.close_ours(stream);
+    }
+
+    fn close_listener(&mut self, listener: usize) {
+        self.call();
+        for id in self.net.close_listener(listener) {
+            self.outside.saw(&mut self.net, id, Deed::Closed);
+        }
+    }
+}

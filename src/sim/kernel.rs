@@ -1,0 +1,344 @@
+//! The machine under a second [`Kernel`](crate::reactor::Kernel): virtual time, a [`Net`] instead of a network, and faults drawn from a seed.
+//! What happens beyond the sockets is an [`Outside`]'s; what is right and wrong it does not judge.
+//! The calls themselves are in `calls.rs`.
+
+use std::io;
+use std::time::Duration;
+
+use super::fault::{Call, Fault, REACHABLE, State, Tally};
+use super::net::{Net, SocketId};
+use super::random::Random;
+use super::socket::Key;
+use crate::protocol::Time;
+use crate::reactor::{Readiness, Token};
+
+/// What the kernel did with a connection, for whoever looks on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed<'a> {
+    /// It was accepted.
+    Accepted,
+    /// epoll told of it.
+    Told,
+    /// The process was given these bytes.
+    Read(&'a [u8]),
+    /// The process was told that no more comes.
+    ReadEnd,
+    /// The process was told that there is nothing.
+    ReadNothing,
+    /// These bytes of the process were taken.
+    Written(&'a [u8]),
+    /// The process was told this error, by which the connection ends.
+    Broken(Fault),
+    /// The process shut its half.
+    Shut,
+    /// The process closed it, or the kernel dropped it from the backlog.
+    Closed,
+}
+
+/// Everything beyond the kernel: the clients, the network, the user at the terminal.
+pub trait Outside {
+    /// When it acts next.
+    fn next(&self) -> Option<Time>;
+
+    /// Does what is due.
+    fn act(&mut self, net: &mut Net);
+
+    /// Sees what the kernel did.
+    fn saw(&mut self, net: &mut Net, id: SocketId, deed: Deed<'_>);
+
+    /// An accept found no descriptor or memory.
+    fn accept_failed(&mut self, net: &Net);
+
+    /// The process is about to sleep, though not for longer than it says.
+    fn sleeps(&mut self, net: &Net);
+}
+
+/// Nothing happens but what the process does.
+impl Outside for () {
+    fn next(&self) -> Option<Time> {
+        None
+    }
+
+    fn act(&mut self, _net: &mut Net) {}
+
+    fn saw(&mut self, _net: &mut Net, _id: SocketId, _deed: Deed<'_>) {}
+
+    fn accept_failed(&mut self, _net: &Net) {}
+
+    fn sleeps(&mut self, _net: &Net) {}
+}
+
+/// How a simulated kernel behaves.
+#[derive(Clone, Copy, Debug)]
+pub struct Manners {
+    /// Descriptors that the process may have.
+    pub descriptors_max: usize,
+    /// How many calls of 1024 go wrong.
+    pub faults_per_1024: usize,
+    /// How many waits of 65,536 find the process stopped.
+    pub stops_per_65536: usize,
+    /// For how long it is stopped, at most.
+    pub stop_max: Duration,
+    /// Events that one wait can tell.
+    pub batch: usize,
+    /// What a call costs at most.
+    pub call_cost_max: Duration,
+}
+
+/// A kernel that goes wrong in every way that a real one may, the same way for the same seed.
+#[derive(Debug)]
+pub struct SimKernel<O> {
+    /// The machine's sockets.
+    pub net: Net,
+    /// The rest of the world.
+    pub outside: O,
+    pub(super) manners: Manners,
+    pub(super) rng: Random,
+    tally: Tally,
+    steps: u64,
+    /// Time for which the process was stopped, all together.
+    stopped: Duration,
+    /// Tokens of peers that are gone, the latest few.
+    pub(super) gone: [Option<Token>; 4],
+}
+
+impl<O: Outside> SimKernel<O> {
+    /// A machine with no sockets.
+    pub fn new(seed: u64, manners: Manners, outside: O) -> SimKernel<O> {
+        SimKernel {
+            net: Net::new(manners.descriptors_max),
+            outside,
+            manners,
+            rng: Random::new(seed),
+            tally: Tally::default(),
+            steps: 0,
+            stopped: Duration::ZERO,
+            gone: [None; 4],
+        }
+    }
+
+    /// A listening socket.
+    pub fn listener(&mut self, backlog: usize) -> usize {
+        self.net.add_listener(backlog)
+    }
+
+    /// A terminal, or another stream that is no socket.
+    pub fn terminal(&mut self, owner: usize, buffers: (usize, usize)) -> SocketId {
+        self.net.add_terminal(owner, buffers)
+    }
+
+    /// Faults injected so far.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Calls so far.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// For how long the process has been stopped, all together.
+    pub fn stopped(&self) -> Duration {
+        self.stopped
+    }
+
+    /// From now on nothing is injected.
+    pub fn behave(&mut self) {
+        self.manners.faults_per_1024 = 0;
+        self.manners.stops_per_65536 = 0;
+    }
+
+    /// A call begins: it takes time, in which others may act.
+    pub(super) fn call(&mut self) {
+        self.steps += 1;
+        let cost_max = self.manners.call_cost_max.as_nanos();
+        let cost = self
+            .rng
+            .below(usize::try_from(cost_max).unwrap_or(usize::MAX) + 1);
+        self.pass(Duration::from_nanos(cost as u64));
+        if self.rng.happens(1, 16) {
+            self.outside.act(&mut self.net);
+        }
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.net.now = self.net.now.after(time);
+    }
+
+    /// Draws what goes wrong with this call, if anything does.
+    pub(super) fn draw(&mut self, call: Call, state: State) -> Option<Fault> {
+        if !self.rng.happens(self.manners.faults_per_1024, 1024) {
+            return None;
+        }
+        let rows = REACHABLE
+            .iter()
+            .filter(|(row, _, states)| *row == call && states.contains(&state));
+        let count = rows.clone().map(|(_, faults, _)| faults.len()).sum();
+        if count == 0 {
+            return None;
+        }
+        let chosen = self.rng.below(count);
+        rows.flat_map(|(_, faults, _)| faults.iter().copied())
+            .nth(chosen)
+    }
+
+    /// A fault of a call on a connection: terminals have fewer.
+    pub(super) fn draw_for(&mut self, call: Call, id: SocketId) -> Option<(Fault, State)> {
+        let socket = self.net.socket(id);
+        let (state, is_socket) = (socket.state(), socket.is_socket);
+        let fault = self.draw(call, state)?;
+        let is_harmless = matches!(fault, Fault::Interrupted | Fault::WouldBlock | Fault::Short);
+        (is_socket || is_harmless).then_some((fault, state))
+    }
+
+    pub(super) fn count(&mut self, call: Call, fault: Fault, state: State) {
+        self.tally.add(call, fault, state);
+    }
+
+    /// The connection breaks at this call.
+    pub(super) fn break_off(&mut self, id: SocketId, fault: Fault) -> io::Error {
+        self.net.break_off(id);
+        self.outside.saw(&mut self.net, id, Deed::Broken(fault));
+        error_of(fault)
+    }
+
+    /// An error that the connection itself has to tell.
+    pub(super) fn failed(
+        &mut self,
+        call: Call,
+        id: SocketId,
+        state: State,
+        fault: Fault,
+    ) -> io::Error {
+        if fault == Fault::WouldBlock {
+            self.outside.saw(&mut self.net, id, Deed::ReadNothing);
+        } else {
+            self.count(call, fault, state);
+            self.outside.saw(&mut self.net, id, Deed::Broken(fault));
+        }
+        error_of(fault)
+    }
+
+    /// Reads or peeks.
+    pub(super) fn receive(
+        &mut self,
+        call: Call,
+        id: SocketId,
+        buffer: &mut [u8],
+    ) -> io::Result<usize> {
+        self.call();
+        let state = self.net.socket(id).state();
+        let mut end = buffer.len();
+        match self.draw_for(call, id) {
+            Some((Fault::Interrupted, _)) => {
+                self.count(call, Fault::Interrupted, state);
+                return Err(error_of(Fault::Interrupted));
+            }
+            Some((Fault::WouldBlock, _)) if self.net.socket(id).has_input() => {
+                self.count(call, Fault::WouldBlock, state);
+                self.net.wake(id, Key::Any);
+                return Err(error_of(Fault::WouldBlock));
+            }
+            Some((Fault::Short, _)) if self.net.socket(id).unread() > 1 => {
+                let unread = self.net.socket(id).unread().min(end);
+                if unread > 1 {
+                    self.count(call, Fault::Short, state);
+                    self.net.wake(id, Key::Readable);
+                    end = 1 + self.rng.below(unread - 1);
+                }
+            }
+            Some((Fault::WouldBlock | Fault::Short, _)) | None => {}
+            Some((fault, _)) => {
+                self.count(call, fault, state);
+                return Err(self.break_off(id, fault));
+            }
+        }
+        let socket = self.net.socket_mut(id);
+        let result = if call == Call::Peek {
+            socket.peek(&mut buffer[..end])
+        } else {
+            socket.read(&mut buffer[..end])
+        };
+        match result {
+            Err(fault) => Err(self.failed(call, id, state, fault)),
+            Ok(0) => {
+                self.net.socket_mut(id).end_was_read = true;
+                self.outside.saw(&mut self.net, id, Deed::ReadEnd);
+                Ok(0)
+            }
+            Ok(count) if call == Call::Peek => Ok(count),
+            Ok(count) => {
+                self.outside
+                    .saw(&mut self.net, id, Deed::Read(&buffer[..count]));
+                Ok(count)
+            }
+        }
+    }
+
+    pub(super) fn stop_process(&mut self) {
+        let nanoseconds = self.manners.stop_max.as_nanos();
+        let limit = u64::try_from(nanoseconds).unwrap_or(u64::MAX);
+        let time = Duration::from_nanos(self.rng.between(1, limit.max(1)));
+        self.stopped += time;
+        let until = self.net.now.after(time);
+        while let Some(next) = self.outside.next().filter(|&next| next <= until) {
+            self.net.now = self.net.now.max(next);
+            self.outside.act(&mut self.net);
+        }
+        self.net.now = self.net.now.max(until);
+    }
+
+    /// Lets the world go on until epoll has something to tell or the time has come.
+    pub(super) fn sleep(&mut self, until: Option<Time>) -> io::Result<()> {
+        loop {
+            self.outside.act(&mut self.net);
+            if !self.net.is_quiet() || until.is_some_and(|until| until <= self.net.now) {
+                return Ok(());
+            }
+            let next = self.outside.next().into_iter().chain(until).min();
+            let next = next.ok_or_else(|| io::Error::other("it would sleep for ever"))?;
+            self.net.now = self.net.now.max(next);
+        }
+    }
+
+    /// Events that need not be.
+    pub(super) fn embroider(
+        &mut self,
+        fault: Option<Fault>,
+        state: State,
+        ready: &mut Vec<Readiness>,
+    ) {
+        let extra = match fault {
+            Some(Fault::Spurious) => {
+                let index = self.rng.below(self.net.capacity().max(1));
+                let watched = self.net.find(index).and_then(|socket| socket.watched);
+                watched.map(|(token, _)| self.any_readiness(token))
+            }
+            Some(Fault::Duplicate) if !ready.is_empty() => Some(self.rng.one_of(ready)),
+            Some(Fault::Stale) => {
+                let token = self.rng.one_of(&self.gone);
+                token.map(|token| self.any_readiness(token))
+            }
+            Some(_) | None => None,
+        };
+        if let (Some(readiness), Some(fault)) = (extra, fault) {
+            self.count(Call::Wait, fault, state);
+            let at = self.rng.below(ready.len() + 1);
+            ready.insert(at, readiness);
+        }
+    }
+
+    fn any_readiness(&mut self, token: Token) -> Readiness {
+        let flags = self.rng.below(7) + 1;
+        Readiness {
+            token,
+            readable: flags & 1 != 0,
+            writable: flags & 2 != 0,
+            read_on: flags & 4 != 0,
+        }
+    }
+}
+
+pub(super) fn error_of(fault: Fault) -> io::Error {
+    fault.error().expect("only errors are told as errors")
+}

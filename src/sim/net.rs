@@ -1,0 +1,397 @@
+//! The simulated network of one machine: connections, backlogs, descriptors, and epoll's list of
+//! what it has to tell. Nothing goes wrong here by itself, and no time passes.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use slab::Slab;
+
+use super::fault::Fault;
+use super::socket::{Key, Place, Socket};
+use crate::protocol::Time;
+use crate::reactor::{Interest, Readiness, Token};
+
+/// Names a connection or terminal of a [`Net`], until both ends have closed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SocketId(pub(super) usize);
+
+impl SocketId {
+    /// A number for whoever keeps a table; small, and used again.
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// What the far end finds when it reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// So many bytes.
+    Bytes(usize),
+    /// Nothing yet.
+    Nothing,
+    /// No more will come.
+    End,
+    /// The connection was reset; what had not been read is lost.
+    Reset,
+}
+
+/// A reset came instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WasReset;
+
+#[derive(Clone, Copy, Debug)]
+enum Source {
+    Listener(usize),
+    Socket(usize),
+}
+
+#[derive(Debug)]
+struct Backlog {
+    waiting: VecDeque<usize>,
+    max: usize,
+    token: Option<Token>,
+    is_listed: bool,
+    is_open: bool,
+}
+
+/// The network. Its far ends are called by whoever plays the clients, its near ends by the kernel.
+#[derive(Debug)]
+pub struct Net {
+    /// What the clock shows.
+    pub now: Time,
+    sockets: Slab<Socket>,
+    backlogs: Vec<Backlog>,
+    /// What epoll has yet to tell.
+    ready: VecDeque<Source>,
+    descriptors: usize,
+    descriptors_max: usize,
+}
+
+impl Net {
+    pub(super) fn new(descriptors_max: usize) -> Net {
+        Net {
+            now: Time::from_nanos(1),
+            sockets: Slab::new(),
+            backlogs: Vec::new(),
+            ready: VecDeque::new(),
+            descriptors: 0,
+            descriptors_max,
+        }
+    }
+
+    /// A connection; it must not be closed at both ends.
+    pub fn socket(&self, id: SocketId) -> &Socket {
+        &self.sockets[id.0]
+    }
+
+    pub(super) fn socket_mut(&mut self, id: SocketId) -> &mut Socket {
+        &mut self.sockets[id.0]
+    }
+
+    /// A connection by its number, if there is one.
+    pub(super) fn find(&self, index: usize) -> Option<&Socket> {
+        self.sockets.get(index)
+    }
+
+    /// How many connections are not closed at both ends, terminals among them.
+    pub fn open(&self) -> usize {
+        self.sockets.len()
+    }
+
+    /// The numbers of connections are below this.
+    pub(super) fn capacity(&self) -> usize {
+        self.sockets.capacity()
+    }
+
+    /// How many descriptors we have.
+    pub fn descriptors(&self) -> usize {
+        self.descriptors
+    }
+
+    /// Whether we may have another descriptor.
+    pub fn has_descriptor(&self) -> bool {
+        self.descriptors < self.descriptors_max
+    }
+
+    /// How many clients wait to be accepted.
+    pub fn waiting(&self, listener: usize) -> usize {
+        self.backlogs[listener].waiting.len()
+    }
+
+    /// Whether epoll has nothing to tell.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.ready.is_empty()
+    }
+
+    /// Makes a listener, and uses a descriptor.
+    pub(super) fn add_listener(&mut self, backlog: usize) -> usize {
+        self.descriptors += 1;
+        self.backlogs.push(Backlog {
+            waiting: VecDeque::new(),
+            max: backlog,
+            token: None,
+            is_listed: false,
+            is_open: true,
+        });
+        self.backlogs.len() - 1
+    }
+
+    /// Makes a terminal, and uses a descriptor.
+    pub(super) fn add_terminal(&mut self, owner: usize, buffers: (usize, usize)) -> SocketId {
+        self.descriptors += 1;
+        let address = SocketAddr::from(([0, 0, 0, 0], 0));
+        let mut socket = Socket::new(owner, address, buffers);
+        socket.is_socket = false;
+        socket.place = Place::Held;
+        SocketId(self.sockets.insert(socket))
+    }
+
+    // The far ends.
+
+    /// connect(2). `None` if the backlog is full, and its answer is silence.
+    ///
+    /// # Errors
+    /// [`WasReset`] if nobody listens any more.
+    pub fn connect(
+        &mut self,
+        listener: usize,
+        owner: usize,
+        address: SocketAddr,
+        buffers: (usize, usize),
+    ) -> Result<Option<SocketId>, WasReset> {
+        let backlog = &mut self.backlogs[listener];
+        if !backlog.is_open {
+            return Err(WasReset);
+        }
+        if backlog.waiting.len() >= backlog.max {
+            return Ok(None);
+        }
+        let id = self.sockets.insert(Socket::new(owner, address, buffers));
+        backlog.waiting.push_back(id);
+        self.wake_listener(listener);
+        Ok(Some(SocketId(id)))
+    }
+
+    /// send(2) at the far end: how many bytes our side has room for.
+    ///
+    /// # Errors
+    /// [`WasReset`] if our side is closed or was reset.
+    pub fn send(&mut self, id: SocketId, bytes: &[u8]) -> Result<usize, WasReset> {
+        let socket = &mut self.sockets[id.0];
+        if socket.place == Place::Gone {
+            socket.die();
+        }
+        if socket.is_dead {
+            return Err(WasReset);
+        }
+        let count = bytes.len().min(socket.inbound_max - socket.inbound.len());
+        socket.inbound.extend(&bytes[..count]);
+        if count > 0 {
+            self.wake(id, Key::Readable);
+        }
+        Ok(count)
+    }
+
+    /// recv(2) at the far end, of at most so many bytes.
+    pub fn receive(&mut self, id: SocketId, count_max: usize) -> Received {
+        let socket = &mut self.sockets[id.0];
+        if socket.is_dead {
+            return Received::Reset;
+        }
+        let count = socket.outbound.min(count_max);
+        if count > 0 {
+            if socket.take(count) {
+                self.wake(id, Key::Writable);
+            }
+            return Received::Bytes(count);
+        }
+        if socket.is_shut {
+            Received::End
+        } else {
+            Received::Nothing
+        }
+    }
+
+    /// shutdown(2) of the far end's own half.
+    pub fn finish(&mut self, id: SocketId) {
+        let socket = &mut self.sockets[id.0];
+        if !socket.is_dead && !socket.has_end {
+            socket.has_end = true;
+            self.wake(id, Key::Any);
+        }
+    }
+
+    /// close(2) at the far end with SO_LINGER 0: a reset.
+    pub fn reset(&mut self, id: SocketId) {
+        self.sockets[id.0].die();
+        self.wake(id, Key::Any);
+        self.let_go(id);
+    }
+
+    /// close(2) at the far end. With unread bytes it is a reset (RFC 2525, 2.17).
+    pub fn close(&mut self, id: SocketId) {
+        if self.sockets[id.0].outbound > 0 {
+            return self.reset(id);
+        }
+        self.finish(id);
+        self.let_go(id);
+    }
+
+    fn let_go(&mut self, id: SocketId) {
+        self.sockets[id.0].is_far_open = false;
+        self.forget_if_closed(id);
+    }
+
+    fn forget_if_closed(&mut self, id: SocketId) {
+        let socket = &self.sockets[id.0];
+        if !socket.is_far_open && socket.place == Place::Gone {
+            self.sockets.remove(id.0);
+        }
+    }
+
+    // Our ends.
+
+    pub(super) fn accept(&mut self, listener: usize) -> Result<(SocketId, SocketAddr), Fault> {
+        // Linux takes the descriptor first.
+        if !self.has_descriptor() {
+            return Err(Fault::ProcessFull);
+        }
+        let waiting = self.backlogs[listener].waiting.pop_front();
+        let id = SocketId(waiting.ok_or(Fault::WouldBlock)?);
+        self.descriptors += 1;
+        let socket = self.socket_mut(id);
+        socket.place = Place::Held;
+        Ok((id, socket.address))
+    }
+
+    /// The kernel drops whoever is next.
+    pub(super) fn abort(&mut self, listener: usize) -> Option<SocketId> {
+        let id = SocketId(self.backlogs[listener].waiting.pop_front()?);
+        let socket = self.socket_mut(id);
+        socket.die();
+        socket.place = Place::Gone;
+        Some(id)
+    }
+
+    pub(super) fn close_listener(&mut self, listener: usize) -> Vec<SocketId> {
+        self.descriptors -= 1;
+        let backlog = &mut self.backlogs[listener];
+        backlog.is_open = false;
+        backlog.token = None;
+        let mut dropped = Vec::new();
+        while let Some(id) = self.abort(listener) {
+            dropped.push(id);
+        }
+        dropped
+    }
+
+    /// send(2) on our side: how many bytes are taken.
+    pub(super) fn write(&mut self, id: SocketId, offered: usize) -> Result<usize, Fault> {
+        let socket = self.socket_mut(id);
+        let was_dead = socket.is_dead;
+        let result = socket.write(offered);
+        if socket.is_dead && !was_dead {
+            self.wake(id, Key::Any);
+        }
+        result
+    }
+
+    /// Ends our side. Bytes that nobody read make it a reset.
+    pub(super) fn close_ours(&mut self, id: SocketId) {
+        self.descriptors -= 1;
+        let socket = self.socket_mut(id);
+        socket.place = Place::Gone;
+        socket.watched = None;
+        socket.is_listed = false;
+        if socket.inbound.is_empty() {
+            socket.is_shut = true;
+        } else {
+            socket.die();
+        }
+        socket.inbound = VecDeque::new();
+        self.forget_if_closed(id);
+    }
+
+    /// The connection breaks on its way.
+    pub(super) fn break_off(&mut self, id: SocketId) {
+        let socket = self.socket_mut(id);
+        socket.die();
+        socket.error = None;
+        socket.inbound.clear();
+    }
+
+    pub(super) fn shut_ours(&mut self, id: SocketId) -> Result<(), Fault> {
+        let socket = self.socket_mut(id);
+        if socket.is_dead {
+            return Err(Fault::NotConnected);
+        }
+        socket.is_shut = true;
+        self.wake(id, Key::Any);
+        Ok(())
+    }
+
+    /// EPOLL_CTL_ADD and EPOLL_CTL_MOD: what is ready is told, also again.
+    pub(super) fn watch(&mut self, id: SocketId, token: Token, interest: Interest) {
+        let socket = self.socket_mut(id);
+        socket.watched = Some((token, interest));
+        if socket.readiness().is_some() {
+            self.wake(id, Key::Any);
+        }
+    }
+
+    pub(super) fn watch_listener(&mut self, listener: usize, token: Token) {
+        self.backlogs[listener].token = Some(token);
+        if !self.backlogs[listener].waiting.is_empty() {
+            self.wake_listener(listener);
+        }
+    }
+
+    pub(super) fn wake(&mut self, id: SocketId, key: Key) {
+        let socket = &mut self.sockets[id.0];
+        if socket.hears(key) && !socket.is_listed {
+            socket.is_listed = true;
+            self.ready.push_back(Source::Socket(id.0));
+        }
+    }
+
+    pub(super) fn wake_listener(&mut self, listener: usize) {
+        let backlog = &mut self.backlogs[listener];
+        if backlog.token.is_some() && !backlog.is_listed {
+            backlog.is_listed = true;
+            self.ready.push_back(Source::Listener(listener));
+        }
+    }
+
+    /// Moves what epoll has to tell to `told`, until that has `batch` events.
+    pub(super) fn tell(&mut self, batch: usize, told: &mut Vec<Readiness>) {
+        while told.len() < batch {
+            let readiness = match self.ready.pop_front() {
+                None => return,
+                Some(Source::Listener(listener)) => self.tell_listener(listener),
+                Some(Source::Socket(index)) => self.tell_socket(index),
+            };
+            told.extend(readiness);
+        }
+    }
+
+    fn tell_listener(&mut self, listener: usize) -> Option<Readiness> {
+        let backlog = &mut self.backlogs[listener];
+        backlog.is_listed = false;
+        let token = backlog.token.filter(|_| !backlog.waiting.is_empty())?;
+        Some(Readiness {
+            token,
+            readable: true,
+            writable: false,
+            read_on: false,
+        })
+    }
+
+    fn tell_socket(&mut self, index: usize) -> Option<Readiness> {
+        // Its number may be another's by now, or it may be told of already.
+        let socket = self.sockets.get_mut(index)?;
+        if !std::mem::take(&mut socket.is_listed) {
+            return None;
+        }
+        socket.readiness()
+    }
+}

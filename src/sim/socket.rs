@@ -1,0 +1,262 @@
+//! One simulated connection, as Linux sees it between our end and the far one: what is in its
+//! buffers, what was shut, and what epoll would say of it. It moves no time and wakes nobody.
+//!
+//! Sources: tcp_poll, tcp_recvmsg, tcp_sendmsg, tcp_reset and tcp_fin of Linux 6, as told by their
+//! behaviour; `tests/it/simulated.rs` holds it against the real kernel.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use super::fault::{Fault, State};
+use crate::reactor::{Interest, Readiness, Token};
+
+/// For whom a wake-up is: epoll leaves those alone who watch for something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Key {
+    /// Bytes arrived.
+    Readable,
+    /// Room came free.
+    Writable,
+    /// The connection changed.
+    Any,
+}
+
+/// Where the connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In the backlog of a listener.
+    Queued,
+    /// We have a descriptor of it.
+    Held,
+    /// We have closed it.
+    Gone,
+}
+
+/// A connection, or a terminal (which has no errors and no half-close of its own).
+#[derive(Debug)]
+pub struct Socket {
+    /// False for a terminal.
+    pub is_socket: bool,
+    /// Who is at the far end, for whoever made the connection.
+    pub owner: usize,
+    pub(super) address: SocketAddr,
+    pub(super) place: Place,
+    /// With epoll: as whom, and for what.
+    pub(super) watched: Option<(Token, Interest)>,
+    pub(super) is_listed: bool,
+    /// Bytes on our side, not read yet.
+    pub(super) inbound: VecDeque<u8>,
+    pub(super) inbound_max: usize,
+    /// The far end sends no more.
+    pub(super) has_end: bool,
+    /// Bytes of ours that the far end has not read.
+    pub(super) outbound: usize,
+    pub(super) outbound_max: usize,
+    /// We send no more.
+    pub(super) is_shut: bool,
+    /// We were refused room and want to be told of some (SOCK_NOSPACE).
+    pub(super) wants_room: bool,
+    pub(super) error: Option<Fault>,
+    /// Reset, by either end.
+    pub(super) is_dead: bool,
+    /// The far end has a descriptor of it.
+    pub(super) is_far_open: bool,
+    /// We have read its end.
+    pub(super) end_was_read: bool,
+    /// Something was read or written.
+    pub(super) is_used: bool,
+    /// The last write was not taken whole.
+    pub(super) owes: bool,
+}
+
+impl Socket {
+    /// A connection that waits to be accepted.
+    pub(super) fn new(owner: usize, address: SocketAddr, buffers: (usize, usize)) -> Socket {
+        Socket {
+            is_socket: true,
+            owner,
+            address,
+            place: Place::Queued,
+            watched: None,
+            is_listed: false,
+            inbound: VecDeque::new(),
+            inbound_max: buffers.0,
+            has_end: false,
+            outbound: 0,
+            outbound_max: buffers.1,
+            is_shut: false,
+            wants_room: false,
+            error: None,
+            is_dead: false,
+            is_far_open: true,
+            end_was_read: false,
+            is_used: false,
+            owes: false,
+        }
+    }
+
+    /// What can be read before [`Fault::WouldBlock`]: bytes, an end or an error.
+    pub fn has_input(&self) -> bool {
+        !self.inbound.is_empty() || self.has_end || self.is_dead || self.error.is_some()
+    }
+
+    /// Bytes that wait to be read.
+    pub fn unread(&self) -> usize {
+        self.inbound.len()
+    }
+
+    /// Whether a write would be taken, at least in part.
+    pub fn has_room(&self) -> bool {
+        self.outbound < self.outbound_max
+    }
+
+    /// Whether epoll has yet to tell of it.
+    pub fn is_listed(&self) -> bool {
+        self.is_listed
+    }
+
+    /// Whether we have a descriptor of it.
+    pub fn is_held(&self) -> bool {
+        self.place == Place::Held
+    }
+
+    /// Whether the far end has said that no more comes, or has reset.
+    pub fn is_ended(&self) -> bool {
+        self.has_end || self.is_dead
+    }
+
+    /// Whether we have read its end.
+    pub fn end_was_read(&self) -> bool {
+        self.end_was_read
+    }
+
+    /// Whether we have shut our half.
+    pub fn is_shut(&self) -> bool {
+        self.is_shut
+    }
+
+    /// The state in which a call on it is made.
+    pub fn state(&self) -> State {
+        match (self.is_shut, self.end_was_read, self.owes) {
+            (true, _, _) => State::Lingering,
+            (false, true, true) => State::HalfClosedOwing,
+            (false, true, false) => State::HalfClosed,
+            (false, false, true) => State::Owing,
+            (false, false, false) if self.is_used => State::Open,
+            (false, false, false) => State::Fresh,
+        }
+    }
+
+    /// A third of the buffer must be free before Linux calls a socket writable.
+    fn is_roomy(&self) -> bool {
+        self.outbound_max - self.outbound > self.outbound_max / 3
+    }
+
+    /// What epoll says of it now; `None` if nothing.
+    pub(super) fn readiness(&mut self) -> Option<Readiness> {
+        let (token, interest) = self.watched?;
+        let (reads, writes) = match interest {
+            Interest::Readable => (true, false),
+            Interest::Writable => (false, true),
+            Interest::Both => (true, true),
+        };
+        let is_ended = self.has_end || self.is_dead;
+        let is_hung_up = self.is_dead || (self.has_end && self.is_shut);
+        let readable = reads && (!self.inbound.is_empty() || is_ended);
+        let has_room = self.is_shut || self.is_dead || self.is_roomy();
+        self.wants_room |= writes && !has_room;
+        let readiness = Readiness {
+            token,
+            readable,
+            writable: writes && has_room,
+            read_on: is_hung_up || (readable && is_ended) || self.error.is_some(),
+        };
+        let says_something = readiness.readable || readiness.writable || readiness.read_on;
+        says_something.then_some(readiness)
+    }
+
+    /// Whether a wake-up of this kind reaches whoever watches it.
+    pub(super) fn hears(&self, key: Key) -> bool {
+        let Some((_, interest)) = self.watched else {
+            return false;
+        };
+        match (key, interest) {
+            (Key::Any, _) | (_, Interest::Both) => true,
+            (Key::Readable, Interest::Readable) | (Key::Writable, Interest::Writable) => true,
+            (Key::Readable, Interest::Writable) | (Key::Writable, Interest::Readable) => false,
+        }
+    }
+
+    /// recv(2) on our side.
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Fault> {
+        let count = self.peek(buffer)?;
+        self.inbound.drain(..count);
+        self.is_used |= count > 0;
+        self.end_was_read |= count == 0;
+        Ok(count)
+    }
+
+    /// recv(2) with MSG_PEEK on our side. An error is told once also by this.
+    pub(super) fn peek(&mut self, buffer: &mut [u8]) -> Result<usize, Fault> {
+        if !self.inbound.is_empty() {
+            let count = buffer.len().min(self.inbound.len());
+            let (first, second) = self.inbound.as_slices();
+            let from_first = count.min(first.len());
+            buffer[..from_first].copy_from_slice(&first[..from_first]);
+            buffer[from_first..count].copy_from_slice(&second[..count - from_first]);
+            return Ok(count);
+        }
+        if self.has_end {
+            return Ok(0);
+        }
+        match self.error.take() {
+            Some(error) => Err(error),
+            None if self.is_dead => Ok(0),
+            None => Err(Fault::WouldBlock),
+        }
+    }
+
+    /// send(2) on our side: how many bytes are taken.
+    pub(super) fn write(&mut self, offered: usize) -> Result<usize, Fault> {
+        if self.is_shut || self.is_dead || self.error.is_some() {
+            return Err(self.error.take().unwrap_or(Fault::BrokenPipe));
+        }
+        let count = offered.min(self.outbound_max - self.outbound);
+        self.owes = count < offered;
+        self.wants_room |= self.owes;
+        if count == 0 {
+            return Err(Fault::WouldBlock);
+        }
+        self.is_used = true;
+        // Whoever has gone answers with a reset, which the next call tells.
+        if self.is_far_open {
+            self.outbound += count;
+        } else {
+            self.die();
+        }
+        Ok(count)
+    }
+
+    /// A reset, whoever sent it. What had arrived can still be read.
+    pub(super) fn die(&mut self) {
+        if !self.is_dead {
+            self.is_dead = true;
+            self.error = Some(if self.has_end {
+                Fault::BrokenPipe
+            } else {
+                Fault::Reset
+            });
+            self.outbound = 0;
+        }
+    }
+
+    /// The far end reads at most so many bytes. True if room should be told of.
+    pub(super) fn take(&mut self, count: usize) -> bool {
+        self.outbound -= count;
+        let is_awaited = self.wants_room && self.is_roomy();
+        if is_awaited {
+            self.wants_room = false;
+        }
+        is_awaited
+    }
+}
