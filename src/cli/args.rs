@@ -2,6 +2,7 @@
 //! value means is in `values.rs`; what they lead to is not here.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
@@ -10,8 +11,8 @@ use log::LevelFilter;
 
 use super::values::{
     Greeting, Limit, local, parse_backlog, parse_count, parse_duration, parse_greeting,
-    parse_level, parse_limit, parse_message_size, parse_remote_port, parse_service, parse_size,
-    parse_word,
+    parse_level, parse_limit, parse_message_size, parse_remote_port, parse_seeds, parse_service,
+    parse_size, parse_steps, parse_word,
 };
 use crate::protocol::framing::Framing;
 
@@ -84,6 +85,27 @@ pub(super) enum Command {
     Echo(ServerAddress),
     /// Talk in turns; you speak first
     Chat(ChatArguments),
+    /// Run the server on a simulated, misbehaving kernel
+    Sim(SimArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SimArguments {
+    /// The seeds to run, the last one not included
+    #[arg(long, value_name = "A..B", default_value = "0..100", value_parser = parse_seeds)]
+    pub(super) seeds: Range<u64>,
+    /// Run this seed alone; with -v every step is told
+    #[arg(long, value_name = "N", conflicts_with = "seeds")]
+    pub(super) seed: Option<u64>,
+    /// Go on with further seeds until so many steps are done [default: none further]
+    #[arg(long, value_name = "N", value_parser = parse_steps)]
+    pub(super) steps: Option<u64>,
+    /// Clients of each seed
+    #[arg(long, value_name = "N", default_value = "2000", value_parser = parse_count)]
+    pub(super) clients: usize,
+    /// Print the table of faults, and fail if a reachable cell was never hit
+    #[arg(long)]
+    pub(super) all_faults: bool,
 }
 
 /// Whom a client connects to.

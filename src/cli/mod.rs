@@ -13,6 +13,7 @@ mod log;
 mod serve;
 mod server;
 mod signals;
+mod sim;
 mod stdio;
 mod talk;
 mod values;
@@ -79,6 +80,7 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
         Command::Hello(server) => talk::hello(&server),
         Command::Echo(server) => talk::echo(&server),
         Command::Chat(arguments) => talk::chat(arguments),
+        Command::Sim(arguments) => sim::run(&arguments),
     }
 }
 

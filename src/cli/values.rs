@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::IntErrorKind;
+use std::ops::Range;
 use std::time::Duration;
 
 use log::LevelFilter;
@@ -73,6 +74,21 @@ pub(super) fn parse_count(text: &str) -> Result<usize, String> {
         .ok()
         .filter(|&count| count > 0)
         .ok_or_else(|| format!("'{text}' is not a number from 1 up"))
+}
+
+/// `A..B`: from A up to B, B not among them.
+pub(super) fn parse_seeds(text: &str) -> Result<Range<u64>, String> {
+    let parsed = text.split_once("..").and_then(|(first, end)| {
+        let range = first.parse().ok()?..end.parse().ok()?;
+        (range.start < range.end).then_some(range)
+    });
+    parsed.ok_or_else(|| format!("'{text}' is not a range of seeds (try 0..100)"))
+}
+
+pub(super) fn parse_steps(text: &str) -> Result<u64, String> {
+    text.replace('_', "")
+        .parse()
+        .map_err(|_| format!("'{text}' is not a number of steps (try 1000000)"))
 }
 
 pub(super) fn parse_backlog(text: &str) -> Result<u32, String> {

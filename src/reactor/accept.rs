@@ -159,6 +159,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
                     listening.accepting = Accepting::Ready;
                     let door = listening.door;
                     self.welcome(stream, address, door);
+                    self.relieve();
                 }
                 Err(error) => {
                     listening.accepting = match trouble_of(&error) {
@@ -183,7 +184,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         let is_full = self.guests >= self.limits.guests_max;
         if is_full || !self.per_address.has_room(address.ip()) {
             self.counters.turned_away(address, is_full);
-            self.kernel.close(stream);
+            self.give_back(stream);
             return;
         }
         match self.open(stream, door, format_args!("{address}")) {

@@ -310,9 +310,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             if let Some(id) = self.unread.pop_front() {
                 self.read(id);
             }
-            if self.unsent_bytes > self.limits.unsent_bytes_max {
-                self.relieve();
-            }
+            self.relieve();
         }
     }
 
@@ -335,6 +333,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             if let Some(id) = self.woken.pop_front() {
                 self.step(id, Event::Woken);
                 self.touch(id);
+                self.relieve();
             }
         }
     }
@@ -350,9 +349,12 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         self.touched = touched;
     }
 
-    /// All unsent bytes together are too many: sends what the kernel takes, then closes those that
-    /// are owed the most.
+    /// If all unsent bytes together are too many, sends what the kernel takes, then closes those that
+    /// are owed the most. To be called after whatever adds some.
     fn relieve(&mut self) {
+        if self.unsent_bytes <= self.limits.unsent_bytes_max {
+            return;
+        }
         self.send();
         while self.unsent_bytes > self.limits.unsent_bytes_max {
             let worst = self

@@ -29,7 +29,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         let id = peer_id(entry.key(), self.generation);
         let interest = Interest::Readable;
         if let Err(error) = self.kernel.register(&mut stream, Token::peer(id), interest) {
-            self.kernel.close(stream);
+            self.give_back(stream);
             return Err(error);
         }
         let mut cx = self.effects.context(self.now, id, OUTBOX_BYTES_MAX);
@@ -319,7 +319,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         self.unsent_bytes -= connection.unsent();
         self.guests -= usize::from(connection.is_guest);
         self.per_address.remove(id);
-        self.kernel.close(connection.stream);
+        self.give_back(connection.stream);
         if connection.is_guest {
             self.counters.closed(id, reason);
         }
@@ -329,6 +329,11 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         let mut cx = self.effects.context(self.now, id, 0);
         self.service.close(&mut cx, connection.session, reason);
         self.apply(id);
+    }
+
+    /// Closes a stream. Somebody else may need its descriptor.
+    pub(super) fn give_back(&mut self, stream: K::Stream) {
+        self.kernel.close(stream);
         for listening in &mut self.listeners {
             listening.resume();
         }

@@ -32,7 +32,7 @@ impl<O: Outside> SimKernel<O> {
     fn hold_back(&mut self, id: SocketId, fault: Fault, offered: usize) -> usize {
         let socket = self.net.socket(id);
         let state = socket.state();
-        if socket.is_ended() || !socket.has_room() || (fault == Fault::Short && offered < 2) {
+        if socket.is_dead || !socket.has_room() || (fault == Fault::Short && offered < 2) {
             return offered;
         }
         self.count(Call::Write, fault, state);
@@ -50,6 +50,7 @@ impl<O: Outside> Kernel for SimKernel<O> {
     type Stream = SocketId;
 
     fn now(&mut self) -> Time {
+        self.net.seen = self.net.now;
         self.net.now
     }
 
@@ -63,9 +64,8 @@ impl<O: Outside> Kernel for SimKernel<O> {
             Some(Duration::ZERO) => State::Looking,
             Some(_) | None => State::Asleep,
         };
-        if state == State::Asleep && self.net.is_quiet() {
-            self.outside.sleeps(&self.net);
-        }
+        let is_asleep = state == State::Asleep && self.net.is_quiet();
+        self.outside.waits(&self.net, is_asleep);
         let fault = self.draw(Call::Wait, state);
         let is_stopped = self.rng.happens(self.manners.stops_per_65536, 65536);
         if state == State::Asleep && (is_stopped || fault == Some(Fault::Interrupted)) {
@@ -84,6 +84,11 @@ impl<O: Outside> Kernel for SimKernel<O> {
             Some(_) | None => self.manners.batch,
         };
         self.net.tell(batch, ready);
+        // To look and find nothing is no step.
+        self.steps -= u64::from(state == State::Looking && ready.is_empty());
+        for id in std::mem::take(&mut self.net.told) {
+            self.outside.saw(&mut self.net, id, Deed::Told);
+        }
         let crowding = if ready.len() >= batch {
             Crowding::Full
         } else {
@@ -94,6 +99,8 @@ impl<O: Outside> Kernel for SimKernel<O> {
                 self.count(Call::Wait, Fault::Crowded, state);
             }
             Crowding::Full => {}
+            // Who spins would never sleep.
+            Crowding::Complete if state == State::Looking && ready.is_empty() => {}
             Crowding::Complete => self.embroider(fault, state, ready),
         }
         Ok(crowding)
@@ -120,6 +127,7 @@ impl<O: Outside> Kernel for SimKernel<O> {
         } else if fault == Fault::Aborted {
             if let Some(id) = self.net.abort(*listener) {
                 self.outside.saw(&mut self.net, id, Deed::Broken(fault));
+                self.net.forget_if_closed(id);
             }
         } else {
             self.outside.accept_failed(&self.net);
@@ -195,7 +203,10 @@ impl<O: Outside> Kernel for SimKernel<O> {
                     .saw(&mut self.net, id, Deed::Written(&bytes[..count]));
                 Ok(count)
             }
-            Err(fault) => Err(self.failed(Call::Write, id, state, fault)),
+            Err(fault) => {
+                self.net.socket_mut(id).owes |= fault == Fault::WouldBlock;
+                Err(self.failed(Call::Write, id, state, fault))
+            }
         }
     }
 
@@ -230,6 +241,7 @@ impl<O: Outside> Kernel for SimKernel<O> {
         self.call();
         for id in self.net.close_listener(listener) {
             self.outside.saw(&mut self.net, id, Deed::Closed);
+            self.net.forget_if_closed(id);
         }
     }
 }

@@ -210,6 +210,33 @@ impl Fault {
         self.errno().map(io::Error::from_raw_os_error)
     }
 
+    /// Whether things go on as before.
+    pub fn is_passing(self) -> bool {
+        match self {
+            Fault::Interrupted
+            | Fault::WouldBlock
+            | Fault::Short
+            | Fault::Spurious
+            | Fault::Duplicate
+            | Fault::Stale
+            | Fault::Crowded => true,
+            Fault::Reset
+            | Fault::BrokenPipe
+            | Fault::TimedOut
+            | Fault::Unreachable
+            | Fault::NotConnected
+            | Fault::Aborted
+            | Fault::ProcessFull
+            | Fault::SystemFull
+            | Fault::NoBuffers
+            | Fault::NoMemory
+            | Fault::NoSpace
+            | Fault::ProtocolError
+            | Fault::Forbidden
+            | Fault::Stopped => false,
+        }
+    }
+
     /// Its number on Linux (errno(3)).
     pub fn errno(self) -> Option<i32> {
         match self {

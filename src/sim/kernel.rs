@@ -2,6 +2,7 @@
 //! What happens beyond the sockets is an [`Outside`]'s; what is right and wrong it does not judge.
 //! The calls themselves are in `calls.rs`.
 
+use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -12,12 +13,15 @@ use super::socket::Key;
 use crate::protocol::Time;
 use crate::reactor::{Readiness, Token};
 
+/// For how long bytes may be said not to be there yet.
+const MOMENT: Duration = Duration::from_millis(5);
+
 /// What the kernel did with a connection, for whoever looks on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deed<'a> {
     /// It was accepted.
     Accepted,
-    /// epoll told of it.
+    /// epoll told that there is something to read.
     Told,
     /// The process was given these bytes.
     Read(&'a [u8]),
@@ -35,6 +39,22 @@ pub enum Deed<'a> {
     Closed,
 }
 
+impl fmt::Display for Deed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Deed::Accepted => f.write_str("accepted"),
+            Deed::Told => f.write_str("told of"),
+            Deed::Read(bytes) => write!(f, "read {} bytes", bytes.len()),
+            Deed::ReadEnd => f.write_str("read the end"),
+            Deed::ReadNothing => f.write_str("nothing to read, or no room"),
+            Deed::Written(bytes) => write!(f, "wrote {} bytes", bytes.len()),
+            Deed::Broken(fault) => write!(f, "broken: {fault:?}"),
+            Deed::Shut => f.write_str("shut our half"),
+            Deed::Closed => f.write_str("closed"),
+        }
+    }
+}
+
 /// Everything beyond the kernel: the clients, the network, the user at the terminal.
 pub trait Outside {
     /// When it acts next.
@@ -49,8 +69,8 @@ pub trait Outside {
     /// An accept found no descriptor or memory.
     fn accept_failed(&mut self, net: &Net);
 
-    /// The process is about to sleep, though not for longer than it says.
-    fn sleeps(&mut self, net: &Net);
+    /// The process waits: `is_asleep` if it would sleep now, since epoll has nothing to tell.
+    fn waits(&mut self, net: &Net, is_asleep: bool);
 }
 
 /// Nothing happens but what the process does.
@@ -65,7 +85,7 @@ impl Outside for () {
 
     fn accept_failed(&mut self, _net: &Net) {}
 
-    fn sleeps(&mut self, _net: &Net) {}
+    fn waits(&mut self, _net: &Net, _is_asleep: bool) {}
 }
 
 /// How a simulated kernel behaves.
@@ -95,9 +115,7 @@ pub struct SimKernel<O> {
     pub(super) manners: Manners,
     pub(super) rng: Random,
     tally: Tally,
-    steps: u64,
-    /// Time for which the process was stopped, all together.
-    stopped: Duration,
+    pub(super) steps: u64,
     /// Tokens of peers that are gone, the latest few.
     pub(super) gone: [Option<Token>; 4],
 }
@@ -112,7 +130,6 @@ impl<O: Outside> SimKernel<O> {
             rng: Random::new(seed),
             tally: Tally::default(),
             steps: 0,
-            stopped: Duration::ZERO,
             gone: [None; 4],
         }
     }
@@ -135,11 +152,6 @@ impl<O: Outside> SimKernel<O> {
     /// Calls so far.
     pub fn steps(&self) -> u64 {
         self.steps
-    }
-
-    /// For how long the process has been stopped, all together.
-    pub fn stopped(&self) -> Duration {
-        self.stopped
     }
 
     /// From now on nothing is injected.
@@ -178,8 +190,11 @@ impl<O: Outside> SimKernel<O> {
             return None;
         }
         let chosen = self.rng.below(count);
-        rows.flat_map(|(_, faults, _)| faults.iter().copied())
-            .nth(chosen)
+        let fault = rows
+            .flat_map(|(_, faults, _)| faults.iter().copied())
+            .nth(chosen);
+        // Those by which something ends are rarer, so that more can happen before.
+        fault.filter(|fault| fault.is_passing() || self.rng.happens(1, 8))
     }
 
     /// A fault of a call on a connection: terminals have fewer.
@@ -234,7 +249,7 @@ impl<O: Outside> SimKernel<O> {
                 self.count(call, Fault::Interrupted, state);
                 return Err(error_of(Fault::Interrupted));
             }
-            Some((Fault::WouldBlock, _)) if self.net.socket(id).has_input() => {
+            Some((Fault::WouldBlock, _)) if self.has_just_come(id) => {
                 self.count(call, Fault::WouldBlock, state);
                 self.net.wake(id, Key::Any);
                 return Err(error_of(Fault::WouldBlock));
@@ -275,11 +290,17 @@ impl<O: Outside> SimKernel<O> {
         }
     }
 
+    /// It could as well have come a moment later.
+    fn has_just_come(&self, id: SocketId) -> bool {
+        let came = self.net.socket(id).unread_since();
+        came.is_some_and(|came| self.net.now < came.after(MOMENT))
+    }
+
     pub(super) fn stop_process(&mut self) {
         let nanoseconds = self.manners.stop_max.as_nanos();
         let limit = u64::try_from(nanoseconds).unwrap_or(u64::MAX);
         let time = Duration::from_nanos(self.rng.between(1, limit.max(1)));
-        self.stopped += time;
+        self.net.stopped += time;
         let until = self.net.now.after(time);
         while let Some(next) = self.outside.next().filter(|&next| next <= until) {
             self.net.now = self.net.now.max(next);

@@ -1,14 +1,32 @@
-//! What if the kernel misbehaves? A simulated kernel under the whole reactor.
+//! What if the kernel misbehaves? A second [`Kernel`](crate::reactor::Kernel) under the whole reactor:
+//! virtual time, edge-triggered readiness as Linux has it, small buffers, every error that a call may
+//! have, and thousands of clients of every temper, all from one seed.
+//!
+//! [`run`] runs a server on it and says what was wrong. Everything is judged from the kernel's side:
+//! bytes, times and descriptors. The server is not asked, and no code of it knows that it is
+//! simulated.
+//!
+//! A step is one call of the kernel, or one act of a client.
 
 mod calls;
+mod client;
 mod fault;
+mod judge;
 mod kernel;
 mod net;
+mod plan;
 mod random;
+mod run;
 mod socket;
+mod talker;
+mod temper;
+mod typist;
+mod world;
 
 pub use fault::{Call, Fault, REACHABLE, State, Tally, cells};
 pub use kernel::{Deed, Manners, Outside, SimKernel};
 pub use net::{Net, Received, SocketId, WasReset};
+pub use plan::{Plan, QUIT};
 pub use random::{Random, scrambled};
+pub use run::{Doors, Outcome, run};
 pub use socket::Socket;

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use slab::Slab;
 
@@ -59,10 +60,16 @@ struct Backlog {
 pub struct Net {
     /// What the clock shows.
     pub now: Time,
+    /// What it showed when the process last looked.
+    pub seen: Time,
+    /// For how long the process has been stopped, all together.
+    pub stopped: Duration,
     sockets: Slab<Socket>,
     backlogs: Vec<Backlog>,
     /// What epoll has yet to tell.
     ready: VecDeque<Source>,
+    /// Of whom the latest wait told that there is something to read.
+    pub(super) told: Vec<SocketId>,
     descriptors: usize,
     descriptors_max: usize,
 }
@@ -71,9 +78,12 @@ impl Net {
     pub(super) fn new(descriptors_max: usize) -> Net {
         Net {
             now: Time::from_nanos(1),
+            seen: Time::from_nanos(1),
+            stopped: Duration::ZERO,
             sockets: Slab::new(),
             backlogs: Vec::new(),
             ready: VecDeque::new(),
+            told: Vec::new(),
             descriptors: 0,
             descriptors_max,
         }
@@ -116,6 +126,11 @@ impl Net {
     /// How many clients wait to be accepted.
     pub fn waiting(&self, listener: usize) -> usize {
         self.backlogs[listener].waiting.len()
+    }
+
+    /// Whether epoll has yet to tell of this listener.
+    pub fn is_listed(&self, listener: usize) -> bool {
+        self.backlogs[listener].is_listed
     }
 
     /// Whether epoll has nothing to tell.
@@ -187,6 +202,7 @@ impl Net {
         let count = bytes.len().min(socket.inbound_max - socket.inbound.len());
         socket.inbound.extend(&bytes[..count]);
         if count > 0 {
+            socket.unread_since.get_or_insert(self.now);
             self.wake(id, Key::Readable);
         }
         Ok(count)
@@ -217,6 +233,7 @@ impl Net {
         let socket = &mut self.sockets[id.0];
         if !socket.is_dead && !socket.has_end {
             socket.has_end = true;
+            socket.unread_since.get_or_insert(self.now);
             self.wake(id, Key::Any);
         }
     }
@@ -242,7 +259,7 @@ impl Net {
         self.forget_if_closed(id);
     }
 
-    fn forget_if_closed(&mut self, id: SocketId) {
+    pub(super) fn forget_if_closed(&mut self, id: SocketId) {
         let socket = &self.sockets[id.0];
         if !socket.is_far_open && socket.place == Place::Gone {
             self.sockets.remove(id.0);
@@ -264,7 +281,7 @@ impl Net {
         Ok((id, socket.address))
     }
 
-    /// The kernel drops whoever is next.
+    /// The kernel drops whoever is next. To be forgotten when it has been looked at.
     pub(super) fn abort(&mut self, listener: usize) -> Option<SocketId> {
         let id = SocketId(self.backlogs[listener].waiting.pop_front()?);
         let socket = self.socket_mut(id);
@@ -318,6 +335,7 @@ impl Net {
         socket.die();
         socket.error = None;
         socket.inbound.clear();
+        self.wake(id, Key::Any);
     }
 
     pub(super) fn shut_ours(&mut self, id: SocketId) -> Result<(), Fault> {
@@ -364,6 +382,7 @@ impl Net {
 
     /// Moves what epoll has to tell to `told`, until that has `batch` events.
     pub(super) fn tell(&mut self, batch: usize, told: &mut Vec<Readiness>) {
+        self.told.clear();
         while told.len() < batch {
             let readiness = match self.ready.pop_front() {
                 None => return,
@@ -392,6 +411,9 @@ impl Net {
         if !std::mem::take(&mut socket.is_listed) {
             return None;
         }
-        socket.readiness()
+        let readiness = socket.readiness();
+        let is_readable = readiness.is_some_and(|told| told.readable || told.read_on);
+        self.told.extend(is_readable.then_some(SocketId(index)));
+        readiness
     }
 }

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use super::fault::{Fault, State};
+use crate::protocol::Time;
 use crate::reactor::{Interest, Readiness, Token};
 
 /// For whom a wake-up is: epoll leaves those alone who watch for something else.
@@ -47,6 +48,8 @@ pub struct Socket {
     /// Bytes on our side, not read yet.
     pub(super) inbound: VecDeque<u8>,
     pub(super) inbound_max: usize,
+    /// Since when something waits to be read.
+    pub(super) unread_since: Option<Time>,
     /// The far end sends no more.
     pub(super) has_end: bool,
     /// Bytes of ours that the far end has not read.
@@ -81,6 +84,7 @@ impl Socket {
             is_listed: false,
             inbound: VecDeque::new(),
             inbound_max: buffers.0,
+            unread_since: None,
             has_end: false,
             outbound: 0,
             outbound_max: buffers.1,
@@ -105,9 +109,29 @@ impl Socket {
         self.inbound.len()
     }
 
+    /// Since when something waits to be read.
+    pub fn unread_since(&self) -> Option<Time> {
+        self.unread_since
+    }
+
     /// Whether a write would be taken, at least in part.
     pub fn has_room(&self) -> bool {
         self.outbound < self.outbound_max
+    }
+
+    /// Whether whoever waits for room has been told of it, or would be.
+    pub fn is_writable(&self) -> bool {
+        !self.is_dead && !self.is_shut && (self.is_roomy() || !self.wants_room)
+    }
+
+    /// Whether the last write was not taken whole.
+    pub fn owes(&self) -> bool {
+        self.owes
+    }
+
+    /// Whether we have closed it.
+    pub fn is_gone(&self) -> bool {
+        self.place == Place::Gone
     }
 
     /// Whether epoll has yet to tell of it.
@@ -191,6 +215,9 @@ impl Socket {
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Fault> {
         let count = self.peek(buffer)?;
         self.inbound.drain(..count);
+        if self.inbound.is_empty() && !self.has_end {
+            self.unread_since = None;
+        }
         self.is_used |= count > 0;
         self.end_was_read |= count == 0;
         Ok(count)

@@ -1,0 +1,371 @@
+//! What a server owes to each connection, and whether it got it. All of it is seen from the kernel:
+//! bytes read and written, times, and what was closed; the server is never asked.
+
+use std::time::Duration;
+
+use super::client::{Client, Role};
+use super::fault::Fault;
+use super::net::{Net, Received};
+use super::plan::{Plan, QUIT};
+use super::socket::Socket;
+use super::talker::LATE;
+use crate::protocol::Time;
+use crate::protocol::chat::Partner;
+use crate::reactor::{OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX};
+
+/// The books of one connection. Times are those that the server saw.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    /// How many were accepted before it; `None` if it was not.
+    pub(super) place: Option<usize>,
+    /// When that was.
+    pub(super) accepted: Time,
+    /// There was no place for it: it is to be turned away.
+    pub(super) is_surplus: bool,
+    /// Why it may end without having got everything.
+    pub(super) excuse: Option<&'static str>,
+    /// Bytes that the server read and owes an answer for.
+    pub(super) read: u64,
+    pub(super) written: u64,
+    /// When bytes were last read or written.
+    active: Time,
+    /// When it was accepted, or bytes were last written.
+    served: Time,
+    /// Since when it is owed bytes and gets none.
+    owed_since: Option<Time>,
+    shut_at: Option<Time>,
+    /// Something happened since the process last slept.
+    pub(super) is_touched: bool,
+    /// By which turn it must be looked at.
+    pub(super) look_by: Option<u64>,
+}
+
+/// What the judge knows of the whole server.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Circumstances {
+    /// When the server was told to stop.
+    pub(super) stopping_since: Option<Time>,
+    /// Whether all unsent bytes together may have been too many.
+    pub(super) may_evict: bool,
+}
+
+impl Ledger {
+    pub(super) fn new() -> Ledger {
+        Ledger {
+            place: None,
+            accepted: Time::ZERO,
+            is_surplus: false,
+            excuse: None,
+            read: 0,
+            written: 0,
+            active: Time::ZERO,
+            served: Time::ZERO,
+            owed_since: None,
+            shut_at: None,
+            is_touched: false,
+            look_by: None,
+        }
+    }
+
+    pub(super) fn accepted(&mut self, now: Time, place: usize) {
+        self.place = Some(place);
+        self.accepted = now;
+        self.active = now;
+        self.served = now;
+    }
+
+    pub(super) fn shut(&mut self, now: Time) {
+        self.shut_at = Some(now);
+    }
+
+    pub(super) fn broken(&mut self, _fault: Fault) {
+        self.excuse.get_or_insert("broken");
+    }
+
+    /// Bytes are owed and have been for a while, as far as can be seen.
+    fn owed(&self, client: &Client, plan: &Plan) -> u64 {
+        match client.role {
+            Role::Hello { .. } => (plan.greeting.len() as u64).saturating_sub(self.written),
+            Role::Echo { .. } => self.read - self.written,
+            Role::Chat(_) => 0,
+        }
+    }
+}
+
+impl Client {
+    /// The server read so many bytes, to answer or to throw away.
+    pub(super) fn was_read(
+        &mut self,
+        plan: &Plan,
+        now: Time,
+        count: usize,
+        is_owed: bool,
+    ) -> Result<(), String> {
+        let ledger = &mut self.ledger;
+        ledger.active = now;
+        match self.role {
+            Role::Echo { .. } if is_owed => {
+                ledger.read += count as u64;
+                ledger.owed_since.get_or_insert(now);
+                let owed = self.ledger.owed(self, plan);
+                if owed > OUTBOX_BYTES_MAX as u64 {
+                    return Err(format!("is owed {owed} bytes, more than an outbox takes"));
+                }
+            }
+            Role::Hello { .. } | Role::Echo { .. } | Role::Chat(_) => {}
+        }
+        Ok(())
+    }
+
+    /// The server wrote these bytes: they must be the very ones that are due.
+    pub(super) fn was_written(
+        &mut self,
+        plan: &Plan,
+        now: Time,
+        bytes: &[u8],
+    ) -> Result<(), String> {
+        let start = self.ledger.written;
+        let count = bytes.len() as u64;
+        match self.role {
+            Role::Hello { .. } => {
+                let due = plan.greeting.get(usize::try_from(start).unwrap_or(0)..);
+                if !due.is_some_and(|due| due.starts_with(bytes)) {
+                    return Err(format!("is greeted wrongly at byte {start}"));
+                }
+            }
+            Role::Echo { .. } => {
+                if start + count > self.ledger.read {
+                    return Err(format!("gets byte {} before it was read", start + count));
+                }
+                let wrong = (start..)
+                    .zip(bytes)
+                    .find(|&(at, &byte)| byte != self.echo_byte(plan, at));
+                if let Some((at, _)) = wrong {
+                    return Err(format!(
+                        "gets a wrong byte at {at}: lost, doubled or crossed"
+                    ));
+                }
+            }
+            Role::Chat(_) => {}
+        }
+        self.ledger.written += count;
+        self.ledger.active = now;
+        self.ledger.served = now;
+        let is_owed = self.ledger.owed(self, plan) > 0;
+        self.ledger.owed_since = is_owed.then_some(now);
+        Ok(())
+    }
+
+    /// Whether the server would read it now. Of a chat only the two who talk know.
+    pub(super) fn is_wanted(&self, plan: &Plan, socket: &Socket) -> bool {
+        let is_room_left = match self.role {
+            Role::Hello { .. } => true,
+            Role::Echo { .. } => self.ledger.owed(self, plan) <= OUTBOX_BYTES_LOW as u64,
+            Role::Chat(_) => false,
+        };
+        is_room_left && socket.is_held() && !socket.end_was_read() && !self.ledger.is_surplus
+    }
+
+    /// The process goes to sleep: nothing that it could do for this client may be left.
+    pub(super) fn is_left_alone(&self, plan: &Plan, socket: &Socket) -> Result<(), String> {
+        if !socket.is_held() || socket.is_listed() {
+            return Ok(());
+        }
+        if self.ledger.is_surplus {
+            return Err("has no place and is not turned away".to_owned());
+        }
+        if self.is_wanted(plan, socket) && socket.has_input() {
+            let unread = socket.unread();
+            return Err(format!(
+                "is not read: {unread} bytes, ended: {}",
+                socket.is_ended()
+            ));
+        }
+        let owed = self.ledger.owed(self, plan);
+        if owed > 0 && socket.is_writable() {
+            return Err(format!("is owed {owed} bytes and could take some"));
+        }
+        let is_echo = matches!(self.role, Role::Echo { .. });
+        if is_echo && owed == 0 && socket.end_was_read() {
+            return Err("is done and not closed".to_owned());
+        }
+        Ok(())
+    }
+
+    /// The server closes it: there must be a reason.
+    pub(super) fn was_closed(
+        &mut self,
+        plan: &Plan,
+        net: &Net,
+        socket: &Socket,
+        circumstances: Circumstances,
+    ) -> Result<(), String> {
+        let reason = self.reason(plan, net.seen, socket, circumstances);
+        match reason {
+            Some(Reason::Done) => Ok(()),
+            Some(Reason::Excused(why)) => {
+                self.ledger.excuse.get_or_insert(why);
+                Ok(())
+            }
+            None => Err(format!("is closed for no reason: {:?}", self.ledger)),
+        }
+    }
+
+    fn reason(
+        &self,
+        plan: &Plan,
+        now: Time,
+        socket: &Socket,
+        circumstances: Circumstances,
+    ) -> Option<Reason> {
+        let ledger = &self.ledger;
+        let is_over = |since: Option<Time>, limit: Option<Duration>| matches!((since, limit), (Some(since), Some(limit)) if since.after(limit) <= now);
+        let owed = ledger.owed(self, plan);
+        let owed_since = match self.role {
+            Role::Hello { .. } | Role::Chat(_) if socket.owes() => Some(ledger.served),
+            Role::Hello { .. } | Role::Chat(_) => None,
+            Role::Echo { .. } => ledger.owed_since,
+        };
+        if ledger.excuse == Some("broken") {
+            Some(Reason::Excused("broken"))
+        } else if socket.end_was_read() && owed == 0 && !socket.owes() {
+            Some(Reason::Done)
+        } else if ledger.is_surplus {
+            Some(Reason::Excused("turned away"))
+        } else if ledger.place.is_none() && circumstances.stopping_since.is_some() {
+            Some(Reason::Excused("never accepted"))
+        } else if is_over(Some(ledger.active), plan.policy.idle_timeout)
+            && !self.was_heard_late(plan, socket)
+        {
+            Some(Reason::Excused("idle"))
+        } else if is_over(owed_since, plan.policy.write_timeout) {
+            Some(Reason::Excused("takes nothing"))
+        } else if is_over(ledger.shut_at, plan.policy.linger) {
+            Some(Reason::Excused("lingers"))
+        } else if is_over(circumstances.stopping_since, plan.limits.grace) {
+            Some(Reason::Excused("the grace is over"))
+        } else if circumstances.may_evict && (owed > 0 || socket.owes()) {
+            Some(Reason::Excused("evicted"))
+        } else {
+            None
+        }
+    }
+
+    /// It sent something before its time was over, and the server wanted it.
+    fn was_heard_late(&self, plan: &Plan, socket: &Socket) -> bool {
+        let deadline = plan
+            .policy
+            .idle_timeout
+            .map(|limit| self.ledger.active.after(limit));
+        let came = socket.unread_since();
+        // What epoll has yet to tell again, the server could not know.
+        let is_known = self.is_wanted(plan, socket) && !socket.is_listed();
+        is_known && came.zip(deadline).is_some_and(|(came, end)| came < end)
+    }
+
+    /// The client was told the end, or a reset: had it got everything?
+    pub(super) fn was_told(
+        &self,
+        plan: &Plan,
+        told: Received,
+        partner: Option<&Client>,
+        is_stopping: bool,
+        was_stopped: bool,
+    ) -> Result<(), String> {
+        if self.ledger.excuse.is_some() {
+            return Ok(());
+        }
+        if told == Received::Reset {
+            return Err(format!("is reset for no reason: {:?}", self.ledger));
+        }
+        if self.received != self.ledger.written {
+            return Err(format!(
+                "got {} bytes of {}",
+                self.received, self.ledger.written
+            ));
+        }
+        let total = match &self.role {
+            Role::Hello { .. } => plan.greeting.len() as u64,
+            Role::Echo { .. } if is_stopping => self.ledger.read,
+            Role::Echo { .. } => self.sent,
+            Role::Chat(talker) => {
+                return self.chat_was_told(plan, talker.heard, partner, is_stopping, was_stopped);
+            }
+        };
+        if self.received != total {
+            return Err(format!(
+                "got {} bytes of {total}, then the end",
+                self.received
+            ));
+        }
+        Ok(())
+    }
+
+    fn chat_was_told(
+        &self,
+        plan: &Plan,
+        heard: u32,
+        partner: Option<&Client>,
+        is_stopping: bool,
+        was_stopped: bool,
+    ) -> Result<(), String> {
+        let Some(mine) = self.talker() else {
+            return Ok(());
+        };
+        let words: [&[u8]; 4] = [
+            QUIT,
+            b"message too long",
+            LATE,
+            b"there is nobody to talk to",
+        ];
+        if !words.iter().any(|word| word.starts_with(mine.unheard())) {
+            let rest = mine.unheard().escape_ascii();
+            return Err(format!("heard half a message: {rest}"));
+        }
+        let has_ended_itself = self.is_finished() || mine.breaks_rule();
+        if mine.was_late || mine.unheard() == LATE {
+            return self.was_late(plan, was_stopped);
+        }
+        if is_stopping || has_ended_itself && plan.partner != Partner::Parrot {
+            return Ok(());
+        }
+        let due = match (plan.partner, partner.and_then(Client::talker)) {
+            (Partner::Parrot, _) if mine.breaks_rule() => heard,
+            (Partner::Parrot, _) => mine.said(),
+            (Partner::Guest, Some(theirs)) if partner.is_some_and(Client::is_blameless) => {
+                theirs.said().min(mine.said() + u32::from(mine.is_second))
+            }
+            (Partner::Guest | Partner::Operator | Partner::User, _) => heard,
+        };
+        if heard < due {
+            return Err(format!("heard {heard} messages of {due}"));
+        }
+        Ok(())
+    }
+
+    /// A message may take so long only if the server did not run meanwhile, or had little patience.
+    fn was_late(&self, plan: &Plan, was_stopped: bool) -> Result<(), String> {
+        match plan.policy.idle_timeout {
+            Some(limit) if was_stopped || limit < Duration::from_secs(5) => Ok(()),
+            Some(_) | None => Err("is told that it took too long".to_owned()),
+        }
+    }
+
+    /// It has shut its half or was about to say goodbye.
+    fn is_finished(&self) -> bool {
+        self.stage != super::client::Stage::Talking
+            || self.talker().is_some_and(super::talker::Talker::has_quit)
+    }
+
+    fn is_blameless(&self) -> bool {
+        let breaks_rule = self
+            .talker()
+            .is_some_and(super::talker::Talker::breaks_rule);
+        self.ledger.excuse.is_none() && !breaks_rule && !self.has_left
+    }
+}
+
+enum Reason {
+    Done,
+    Excused(&'static str),
+}

@@ -1,0 +1,136 @@
+//! What a seed means: how the server is set up, how its kernel behaves, and who comes. Everything
+//! random about a run that is not a client's own is drawn here, once.
+
+use std::time::Duration;
+
+use super::kernel::Manners;
+use super::random::Random;
+use crate::protocol::chat::Partner;
+use crate::protocol::framing::Framing;
+use crate::reactor::{EVENTS_PER_TURN_MAX, Limits, Policy};
+
+/// One simulated run, all of it from its seed.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The number that it all comes from.
+    pub seed: u64,
+    /// How many clients come, one after another or at once.
+    pub clients: usize,
+    /// The longest pause between two of them.
+    pub arrival_gap_max: Duration,
+    /// Limits of the reactor.
+    pub limits: Limits,
+    /// Limits of its guests.
+    pub policy: Policy,
+    /// How the kernel behaves.
+    pub manners: Manners,
+    /// Connections that a listener keeps waiting.
+    pub backlog: usize,
+    /// Who answers chat guests.
+    pub partner: Partner,
+    /// How chat guests are understood.
+    pub framing: Framing,
+    /// The longest chat message.
+    pub message_bytes_max: usize,
+    /// A word that ends an echo.
+    pub echo_quit: Option<Vec<u8>>,
+    /// Whether echo prints what it gets.
+    pub print: bool,
+    /// What hello says.
+    pub greeting: Vec<u8>,
+    /// Whether clients may fall silent, so that only a timeout ends them.
+    pub has_silent_clients: bool,
+    /// Whether the server is told to stop while clients are there.
+    pub stops_early: bool,
+    /// Whether the user at the terminal may stop reading.
+    pub has_slow_terminal: bool,
+}
+
+/// The word that ends a chat.
+pub const QUIT: &[u8] = b"QUIT";
+
+impl Plan {
+    /// The plan of this seed, for so many clients.
+    pub fn of(seed: u64, clients: usize) -> Plan {
+        let rng = &mut Random::new(seed);
+        let has_timeouts = rng.happens(1, 2);
+        let is_short_of_descriptors = rng.happens(1, 3);
+        let limits = limits(rng);
+        let partner = rng.one_of(&[Partner::Operator, Partner::Guest, Partner::Parrot]);
+        Plan {
+            seed,
+            clients,
+            arrival_gap_max: Duration::from_micros(rng.one_of(&[0, 50, 500, 5_000])),
+            policy: policy(rng, has_timeouts),
+            manners: manners(rng, is_short_of_descriptors, !limits.spin.is_zero()),
+            limits,
+            backlog: rng.one_of(&[4, 128, 4096]),
+            partner,
+            framing: framing(rng),
+            message_bytes_max: rng.one_of(&[1_100, 2_000, 4_096]),
+            echo_quit: rng.happens(1, 4).then(|| b"stop it".to_vec()),
+            print: rng.happens(1, 4),
+            greeting: greeting(rng),
+            has_silent_clients: has_timeouts,
+            stops_early: rng.happens(1, 4),
+            has_slow_terminal: rng.happens(1, 8),
+        }
+    }
+}
+
+fn limits(rng: &mut Random) -> Limits {
+    Limits {
+        guests_max: rng.one_of(&[20, 300, 10_000, 10_000]),
+        guests_per_address_max: rng.one_of(&[None, None, None, Some(3)]),
+        unsent_bytes_max: rng.one_of(&[200_000, 256 << 20, 256 << 20]),
+        grace: Some(Duration::from_millis(rng.one_of(&[0, 200, 5_000]))),
+        spin: Duration::from_micros(rng.one_of(&[0, 0, 0, 20])),
+    }
+}
+
+fn policy(rng: &mut Random, has_timeouts: bool) -> Policy {
+    let seconds = rng.one_of(&[1, 10, 60]);
+    Policy {
+        idle_timeout: has_timeouts.then(|| Duration::from_secs(seconds)),
+        write_timeout: has_timeouts.then(|| Duration::from_secs(seconds / 2 + 1)),
+        linger: Some(Duration::from_secs(2)),
+        reads_while_owing: false,
+    }
+}
+
+fn manners(rng: &mut Random, is_short_of_descriptors: bool, spins: bool) -> Manners {
+    Manners {
+        descriptors_max: if is_short_of_descriptors {
+            16 + rng.below(48)
+        } else {
+            20_000
+        },
+        faults_per_1024: rng.one_of(&[0, 10, 100, 200, 400]),
+        stops_per_65536: rng.one_of(&[0, 0, 5, 50]),
+        stop_max: Duration::from_secs(rng.one_of(&[1, 70])),
+        batch: rng.one_of(&[2, 16, EVENTS_PER_TURN_MAX]),
+        call_cost_max: match rng.one_of(&[0, 2_000, 50_000]) {
+            // Who spins waits for time to pass.
+            0 if spins => Duration::from_nanos(200),
+            cost => Duration::from_nanos(cost),
+        },
+    }
+}
+
+fn framing(rng: &mut Random) -> Framing {
+    rng.one_of(&[
+        Framing::Auto,
+        Framing::Auto,
+        Framing::Auto,
+        Framing::Line,
+        Framing::Nul,
+        Framing::Padded(1024),
+        Framing::Padded(64),
+        Framing::Chunk,
+    ])
+}
+
+fn greeting(rng: &mut Random) -> Vec<u8> {
+    let length = rng.one_of(&[13, 13, 2_000, 100_000]);
+    (0..length).map(|at| b'a' + (at % 23) as u8).collect()
+}

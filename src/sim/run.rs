@@ -1,0 +1,155 @@
+//! One run: a plan, a server, a reactor on a simulated kernel, and what came of it. Which server it
+//! is, the caller says.
+
+use std::time::Duration;
+
+use super::fault::Tally;
+use super::kernel::{Outside, SimKernel};
+use super::plan::Plan;
+use super::world::{SIGNALS, TERMINAL, World};
+use crate::protocol::Service;
+use crate::reactor::{Policy, Reactor};
+
+/// How much more than the limit may be unsent for a moment: what one turn reads of one peer, and
+/// what that makes others say.
+const UNSENT_SLACK: usize = 256 * 1024;
+/// How much later than its grace a run may end: closing takes time too.
+const ENDING_SLACK: Duration = Duration::from_secs(1);
+/// How long clients take to read what is left for them.
+const CLEARING_TIME: Duration = Duration::from_secs(3_600);
+/// The buffers of a terminal: typed, shown.
+const TERMINAL_BYTES: (usize, usize) = (4_096, 4_096);
+
+/// By which doors the peers of a server come in.
+#[derive(Clone, Copy, Debug)]
+pub struct Doors<D> {
+    /// Whom it greets.
+    pub hello: D,
+    /// Whom it echoes.
+    pub echo: D,
+    /// Who chats.
+    pub chat: D,
+    /// The user's terminal.
+    pub console: D,
+    /// Where a byte tells it to stop.
+    pub signals: D,
+}
+
+/// What came of one or many runs.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// Calls of the kernel, and acts of clients and of the user.
+    pub steps: u64,
+    /// Connections that the server accepted.
+    pub connections: u64,
+    /// Faults injected.
+    pub faults: Tally,
+    /// What was wrong, at most one thing a run, with its seed.
+    pub violations: Vec<(u64, String)>,
+}
+
+impl Outcome {
+    /// Adds what came of other runs.
+    pub fn merge(&mut self, other: Outcome) {
+        self.steps += other.steps;
+        self.connections += other.connections;
+        self.faults.merge(&other.faults);
+        self.violations.extend(other.violations);
+    }
+}
+
+/// Runs a server on the kernel and with the clients of a plan.
+pub fn run<S: Service>(plan: &Plan, service: S, doors: Doors<S::Door>) -> Outcome {
+    let mut reactor = set_up(plan, service, doors);
+    while reactor.keeps_going() && reactor.kernel_mut().outside.violation().is_none() {
+        let result = reactor.turn();
+        let (_, _, unsent) = reactor.holdings();
+        let kernel = reactor.kernel_mut();
+        if let Err(error) = result {
+            kernel.outside.accuse(format!("the loop ends: {error}"));
+        }
+        if unsent > plan.limits.unsent_bytes_max.saturating_add(UNSENT_SLACK) {
+            kernel.outside.accuse(format!("{unsent} bytes are unsent"));
+        }
+    }
+    let accepted = reactor.counters().accepted;
+    let held = reactor.holdings();
+    let kernel = reactor.kernel_mut();
+    if kernel.outside.violation().is_none() {
+        clear_up(plan, kernel, held);
+    }
+    let violation = kernel.outside.violation().map(str::to_owned);
+    Outcome {
+        steps: kernel.steps() + kernel.outside.acts(),
+        connections: accepted,
+        faults: kernel.tally().clone(),
+        violations: violation
+            .map(|what| (plan.seed, what))
+            .into_iter()
+            .collect(),
+    }
+}
+
+fn set_up<S: Service>(
+    plan: &Plan,
+    service: S,
+    doors: Doors<S::Door>,
+) -> Reactor<SimKernel<World>, S> {
+    let mut kernel = SimKernel::new(plan.seed, plan.manners, World::new(plan.clone()));
+    let ports =
+        [doors.hello, doors.echo, doors.chat].map(|door| (kernel.listener(plan.backlog), door));
+    let terminal = kernel.terminal(TERMINAL, TERMINAL_BYTES);
+    let signals = kernel.terminal(SIGNALS, TERMINAL_BYTES);
+    kernel.outside.open(terminal, signals);
+    let mut reactor = Reactor::new(kernel, service, plan.limits);
+    let streams = [
+        (signals, doors.signals, "signals"),
+        (terminal, doors.console, "the terminal"),
+    ];
+    for (stream, door, name) in streams {
+        reactor
+            .attach(stream, door, Policy::default(), format_args!("{name}"))
+            .expect("nothing is injected into watching a terminal");
+    }
+    for (listener, door) in ports {
+        reactor
+            .listen(listener, door, plan.policy)
+            .expect("nothing is injected into watching a listener");
+    }
+    reactor
+}
+
+/// The run has ended: lets the clients read what is left for them, then counts what is left of all.
+fn clear_up(plan: &Plan, kernel: &mut SimKernel<World>, held: (usize, usize, usize)) {
+    let SimKernel { net, outside, .. } = kernel;
+    if held != (0, 0, 0) {
+        outside.accuse(format!("peers, timers, unsent bytes are left: {held:?}"));
+    }
+    if net.descriptors() > 0 {
+        outside.accuse(format!("{} descriptors are left", net.descriptors()));
+    }
+    let grace = plan.limits.grace.unwrap_or_default() + ENDING_SLACK + net.stopped;
+    match outside.stopping_since() {
+        Some(since) if net.now > since.after(grace) => {
+            outside.accuse("the run takes longer than its grace to end".to_owned());
+        }
+        Some(_) => {}
+        None => outside.accuse("the run ends though nobody said so".to_owned()),
+    }
+    let until = net.now.after(CLEARING_TIME);
+    while let Some(next) = outside
+        .next()
+        .filter(|&next| next < until && !outside.is_empty())
+    {
+        net.now = net.now.max(next);
+        outside.act(net);
+    }
+    if !outside.is_empty() {
+        let who = outside.stragglers();
+        outside.accuse(format!("clients are left behind: {who}"));
+    }
+    outside.close(net);
+    if net.open() > 0 {
+        outside.accuse(format!("{} connections are left", net.open()));
+    }
+}

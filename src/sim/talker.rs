@@ -1,0 +1,289 @@
+//! A simulated chat client: what it says, in which framing, and what it makes of what it hears. Its
+//! messages carry their speaker and number, so that a lost, doubled or crossed one is told apart.
+
+use super::client::Client;
+use super::plan::{Plan, QUIT};
+use super::random::{Random, scrambled};
+use crate::protocol::chat::Partner;
+use crate::protocol::framing::{Framing, PADDED_BYTES};
+
+/// Who is named as the speaker of what our user types.
+pub(super) const OPERATOR: usize = 999_999_999;
+/// What a server says to a client that takes too long over a message.
+pub(super) const LATE: &[u8] = b"message took too long";
+/// A `padded` client leaves what was in its buffer behind the NUL.
+const GARBAGE: &[u8] = b"\nleft over from <before> ";
+
+#[derive(Debug)]
+pub(super) struct Talker {
+    /// How it cuts its messages.
+    style: Framing,
+    /// How many it says.
+    messages: u32,
+    said: u32,
+    /// It has begun the next one.
+    pub(super) is_saying: bool,
+    /// It does not wait for its turn.
+    is_eager: bool,
+    /// It says the quit word at last.
+    quits: bool,
+    has_quit: bool,
+    /// Its last message is longer than allowed.
+    breaks_rule: bool,
+    pub(super) heard: u32,
+    /// Its partner spoke first.
+    pub(super) is_second: bool,
+    pub(super) partner: Option<usize>,
+    /// The server said that it took too long.
+    pub(super) was_late: bool,
+    /// What it hears, as far as it is no whole message.
+    word: Vec<u8>,
+}
+
+/// Something a chat client hears.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// A message with its speaker and number, exactly as said.
+    Message(usize, u32),
+    /// The quit word, or why it is refused.
+    Word(Vec<u8>),
+}
+
+impl Talker {
+    pub(super) fn draw(plan: &Plan, rng: &mut Random) -> Talker {
+        let style = match plan.framing {
+            Framing::Auto => rng.one_of(&[
+                Framing::Line,
+                Framing::Nul,
+                Framing::Padded(PADDED_BYTES),
+                Framing::Chunk,
+            ]),
+            fixed => fixed,
+        };
+        // Silence is what tells these apart: they wait for their turn.
+        let is_cut_by_silence = match style {
+            Framing::Chunk => true,
+            Framing::Nul => plan.framing == Framing::Auto,
+            Framing::Auto | Framing::Line | Framing::Padded(_) => false,
+        };
+        let is_unbounded = matches!(style, Framing::Line | Framing::Nul | Framing::Chunk);
+        Talker {
+            style,
+            messages: u32::try_from(rng.below(6)).expect("small"),
+            said: 0,
+            is_saying: false,
+            is_eager: !is_cut_by_silence && rng.happens(1, 2),
+            quits: rng.happens(1, 2),
+            has_quit: false,
+            breaks_rule: is_unbounded && rng.happens(1, 16),
+            heard: 0,
+            is_second: false,
+            partner: None,
+            was_late: false,
+            word: Vec::new(),
+        }
+    }
+
+    /// Whole messages handed to the kernel, the quit word not among them.
+    pub(super) fn said(&self) -> u32 {
+        self.said
+    }
+
+    pub(super) fn breaks_rule(&self) -> bool {
+        self.breaks_rule
+    }
+
+    /// Bytes that are no whole message yet.
+    pub(super) fn unheard(&self) -> &[u8] {
+        &self.word
+    }
+
+    /// It has said something, at least in part.
+    pub(super) fn has_begun(&self) -> bool {
+        self.said > 0 || self.is_saying || self.has_quit
+    }
+
+    /// It has begun to say the quit word.
+    pub(super) fn has_quit(&self) -> bool {
+        self.has_quit
+    }
+
+    fn may_speak(&self) -> bool {
+        self.is_eager || self.said < self.heard + u32::from(!self.is_second)
+    }
+
+    pub(super) fn has_said_everything(&self) -> bool {
+        self.said == self.messages && !self.is_saying && (self.has_quit || !self.quits)
+    }
+
+    pub(super) fn has_its_answers(&self) -> bool {
+        self.heard + u32::from(self.is_second) >= self.said
+    }
+
+    /// Appends the next message to `out`, if it is time for one.
+    pub(super) fn next(&mut self, plan: &Plan, serial: usize, rng: &mut Random, out: &mut Vec<u8>) {
+        if self.has_quit || !self.may_speak() {
+            return;
+        }
+        if self.said < self.messages {
+            let is_last = self.said + 1 == self.messages;
+            let text = if is_last && self.breaks_rule {
+                vec![b'x'; plan.message_bytes_max + 1 + rng.below(40)]
+            } else {
+                message(plan, serial, self.said)
+            };
+            encode(self.style, &text, rng, out);
+        } else if self.quits {
+            self.has_quit = true;
+            encode(self.style, QUIT, rng, out);
+        }
+    }
+
+    /// What it was about to say is said.
+    pub(super) fn said_it(&mut self) {
+        if std::mem::take(&mut self.is_saying) && !self.has_quit {
+            self.said += 1;
+        }
+    }
+
+    /// Cuts what the server sends at the marks that every message carries, in whatever framing.
+    pub(super) fn hear(&mut self, plan: &Plan, bytes: &[u8]) -> Result<Vec<Heard>, String> {
+        let mut heard = Vec::new();
+        for &byte in bytes {
+            let is_in_message = self.word.first() == Some(&b'<');
+            match byte {
+                b'\n' | 0 if is_in_message => {}
+                b'\n' | 0 if self.word.is_empty() => {}
+                b'\n' | 0 => heard.push(Heard::Word(std::mem::take(&mut self.word))),
+                b'>' if is_in_message => {
+                    let word = std::mem::take(&mut self.word);
+                    heard.push(understood(plan, &word[1..])?);
+                }
+                b'<' if !self.word.is_empty() => {
+                    return Err(format!("{:?} before a message", text_of(&self.word)));
+                }
+                byte => self.word.push(byte),
+            }
+        }
+        Ok(heard)
+    }
+}
+
+fn understood(plan: &Plan, inside: &[u8]) -> Result<Heard, String> {
+    let garbled = || format!("no message of anybody: {:?}", text_of(inside));
+    let head = inside
+        .split(|&byte| byte == b':')
+        .next()
+        .unwrap_or_default();
+    let head = std::str::from_utf8(head).map_err(|_| garbled())?;
+    let (serial, number) = head.split_once('.').ok_or_else(garbled)?;
+    let serial = serial.parse().map_err(|_| garbled())?;
+    let number = number.parse().map_err(|_| garbled())?;
+    let whole = message(plan, serial, number);
+    if whole.get(1..whole.len() - 1) != Some(inside) {
+        return Err(garbled());
+    }
+    Ok(Heard::Message(serial, number))
+}
+
+fn text_of(bytes: &[u8]) -> String {
+    bytes.escape_ascii().to_string()
+}
+
+/// The message with this number of this speaker: the same whenever it is asked for.
+pub(super) fn message(plan: &Plan, serial: usize, number: u32) -> Vec<u8> {
+    let rng = &mut Random::new(scrambled(
+        plan.seed ^ (serial as u64) << 32 ^ u64::from(number),
+    ));
+    let mut text = format!("<{serial}.{number}:").into_bytes();
+    let most = match plan.framing {
+        Framing::Padded(size) => size - 1,
+        // A `nul` client's burst must not end where a `padded` one's would.
+        Framing::Auto => 1_000,
+        Framing::Line | Framing::Nul | Framing::Chunk => plan.message_bytes_max,
+    };
+    let most = most.min(plan.message_bytes_max);
+    let length = match rng.below(8) {
+        0 if serial != OPERATOR => most,
+        1 if serial != OPERATOR => rng.below(most),
+        _ => text.len() + rng.below(30),
+    };
+    let is_hostile = serial != OPERATOR && rng.happens(1, 8);
+    while text.len() + 4 < length {
+        match rng.below(4) {
+            0 => text.extend(
+                "가나다라마바사아자차카타파하"
+                    .chars()
+                    .nth(rng.below(14))
+                    .map_or([0; 3], |character| {
+                        let mut bytes = [0; 3];
+                        character.encode_utf8(&mut bytes);
+                        bytes
+                    }),
+            ),
+            1 if is_hostile => text.push(rng.one_of(b"\x1b\x07\t\x80\xff\xc2\xe2\x7f")),
+            _ => text.push(rng.one_of(b"abcdefghij KLMNOP,.")),
+        }
+    }
+    while text.len() + 1 < length {
+        text.push(b'.');
+    }
+    text.push(b'>');
+    text
+}
+
+fn encode(style: Framing, text: &[u8], rng: &mut Random, out: &mut Vec<u8>) {
+    out.extend_from_slice(text);
+    match style {
+        Framing::Line if rng.happens(1, 4) => out.extend_from_slice(b"\r\n"),
+        Framing::Line => out.push(b'\n'),
+        Framing::Nul => out.push(0),
+        Framing::Padded(size) => {
+            out.push(0);
+            let garbage = GARBAGE.iter().copied().cycle();
+            out.extend(garbage.take((size - 1).saturating_sub(text.len())));
+        }
+        Framing::Chunk | Framing::Auto => {}
+    }
+}
+
+/// What is wrong with this client hearing that message now, if anything.
+pub(super) fn is_out_of_place(
+    plan: &Plan,
+    listener: &Client,
+    speaker: Option<&Client>,
+    (serial, number): (usize, u32),
+    is_second: bool,
+) -> Option<String> {
+    let mine = listener.talker()?;
+    let wrong = |what: &str| Some(format!("hears {serial}.{number} {what}"));
+    match plan.partner {
+        Partner::Parrot if serial != listener.serial => wrong("of somebody else"),
+        Partner::Parrot if number != mine.heard => wrong("out of order"),
+        Partner::Parrot if number >= mine.said => wrong("before it was said"),
+        Partner::Parrot | Partner::User => None,
+        Partner::Operator if serial != OPERATOR => wrong("of somebody else"),
+        Partner::Operator if mine.heard >= mine.said => wrong("out of turn"),
+        Partner::Operator => None,
+        Partner::Guest => {
+            let Some(theirs) = speaker.and_then(Client::talker) else {
+                return wrong("of nobody");
+            };
+            if mine.partner.is_some_and(|partner| partner != serial)
+                || theirs
+                    .partner
+                    .is_some_and(|partner| partner != listener.serial)
+            {
+                return wrong("of somebody else's partner");
+            }
+            if number != mine.heard {
+                return wrong("out of order");
+            }
+            if number >= theirs.said {
+                return wrong("before it was said");
+            }
+            (mine.said < number + u32::from(!is_second))
+                .then(|| format!("hears {serial}.{number} out of turn"))
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Who comes: fast and slow, dribbling and flooding, silent ones, those that never read, reset or
+//! half-close, each drawn from the world's generator.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::client::{Client, Ending, Role, Stage, Temper};
+use super::judge::Ledger;
+use super::plan::Plan;
+use super::random::Random;
+use super::talker::Talker;
+use crate::protocol::Time;
+
+/// The client with this number.
+pub(super) fn draw(plan: &Plan, rng: &mut Random, serial: usize, address: SocketAddr) -> Client {
+    let mut own = Random::new(rng.number());
+    let role = role(plan, &mut own);
+    let temper = temper(plan, &mut own, &role);
+    Client {
+        serial,
+        role,
+        temper,
+        rng: own,
+        address,
+        id: None,
+        stage: Stage::Coming,
+        due: None,
+        came: Time::ZERO,
+        has_left: false,
+        sent: 0,
+        received: 0,
+        outgoing: Vec::new(),
+        ledger: Ledger::new(),
+    }
+}
+
+fn role(plan: &Plan, rng: &mut Random) -> Role {
+    match rng.below(10) {
+        0..2 => Role::Hello {
+            noise: rng.one_of(&[0, 0, 1, 3_000]),
+        },
+        2..6 => Role::Echo {
+            total: match rng.below(16) {
+                0 => 0,
+                1..12 => rng.between(1, 2_000),
+                12..15 => rng.between(1, 20_000),
+                _ => rng.between(1, 200_000),
+            },
+            quits: plan.echo_quit.is_some() && rng.happens(1, 2),
+        },
+        _ => Role::Chat(Box::new(Talker::draw(plan, rng))),
+    }
+}
+
+fn temper(plan: &Plan, rng: &mut Random, role: &Role) -> Temper {
+    // What silence would cut comes in pieces with less of it between them.
+    let is_cut_by_silence = matches!(role, Role::Chat(_) | Role::Echo { quits: true, .. });
+    let slowest = if is_cut_by_silence { 5 } else { 400 };
+    let pause_max = Duration::from_micros(rng.one_of(&[1, 30, 1_000, slowest * 1_000]));
+    let piece_max = match role {
+        Role::Echo { total, .. } if *total > 5_000 => 4_096,
+        Role::Chat(_) => rng.one_of(&[16, 4_096]),
+        Role::Echo { .. } | Role::Hello { .. } => rng.one_of(&[1, 100, 4_096]),
+    };
+    let piece_max = if pause_max > Duration::from_millis(10) {
+        piece_max.max(100)
+    } else {
+        piece_max
+    };
+    Temper {
+        piece_max,
+        pause_max,
+        read_max: if pause_max > Duration::from_millis(10) {
+            20_000
+        } else {
+            rng.one_of(&[50, 10_000, 10_000]).max(piece_max / 8)
+        },
+        reads_after: reads_after(plan, rng),
+        ending: ending(plan, rng, role),
+        lingers: rng.happens(1, 16),
+    }
+}
+
+fn reads_after(plan: &Plan, rng: &mut Random) -> Duration {
+    match rng.below(16) {
+        0 if plan.has_silent_clients => Duration::MAX,
+        1 => Duration::from_millis(rng.between(1, 3_000)),
+        _ => Duration::ZERO,
+    }
+}
+
+fn ending(plan: &Plan, rng: &mut Random, role: &Role) -> Ending {
+    let all = match role {
+        Role::Echo { total, .. } => *total,
+        Role::Hello { noise } => *noise,
+        Role::Chat(_) => 1_500,
+    };
+    match rng.below(16) {
+        0 => Ending::ResetAt(0),
+        1 => Ending::ResetAt(rng.between(0, all)),
+        2 => Ending::CloseAt(rng.between(0, all)),
+        3 if plan.has_silent_clients => Ending::Stay,
+        4..10 => Ending::Close,
+        _ => Ending::HalfClose,
+    }
+}

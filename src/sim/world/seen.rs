@@ -1,0 +1,171 @@
+//! What the world saw the server do, written into the books of whom it was done to.
+
+use super::{ADDRESSES, Clock, SIGNALS, TERMINAL, World};
+use crate::protocol::chat::Partner;
+use crate::sim::client::Client;
+use crate::sim::judge::Circumstances;
+use crate::sim::kernel::Deed;
+use crate::sim::net::{Net, SocketId};
+use crate::sim::talker::{Heard, LATE, OPERATOR, is_out_of_place};
+
+impl World {
+    pub(super) fn look_at(&mut self, net: &mut Net, id: SocketId, deed: Deed<'_>) {
+        let serial = net.socket(id).owner;
+        log::info!("{} server, client {serial}: {deed}", Clock(net.now));
+        if deed != Deed::ReadNothing {
+            self.looks = 0;
+        }
+        if serial == TERMINAL || serial == SIGNALS {
+            return self.saw_own(net, serial, deed);
+        }
+        let client = &mut self.clients[serial];
+        match deed {
+            Deed::Told => {
+                self.told_in_turn += 1;
+                client.ledger.look_by = Some(self.turn + self.told_in_turn as u64 + 1);
+                self.told.push(serial);
+            }
+            Deed::Accepted => self.accepted(net, serial),
+            Deed::Read(bytes) => {
+                client.ledger.look_by = None;
+                // Once everybody was told of the end, what still comes is thrown away.
+                let is_owed = self.turn <= self.stopping_turn;
+                let verdict = client.was_read(&self.plan, net.seen, bytes.len(), is_owed);
+                self.judge(serial, verdict);
+            }
+            Deed::ReadEnd | Deed::ReadNothing => client.ledger.look_by = None,
+            Deed::Written(bytes) => self.written(net, serial, bytes),
+            Deed::Broken(fault) => client.ledger.broken(fault),
+            Deed::Shut => client.ledger.shut(net.seen),
+            Deed::Closed => self.closed(net, id, serial),
+        }
+        self.touch(serial);
+        if !matches!(deed, Deed::Told | Deed::ReadNothing) {
+            let at = net.now.after(self.clients[serial].pause());
+            self.schedule(serial, at);
+        }
+    }
+
+    fn saw_own(&mut self, net: &Net, owner: usize, deed: Deed<'_>) {
+        match (owner, deed) {
+            (TERMINAL, Deed::Written(bytes)) => {
+                self.shown(bytes);
+                self.typist.hurry(net.now);
+            }
+            (SIGNALS, Deed::Read(_)) => {
+                self.stopping_since = Some(net.seen);
+                self.stopping_turn = self.turn;
+                self.next_arrival = None;
+            }
+            (_, _) => {}
+        }
+    }
+
+    fn circumstances(&self) -> Circumstances {
+        Circumstances {
+            stopping_since: self.stopping_since,
+            may_evict: self.plan.limits.unsent_bytes_max < (16 << 20),
+        }
+    }
+
+    fn accepted(&mut self, net: &Net, serial: usize) {
+        let host = serial % ADDRESSES;
+        let limits = &self.plan.limits;
+        let is_full = self.held >= limits.guests_max;
+        let has_too_many = limits
+            .guests_per_address_max
+            .is_some_and(|most| self.held_from[host] >= most);
+        let ledger = &mut self.clients[serial].ledger;
+        ledger.accepted(net.seen, self.accepted);
+        self.accepted += 1;
+        ledger.is_surplus = is_full || has_too_many;
+        if !ledger.is_surplus {
+            self.held += 1;
+            self.held_from[host] += 1;
+        }
+    }
+
+    fn closed(&mut self, net: &Net, id: SocketId, serial: usize) {
+        let circumstances = self.circumstances();
+        let client = &mut self.clients[serial];
+        let verdict = client.was_closed(&self.plan, net, net.socket(id), circumstances);
+        if client.ledger.place.is_some() && !client.ledger.is_surplus {
+            self.held -= 1;
+            self.held_from[serial % ADDRESSES] -= 1;
+        }
+        self.judge(serial, verdict);
+        self.closed_since_failure = true;
+    }
+
+    fn written(&mut self, net: &Net, serial: usize, bytes: &[u8]) {
+        let client = &mut self.clients[serial];
+        let verdict = client.was_written(&self.plan, net.seen, bytes);
+        self.judge(serial, verdict);
+        let Some(talker) = self.clients[serial].talker_mut() else {
+            return;
+        };
+        match talker.hear(&self.plan, bytes) {
+            Ok(heard) => heard
+                .into_iter()
+                .for_each(|heard| self.heard(serial, heard)),
+            Err(what) => self.judge(serial, Err(what)),
+        }
+    }
+
+    fn heard(&mut self, serial: usize, heard: Heard) {
+        let (speaker, number) = match heard {
+            Heard::Message(speaker, number) => (speaker, number),
+            Heard::Word(word) => {
+                if let Some(talker) = self.clients[serial].talker_mut() {
+                    talker.was_late |= word == LATE;
+                }
+                return;
+            }
+        };
+        let listener = &self.clients[serial];
+        let said = (speaker, number);
+        let place_of_theirs = self
+            .clients
+            .get(speaker)
+            .and_then(|client| client.ledger.place);
+        // Who came first speaks first.
+        let is_second = listener.ledger.place > place_of_theirs;
+        let theirs = self.clients.get(speaker);
+        let mut verdict = match is_out_of_place(&self.plan, listener, theirs, said, is_second) {
+            Some(what) => Err(what),
+            None => Ok(()),
+        };
+        if speaker == OPERATOR && self.plan.partner == Partner::Operator {
+            let is_typed = number < self.typist.answers();
+            if !is_typed || !self.answers_heard.insert(number) {
+                verdict = Err(format!(
+                    "hears answer {number}, not typed or not for it alone"
+                ));
+            }
+        }
+        if let Some(talker) = self.clients[serial].talker_mut() {
+            if self.plan.partner == Partner::Guest {
+                talker.partner = Some(speaker);
+                talker.is_second = is_second;
+            }
+            talker.heard += 1;
+        }
+        if let Some(talker) = self.clients.get_mut(speaker).and_then(Client::talker_mut)
+            && self.plan.partner == Partner::Guest
+        {
+            talker.partner = Some(serial);
+        }
+        self.judge(serial, verdict);
+    }
+
+    fn shown(&mut self, bytes: &[u8]) {
+        match self.typist.shown(bytes) {
+            Ok(lines) => {
+                for line in lines {
+                    log::info!("shown: {line}");
+                }
+            }
+            Err(what) => self.accuse(what),
+        }
+    }
+}
