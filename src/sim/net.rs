@@ -320,14 +320,17 @@ impl Net {
         socket.inbound.clear();
     }
 
+    /// shutdown(2) of our half. It wakes also if it fails (inet_shutdown of Linux).
     pub(super) fn shut_ours(&mut self, id: SocketId) -> Result<(), Fault> {
         let socket = self.socket_mut(id);
-        if socket.is_dead {
-            return Err(Fault::NotConnected);
-        }
-        socket.is_shut = true;
+        let result = if socket.is_over() {
+            Err(Fault::NotConnected)
+        } else {
+            socket.is_shut = true;
+            Ok(())
+        };
         self.wake(id, Key::Any);
-        Ok(())
+        result
     }
 
     /// EPOLL_CTL_ADD and EPOLL_CTL_MOD: what is ready is told, also again.
