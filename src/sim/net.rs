@@ -31,7 +31,7 @@ pub enum Received {
     Nothing,
     /// No more will come.
     End,
-    /// The connection was reset; what had not been read is lost.
+    /// The connection was reset.
     Reset,
 }
 
@@ -192,12 +192,10 @@ impl Net {
         Ok(count)
     }
 
-    /// recv(2) at the far end, of at most so many bytes.
+    /// recv(2) at the far end, of at most so many bytes. What came before a reset can be read, and
+    /// who has got our end is told of no reset behind it.
     pub fn receive(&mut self, id: SocketId, count_max: usize) -> Received {
         let socket = &mut self.sockets[id.0];
-        if socket.is_dead {
-            return Received::Reset;
-        }
         let count = socket.outbound.min(count_max);
         if count > 0 {
             if socket.take(count) {
@@ -205,10 +203,10 @@ impl Net {
             }
             return Received::Bytes(count);
         }
-        if socket.is_shut {
-            Received::End
-        } else {
-            Received::Nothing
+        match (socket.is_shut, socket.is_dead) {
+            (true, _) => Received::End,
+            (false, true) => Received::Reset,
+            (false, false) => Received::Nothing,
         }
     }
 
@@ -303,21 +301,23 @@ impl Net {
         socket.place = Place::Gone;
         socket.watched = None;
         socket.is_listed = false;
-        if socket.inbound.is_empty() {
-            socket.is_shut = true;
-        } else {
+        if !socket.inbound.is_empty() {
             socket.die();
+        } else if !socket.is_dead {
+            socket.is_shut = true;
         }
         socket.inbound = VecDeque::new();
         self.forget_if_closed(id);
     }
 
-    /// The connection breaks on its way.
+    /// The connection breaks on its way. What was under way is lost, an end of ours too.
     pub(super) fn break_off(&mut self, id: SocketId) {
         let socket = self.socket_mut(id);
         socket.die();
         socket.error = None;
         socket.inbound.clear();
+        socket.outbound = 0;
+        socket.is_shut = false;
     }
 
     /// shutdown(2) of our half. It wakes also if it fails (inet_shutdown of Linux).

@@ -251,7 +251,6 @@ impl Socket {
             } else {
                 Fault::Reset
             });
-            self.outbound = 0;
         }
     }
 
