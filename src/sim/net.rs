@@ -221,8 +221,11 @@ impl Net {
 
     /// close(2) at the far end with SO_LINGER 0: a reset.
     pub fn reset(&mut self, id: SocketId) {
-        self.sockets[id.0].die();
-        self.wake(id, Key::Any);
+        let socket = &mut self.sockets[id.0];
+        if !socket.is_over() {
+            socket.die();
+            self.wake(id, Key::Any);
+        }
         self.let_go(id);
     }
 
@@ -313,24 +316,20 @@ impl Net {
     /// The connection breaks on its way. What was under way is lost, an end of ours too.
     pub(super) fn break_off(&mut self, id: SocketId) {
         let socket = self.socket_mut(id);
+        socket.is_shut = false;
         socket.die();
         socket.error = None;
         socket.inbound.clear();
         socket.outbound = 0;
-        socket.is_shut = false;
     }
 
     /// shutdown(2) of our half. It wakes also if it fails (inet_shutdown of Linux).
     pub(super) fn shut_ours(&mut self, id: SocketId) -> Result<(), Fault> {
         let socket = self.socket_mut(id);
-        let result = if socket.is_over() {
-            Err(Fault::NotConnected)
-        } else {
-            socket.is_shut = true;
-            Ok(())
-        };
+        let is_over = socket.is_over();
+        socket.is_shut |= !is_over;
         self.wake(id, Key::Any);
-        result
+        (!is_over).then_some(()).ok_or(Fault::NotConnected)
     }
 
     /// EPOLL_CTL_ADD and EPOLL_CTL_MOD: what is ready is told, also again.

@@ -242,9 +242,9 @@ impl Socket {
         Ok(count)
     }
 
-    /// A reset, whoever sent it. What had arrived can still be read.
+    /// A reset, whoever sent it, unless the connection is over. What had arrived can still be read.
     pub(super) fn die(&mut self) {
-        if !self.is_dead {
+        if !self.is_over() {
             self.is_dead = true;
             self.error = Some(if self.has_end {
                 Fault::BrokenPipe
