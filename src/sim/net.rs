@@ -39,7 +39,7 @@ pub enum Received {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WasReset;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Source {
     Listener(usize),
     Socket(usize),
@@ -303,13 +303,17 @@ impl Net {
         let socket = self.socket_mut(id);
         socket.place = Place::Gone;
         socket.watched = None;
-        socket.is_listed = false;
+        let was_listed = std::mem::take(&mut socket.is_listed);
         if !socket.inbound.is_empty() {
             socket.die();
         } else if !socket.is_dead {
             socket.is_shut = true;
         }
         socket.inbound = VecDeque::new();
+        if was_listed {
+            // Its number may be another's soon.
+            self.ready.retain(|&source| source != Source::Socket(id.0));
+        }
         self.forget_if_closed(id);
     }
 
@@ -389,11 +393,8 @@ impl Net {
     }
 
     fn tell_socket(&mut self, index: usize) -> Option<Readiness> {
-        // Its number may be another's by now, or it may be told of already.
-        let socket = self.sockets.get_mut(index)?;
-        if !std::mem::take(&mut socket.is_listed) {
-            return None;
-        }
+        let socket = &mut self.sockets[index];
+        socket.is_listed = false;
         socket.readiness()
     }
 }
