@@ -19,7 +19,7 @@ use socket2::SockRef;
 use crate::support::{PATIENCE, Random, connect, eventually};
 
 mod descriptors;
-mod endings;
+pub mod endings;
 
 const READABLE: Interest = Interest::READABLE;
 const URGENT_TOO: Interest = Interest::READABLE.add(Interest::PRIORITY);
@@ -118,7 +118,7 @@ fn pair() -> (TcpStream, std::net::TcpStream) {
 }
 
 /// Waits until exactly this many bytes (before an urgent mark, if there is one) can be read.
-fn await_bytes(stream: &TcpStream, count: u64) {
+pub fn await_bytes(stream: &impl AsFd, count: u64) {
     eventually("the bytes are there", || {
         ioctl_fionread(stream).unwrap() == count
     });
@@ -137,7 +137,7 @@ fn queues(ours: u16, theirs: u16) -> Option<String> {
 }
 
 /// Waits until poll(2) says one of these about a descriptor; epoll is not asked.
-fn await_state(fd: impl AsFd, flags: PollFlags) {
+pub fn await_state(fd: impl AsFd, flags: PollFlags) {
     let patience = Timespec {
         tv_sec: i64::try_from(PATIENCE.as_secs()).unwrap(),
         tv_nsec: 0,
