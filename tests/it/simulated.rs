@@ -2,9 +2,13 @@
 //! from the order of events to the number of an error.
 
 mod diag;
+mod endings;
+mod events;
 mod link;
 mod machine;
 mod random;
 mod real;
+mod room;
+mod scarcity;
 mod script;
 mod simulation;

@@ -29,6 +29,8 @@ pub struct Entry {
     pub state: u8,
     /// Bytes that nobody has read, and the FIN, which counts as one.
     pub unread: u32,
+    /// Bytes that the other end has not acknowledged, sent or not.
+    pub unacknowledged: u32,
 }
 
 /// A socket for asking.
@@ -52,11 +54,12 @@ impl Diag {
             }
         };
         let kind = u16::from_ne_bytes([answer[4], answer[5]]);
-        let is_entry = kind == SOCK_DIAG_BY_FAMILY && count >= 76;
+        let is_entry = kind == SOCK_DIAG_BY_FAMILY && count >= 80;
         // Behind the header: four bytes, the addresses, a timer, and then the queues.
         let entry = is_entry.then(|| Entry {
             state: answer[17],
             unread: u32::from_ne_bytes(answer[72..76].try_into().unwrap()),
+            unacknowledged: u32::from_ne_bytes(answer[76..80].try_into().unwrap()),
         });
         // In place of a connection that is gone it names the listener.
         entry.filter(|entry| entry.state != state::LISTEN)

@@ -1,7 +1,7 @@
 //! A script of what both ends of some connections do, and the two machines that act it out side by
 //! side. Every answer of one is held against the other's before the next step.
 
-use epollo::reactor::{Crowding, Interest, Readiness};
+use epollo::reactor::{Crowding, Interest, Readiness, Target};
 use epollo::sim::Received;
 
 use super::link::Link;
@@ -157,10 +157,49 @@ impl Both {
         self.real.far.settle(number, ours, link);
     }
 
-    /// Does these steps, and says what came of each.
-    pub fn take_all(&mut self, steps: &[Step]) -> Vec<Outcome> {
-        steps.iter().map(|&step| self.take(step)).collect()
+    /// A connection, accepted and watched for this, of which the first wait has told.
+    pub fn open(&mut self, interest: Interest) -> usize {
+        let number = self.links.len();
+        self.take(Step::Connect);
+        assert_eq!(self.take(Step::Accept), Outcome::Accepted(number));
+        self.our(number, Call::Register(interest));
+        self.take(Step::Wait);
+        number
     }
+
+    pub fn far(&mut self, number: usize, act: Act) -> Outcome {
+        self.take(Step::Far(number, act))
+    }
+
+    pub fn our(&mut self, number: usize, call: Call) -> Outcome {
+        self.take(Step::Our(number, call))
+    }
+
+    /// What a wait tells: of whom, `r` for readable, `w` for writable, `+` for read on.
+    pub fn wait(&mut self) -> String {
+        told(&self.take(Step::Wait))
+    }
+}
+
+/// The events of a wait, in order, as [`Both::wait`] says them.
+pub fn told(outcome: &Outcome) -> String {
+    let Outcome::Told(ready, Crowding::Complete) = outcome else {
+        panic!("{outcome:?} is no whole batch");
+    };
+    let events = ready.iter().map(|event| {
+        let whom = match event.token.target() {
+            Target::Listener(_) => "listener".to_owned(),
+            Target::Peer(id) => id.slot.to_string(),
+        };
+        let flags = [
+            (event.readable, "r"),
+            (event.writable, "w"),
+            (event.read_on, "+"),
+        ];
+        let flags = flags.iter().filter(|(is_set, _)| *is_set);
+        whom + ":" + &flags.map(|&(_, flag)| flag).collect::<String>()
+    });
+    events.collect::<Vec<_>>().join(" ")
 }
 
 impl Drop for Both {
