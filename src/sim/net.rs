@@ -163,7 +163,7 @@ impl Net {
         if !backlog.is_open {
             return Err(WasReset);
         }
-        if backlog.waiting.len() >= backlog.max {
+        if backlog.waiting.len() > backlog.max {
             return Ok(None);
         }
         let id = self.sockets.insert(Socket::new(owner, address, buffers));
