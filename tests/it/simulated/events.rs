@@ -3,6 +3,8 @@
 
 use epollo::reactor::{Interest, Kernel};
 use epollo::sim::Random;
+use rustix::io::Errno;
+use socket2::{Domain, Socket, Type};
 
 use super::machine::token;
 use super::script::{Act, Both, Call, Outcome, Step};
@@ -26,6 +28,25 @@ fn a_backlog_is_told_of_once_for_all_who_came_and_accepted_in_order() {
     both.take(Step::Connect);
     both.take(Step::Accept);
     assert_eq!(both.wait(), "", "it came, and was accepted unasked");
+}
+
+#[test]
+fn one_more_than_the_backlog_may_wait_and_the_next_is_left_without_an_answer() {
+    let mut both = Both::new("a full backlog");
+    for _ in 0..=simulation::BACKLOG {
+        both.take(Step::Connect);
+    }
+    let address = ([127, 0, 0, 1], 1).into();
+    let net = &mut both.simulated.kernel.net;
+    assert_eq!(net.connect(0, 0, address, (1, 1)), Ok(None));
+    let client = Socket::new(Domain::IPV4, Type::STREAM.nonblocking(), None).unwrap();
+    let error = client.connect(&both.real.far.listener.into()).unwrap_err();
+    assert_eq!(Errno::from_io_error(&error), Some(Errno::INPROGRESS));
+    assert!(client.peer_addr().is_err(), "unlike all before it");
+    for number in 0..=simulation::BACKLOG {
+        assert_eq!(both.take(Step::Accept), Outcome::Accepted(number));
+    }
+    assert_eq!(both.take(Step::Accept), Outcome::Errno(11));
 }
 
 #[test]

@@ -12,6 +12,8 @@ use super::script::{Act, Outcome};
 
 /// More than a script sends that is not about full buffers.
 const BUFFER_BYTES: usize = 1 << 20;
+/// That of the real machine's listener.
+pub const BACKLOG: usize = 16;
 const FIRST_PORT: u16 = 10_000;
 
 pub type SimMachine = Machine<SimKernel<()>, SimFarEnds>;
@@ -37,7 +39,7 @@ pub fn kernel(descriptors_max: usize, batch: usize) -> SimKernel<()> {
 
 pub fn machine(descriptors_max: usize) -> SimMachine {
     let mut kernel = kernel(descriptors_max, EVENTS_PER_TURN_MAX);
-    let listener = kernel.listener(16);
+    let listener = kernel.listener(BACKLOG);
     Machine::new(kernel, listener, SimFarEnds::default())
 }
 
