@@ -124,23 +124,22 @@ impl FarEnds<OsKernel> for RealFarEnds {
         let end = &mut self.ends[number].stream;
         let stream = end.as_mut().unwrap();
         match act {
-            Act::Send(_) => match stream.write(bytes) {
+            Act::Send(_) => match stream.write(bytes).map_err(|error| error.kind()) {
                 Ok(count) => Outcome::Count(count),
-                Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock => Outcome::Count(0),
-                    ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Outcome::WasReset,
-                    _ => panic!("{error}"),
-                },
+                Err(ErrorKind::WouldBlock) => Outcome::Count(0),
+                Err(ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => Outcome::WasReset,
+                Err(kind) => panic!("{kind}"),
             },
-            Act::Receive(count) => Outcome::Far(match stream.read(&mut vec![0; count]) {
-                Ok(0) => Received::End,
-                Ok(count) => Received::Bytes(count),
-                Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock => Received::Nothing,
-                    ErrorKind::ConnectionReset => Received::Reset,
-                    _ => panic!("{error}"),
-                },
-            }),
+            Act::Receive(count) => {
+                let read = stream.read(&mut vec![0; count]);
+                Outcome::Far(match read.map_err(|error| error.kind()) {
+                    Ok(0) => Received::End,
+                    Ok(count) => Received::Bytes(count),
+                    Err(ErrorKind::WouldBlock) => Received::Nothing,
+                    Err(ErrorKind::ConnectionReset) => Received::Reset,
+                    Err(kind) => panic!("{kind}"),
+                })
+            }
             Act::Finish => {
                 stream.shutdown(Shutdown::Write).unwrap();
                 Outcome::Done

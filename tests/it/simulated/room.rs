@@ -66,18 +66,19 @@ impl<K: Kernel, F: FarEnds<K>> Play<K, F> {
 
     /// Reads at the far end, waiting for something to read.
     fn receive(&mut self, count: usize) -> Received {
-        loop {
-            match self.machine.take(Step::Far(0, Act::Receive(count)), 0) {
-                Outcome::Far(Received::Nothing) => std::thread::yield_now(),
-                Outcome::Far(received) => {
-                    if let Received::Bytes(count) = received {
-                        self.untaken -= count;
-                    }
-                    return received;
-                }
-                other => panic!("{other:?}"),
-            }
+        let mut received = Received::Nothing;
+        eventually("the far end gets something", || {
+            let outcome = self.machine.take(Step::Far(0, Act::Receive(count)), 0);
+            let Outcome::Far(now) = outcome else {
+                panic!("{outcome:?}");
+            };
+            received = now;
+            received != Received::Nothing
+        });
+        if let Received::Bytes(count) = received {
+            self.untaken -= count;
         }
+        received
     }
 
     fn fill(&mut self) {
@@ -106,9 +107,9 @@ impl<K: Kernel, F: FarEnds<K>> Play<K, F> {
                 }
             }
             Do::DrainToEnd => loop {
-                match self.receive(1 << 16) {
-                    Received::Bytes(_) => {}
-                    end => return format!("{end:?}"),
+                let received = self.receive(1 << 16);
+                if !matches!(received, Received::Bytes(_)) {
+                    return format!("{received:?}");
                 }
             },
             Do::Await => return told(&self.machine.wait(PATIENCE)),
