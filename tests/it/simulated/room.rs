@@ -114,7 +114,13 @@ impl<K: Kernel, F: FarEnds<K>> Play<K, F> {
             },
             Do::Await => return told(&self.machine.wait(PATIENCE)),
             Do::Look => return told(&self.machine.wait(Duration::ZERO)),
-            Do::Our(call) => return format!("{:?}", self.machine.take(Step::Our(0, call), 0)),
+            Do::Our(call) => {
+                let outcome = self.machine.take(Step::Our(0, call), 0);
+                if let Outcome::Count(count) = outcome {
+                    self.untaken += count;
+                }
+                return format!("{outcome:?}");
+            }
             Do::Far(act) => return format!("{:?}", self.machine.take(Step::Far(0, act), 0)),
         }
         String::new()
@@ -151,6 +157,27 @@ fn who_was_refused_room_is_told_of_it_once_there_is_enough() {
     ];
     play(Interest::Both, &script);
     play(Interest::Writable, &script);
+}
+
+#[test]
+fn what_the_far_end_reads_is_told_to_nobody_but_who_was_refused_room() {
+    let too_little = [
+        (Do::Fill, ""),
+        (Do::Far(Act::Send(5)), "Count(5)"),
+        (Do::Await, "0:r"),
+        (Do::Sip, ""),
+        (Do::Look, ""),
+    ];
+    play(Interest::Both, &too_little);
+    let enough_before = [
+        (Do::Fill, ""),
+        (Do::Drain, ""),
+        (Do::Await, "0:w"),
+        (Do::Our(Call::Write(1000)), "Count(1000)"),
+        (Do::Drain, ""),
+        (Do::Look, ""),
+    ];
+    play(Interest::Both, &enough_before);
 }
 
 #[test]

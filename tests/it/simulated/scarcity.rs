@@ -1,6 +1,8 @@
 //! No descriptor left, on both kernels. The real one needs a process of its own for that: this test,
 //! once more.
 
+use std::fs::File;
+use std::os::fd::AsRawFd;
 use std::process::Command;
 
 use epollo::reactor::Kernel;
@@ -21,19 +23,18 @@ const TOO_MANY: Outcome = Outcome::Errno(24);
 /// With nobody waiting and with somebody, each with no descriptor left and with one.
 fn outcomes<K: Kernel, F: FarEnds<K>>(
     machine: &mut Machine<K, F>,
-    mut exhaust: impl FnMut(&mut Machine<K, F>),
-    mut relax: impl FnMut(&mut Machine<K, F>),
+    mut set_exhausted: impl FnMut(&mut Machine<K, F>, bool),
 ) -> [Outcome; 5] {
-    exhaust(machine);
+    set_exhausted(machine, true);
     let nobody = machine.take(Step::Accept, 0);
-    relax(machine);
+    set_exhausted(machine, false);
     let nobody_now = machine.take(Step::Accept, 0);
     machine.take(Step::Connect, 0);
     machine.wait(PATIENCE);
-    exhaust(machine);
+    set_exhausted(machine, true);
     let somebody = machine.take(Step::Accept, 0);
     let again = machine.take(Step::Accept, 0);
-    relax(machine);
+    set_exhausted(machine, false);
     let somebody_now = machine.take(Step::Accept, 0);
     [nobody, nobody_now, somebody, again, somebody_now]
 }
@@ -45,27 +46,26 @@ fn limit_descriptors(count: Option<u64>) {
 }
 
 fn real_outcomes() -> [Outcome; 5] {
-    // No other thread of this process takes or gives back a descriptor.
-    let exhaust = |_: &mut real::RealMachine| {
-        let next = std::fs::File::open("/dev/null").unwrap();
-        let number = std::os::fd::AsRawFd::as_raw_fd(&next);
-        drop(next);
-        limit_descriptors(Some(u64::try_from(number).unwrap()));
-    };
-    outcomes(&mut real::machine(), exhaust, |_| limit_descriptors(None))
+    outcomes(&mut real::machine(), |_, is_exhausted| {
+        if is_exhausted {
+            // No other thread of this process takes or gives back a descriptor.
+            let next = File::open("/dev/null").unwrap().as_raw_fd();
+            limit_descriptors(Some(u64::try_from(next).unwrap()));
+        } else {
+            limit_descriptors(None);
+        }
+    })
 }
 
 fn simulated_outcomes() -> [Outcome; 5] {
-    let mut held = Vec::new();
-    let (mut machine, held) = (simulation::machine(2), std::cell::RefCell::new(&mut held));
-    outcomes(
-        &mut machine,
-        |machine| held.borrow_mut().push(machine.kernel.terminal(0, (1, 1))),
-        |machine| {
-            let terminal = held.borrow_mut().pop().unwrap();
-            machine.kernel.close(terminal);
-        },
-    )
+    let mut last = None;
+    outcomes(&mut simulation::machine(2), |machine, is_exhausted| {
+        if is_exhausted {
+            last = Some(machine.kernel.terminal(0, (1, 1)));
+        } else {
+            machine.kernel.close(last.take().unwrap());
+        }
+    })
 }
 
 #[test]
