@@ -32,7 +32,7 @@ pub enum Received {
     Nothing,
     /// No more will come.
     End,
-    /// The connection was reset; what had not been read is lost.
+    /// The connection was reset.
     Reset,
 }
 
@@ -40,7 +40,7 @@ pub enum Received {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WasReset;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Source {
     Listener(usize),
     Socket(usize),
@@ -178,7 +178,7 @@ impl Net {
         if !backlog.is_open {
             return Err(WasReset);
         }
-        if backlog.waiting.len() >= backlog.max {
+        if backlog.waiting.len() > backlog.max {
             return Ok(None);
         }
         let id = self.sockets.insert(Socket::new(owner, address, buffers));
@@ -208,12 +208,10 @@ impl Net {
         Ok(count)
     }
 
-    /// recv(2) at the far end, of at most so many bytes.
+    /// recv(2) at the far end, of at most so many bytes. What came before a reset can be read, and
+    /// who has got our end is told of no reset behind it.
     pub fn receive(&mut self, id: SocketId, count_max: usize) -> Received {
         let socket = &mut self.sockets[id.0];
-        if socket.is_dead {
-            return Received::Reset;
-        }
         let count = socket.outbound.min(count_max);
         if count > 0 {
             if socket.take(count) {
@@ -221,10 +219,10 @@ impl Net {
             }
             return Received::Bytes(count);
         }
-        if socket.is_shut {
-            Received::End
-        } else {
-            Received::Nothing
+        match (socket.is_shut, socket.is_dead) {
+            (true, _) => Received::End,
+            (false, true) => Received::Reset,
+            (false, false) => Received::Nothing,
         }
     }
 
@@ -240,8 +238,11 @@ impl Net {
 
     /// close(2) at the far end with SO_LINGER 0: a reset.
     pub fn reset(&mut self, id: SocketId) {
-        self.sockets[id.0].die();
-        self.wake(id, Key::Any);
+        let socket = &mut self.sockets[id.0];
+        if !socket.is_over() {
+            socket.die();
+            self.wake(id, Key::Any);
+        }
         self.let_go(id);
     }
 
@@ -319,33 +320,38 @@ impl Net {
         let socket = self.socket_mut(id);
         socket.place = Place::Gone;
         socket.watched = None;
-        socket.is_listed = false;
-        if socket.inbound.is_empty() {
-            socket.is_shut = true;
-        } else {
+        let was_listed = std::mem::take(&mut socket.is_listed);
+        if !socket.inbound.is_empty() {
             socket.die();
+        } else if !socket.is_dead {
+            socket.is_shut = true;
         }
         socket.inbound = VecDeque::new();
+        if was_listed {
+            // Its number may be another's soon.
+            self.ready.retain(|&source| source != Source::Socket(id.0));
+        }
         self.forget_if_closed(id);
     }
 
-    /// The connection breaks on its way.
+    /// The connection breaks on its way. What was under way is lost, an end of ours too.
     pub(super) fn break_off(&mut self, id: SocketId) {
         let socket = self.socket_mut(id);
+        socket.is_shut = false;
         socket.die();
         socket.error = None;
         socket.inbound.clear();
+        socket.outbound = 0;
         self.wake(id, Key::Any);
     }
 
+    /// shutdown(2) of our half. It wakes also if it fails (inet_shutdown of Linux).
     pub(super) fn shut_ours(&mut self, id: SocketId) -> Result<(), Fault> {
         let socket = self.socket_mut(id);
-        if socket.is_dead {
-            return Err(Fault::NotConnected);
-        }
-        socket.is_shut = true;
+        let is_over = socket.is_over();
+        socket.is_shut |= !is_over;
         self.wake(id, Key::Any);
-        Ok(())
+        (!is_over).then_some(()).ok_or(Fault::NotConnected)
     }
 
     /// EPOLL_CTL_ADD and EPOLL_CTL_MOD: what is ready is told, also again.
@@ -406,11 +412,8 @@ impl Net {
     }
 
     fn tell_socket(&mut self, index: usize) -> Option<Readiness> {
-        // Its number may be another's by now, or it may be told of already.
-        let socket = self.sockets.get_mut(index)?;
-        if !std::mem::take(&mut socket.is_listed) {
-            return None;
-        }
+        let socket = &mut self.sockets[index];
+        socket.is_listed = false;
         let readiness = socket.readiness();
         let is_readable = readiness.is_some_and(|told| told.readable || told.read_on);
         self.told.extend(is_readable.then_some(SocketId(index)));

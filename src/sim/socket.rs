@@ -149,6 +149,11 @@ impl Socket {
         self.has_end || self.is_dead
     }
 
+    /// Whether nothing can come or go any more: it was reset, or both ends have said their last.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_dead || (self.has_end && self.is_shut)
+    }
+
     /// Whether we have read its end.
     pub fn end_was_read(&self) -> bool {
         self.end_was_read
@@ -185,7 +190,7 @@ impl Socket {
             Interest::Both => (true, true),
         };
         let is_ended = self.has_end || self.is_dead;
-        let is_hung_up = self.is_dead || (self.has_end && self.is_shut);
+        let is_hung_up = self.is_over();
         let readable = reads && (!self.inbound.is_empty() || is_ended);
         let has_room = self.is_shut || self.is_dead || self.is_roomy();
         self.wants_room |= writes && !has_room;
@@ -264,16 +269,15 @@ impl Socket {
         Ok(count)
     }
 
-    /// A reset, whoever sent it. What had arrived can still be read.
+    /// A reset, whoever sent it, unless the connection is over. What had arrived can still be read.
     pub(super) fn die(&mut self) {
-        if !self.is_dead {
+        if !self.is_over() {
             self.is_dead = true;
             self.error = Some(if self.has_end {
                 Fault::BrokenPipe
             } else {
                 Fault::Reset
             });
-            self.outbound = 0;
         }
     }
 

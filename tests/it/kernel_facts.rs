@@ -19,7 +19,7 @@ use socket2::SockRef;
 use crate::support::{PATIENCE, Random, connect, eventually};
 
 mod descriptors;
-mod endings;
+pub mod endings;
 
 const READABLE: Interest = Interest::READABLE;
 const URGENT_TOO: Interest = Interest::READABLE.add(Interest::PRIORITY);
@@ -29,8 +29,8 @@ const FAR_DESCRIPTOR: i32 = 900;
 
 /// One readiness event, copied out of mio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Told {
-    token: mio::Token,
+pub struct Told {
+    pub token: mio::Token,
     readable: bool,
     writable: bool,
     read_closed: bool,
@@ -39,7 +39,7 @@ struct Told {
 }
 
 /// A poll of mio.
-struct Watch {
+pub struct Watch {
     poll: Poll,
     events: Events,
 }
@@ -49,14 +49,14 @@ impl Watch {
         Watch::with_capacity(64)
     }
 
-    fn with_capacity(capacity: usize) -> Watch {
+    pub fn with_capacity(capacity: usize) -> Watch {
         Watch {
             poll: Poll::new().unwrap(),
             events: Events::with_capacity(capacity),
         }
     }
 
-    fn add(&self, stream: &mut TcpStream, token: usize, interest: Interest) {
+    pub fn add(&self, stream: &mut TcpStream, token: usize, interest: Interest) {
         let registry = self.poll.registry();
         registry
             .register(stream, mio::Token(token), interest)
@@ -85,7 +85,7 @@ impl Watch {
     }
 
     /// What epoll has to say at once.
-    fn at_once(&mut self) -> Vec<Told> {
+    pub fn at_once(&mut self) -> Vec<Told> {
         self.told(Duration::ZERO)
     }
 
@@ -109,7 +109,7 @@ impl Watch {
 }
 
 /// Both ends of a connection: ours, which does not block, and the peer's, which does.
-fn pair() -> (TcpStream, std::net::TcpStream) {
+pub fn pair() -> (TcpStream, std::net::TcpStream) {
     let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let theirs = connect(listener.local_addr().unwrap());
     let (ours, _) = listener.accept().unwrap();
@@ -118,7 +118,7 @@ fn pair() -> (TcpStream, std::net::TcpStream) {
 }
 
 /// Waits until exactly this many bytes (before an urgent mark, if there is one) can be read.
-fn await_bytes(stream: &TcpStream, count: u64) {
+pub fn await_bytes(stream: &impl AsFd, count: u64) {
     eventually("the bytes are there", || {
         ioctl_fionread(stream).unwrap() == count
     });
@@ -137,7 +137,7 @@ fn queues(ours: u16, theirs: u16) -> Option<String> {
 }
 
 /// Waits until poll(2) says one of these about a descriptor; epoll is not asked.
-fn await_state(fd: impl AsFd, flags: PollFlags) {
+pub fn await_state(fd: impl AsFd, flags: PollFlags) {
     let patience = Timespec {
         tv_sec: i64::try_from(PATIENCE.as_secs()).unwrap(),
         tv_nsec: 0,

@@ -21,5 +21,6 @@ mod protocols;
 mod readme;
 mod scarcity;
 mod script;
+mod simulated;
 mod streams;
 mod syscalls;

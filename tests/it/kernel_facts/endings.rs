@@ -13,14 +13,14 @@ use super::{READABLE, Watch, await_bytes, await_state, kind_of, pair, queues};
 use crate::support::{connect, eventually};
 
 /// Closes with a reset instead of a FIN.
-fn reset(stream: std::net::TcpStream) {
+pub fn reset(stream: std::net::TcpStream) {
     let socket = SockRef::from(&stream);
     socket.set_linger(Some(Duration::ZERO)).unwrap();
     drop(stream);
 }
 
 /// A listener of mio's, with or without TCP_NODELAY.
-fn listener(is_nodelay: bool) -> (TcpListener, SocketAddr) {
+pub fn listener(is_nodelay: bool) -> (TcpListener, SocketAddr) {
     let socket = Socket::new(Domain::IPV4, Type::STREAM.nonblocking(), None).unwrap();
     socket.set_tcp_nodelay(is_nodelay).unwrap();
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
