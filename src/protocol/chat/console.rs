@@ -192,9 +192,13 @@ impl Chat {
         }
     }
 
-    /// Our user is gone; guests find nobody to answer them.
+    /// Our user is gone: every talk ends, and a guest that comes finds nobody to talk to.
     pub fn close_console(&mut self, cx: &mut Context<'_>, reason: CloseReason) {
         self.console = None;
+        self.news.clear();
+        for guest in self.turns.leave_all(cx.me()) {
+            cx.wake(guest);
+        }
         self.console_ending = Some(reason);
         if self.settings.partner == Partner::User {
             cx.stop();
