@@ -16,6 +16,7 @@ mod stdio;
 mod talk;
 mod values;
 
+use crate::protocol::display::Escaped;
 use args::{Arguments, Command};
 
 /// Why the program ends without success, in the words for its user.
@@ -48,10 +49,10 @@ impl Failure {
     }
 }
 
-/// The line that its user reads.
+/// The line that its user reads, whatever is in the words.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "epollo: {}", self.words)
+        write!(f, "epollo: {}", Escaped(self.words.as_bytes()))
     }
 }
 
