@@ -13,6 +13,7 @@ mod course;
 mod crowd;
 mod endings;
 mod framing;
+mod fuzzed;
 mod kernel_facts;
 mod layers;
 mod machines;
