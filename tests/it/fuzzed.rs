@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::Random;
 
-mod targets;
+pub mod targets;
 
 /// However slow the machine, no target keeps the other tests waiting for longer.
 const TIME_MAX: Duration = Duration::from_secs(3);

@@ -14,6 +14,7 @@ mod crowd;
 mod endings;
 mod framing;
 mod fuzzed;
+mod hostile;
 mod kernel_facts;
 mod layers;
 mod machines;

@@ -87,7 +87,7 @@ impl Chat {
             Event::Finished => {
                 console.decoder.finish();
                 if self.settings.prompts && self.settings.partner == Partner::Operator {
-                    let quit = String::from_utf8_lossy(&self.settings.quit);
+                    let quit = Escaped(&self.settings.quit);
                     let note = format_args!("(you left: every client will be told {quit})");
                     console.screen.line(cx, note);
                 }
@@ -157,6 +157,7 @@ impl Chat {
                 match self.settings.partner {
                     Partner::User => screen.line(cx, format_args!("Connected")),
                     Partner::Operator | Partner::Guest | Partner::Parrot => {
+                        let name = Escaped(name.as_bytes());
                         screen.line(cx, format_args!("Connection from {name}"));
                     }
                 }

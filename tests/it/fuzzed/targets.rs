@@ -3,9 +3,9 @@
 
 mod arguments;
 mod chat;
-mod choices;
+pub mod choices;
 mod echo;
-mod escape;
+pub mod escape;
 mod framing;
 
 pub use arguments::arguments;

@@ -40,7 +40,8 @@ fn shown_is_safe(bytes: &[u8]) {
     }
 }
 
-fn unescaped(shown: &str) -> Vec<u8> {
+/// The bytes that are shown so; there was no backslash among them.
+pub fn unescaped(shown: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = shown;
     while let Some((plain, escape)) = rest.split_once('\\') {
