@@ -125,7 +125,7 @@ impl Play {
                 Framing::Padded(1024),
                 Framing::Chunk,
             ]),
-            other => other,
+            Framing::Line | Framing::Nul | Framing::Padded(_) | Framing::Chunk => self.framing,
         };
         self.guests.push(Guest {
             id: self.script.open(Door::Guest),
@@ -169,15 +169,17 @@ impl Play {
         }
     }
 
+    fn can_type(&self) -> bool {
+        let console = self.console.filter(|_| !self.console_has_finished);
+        console.is_some_and(|console| self.script.ending(console).is_none())
+    }
+
     fn console_types(&mut self, choices: &mut Choices<'_>) {
         let shape = choices.byte();
         let filler = choices.text(usize::from(shape % 4));
-        let Some(console) = self.console else {
+        let Some(console) = self.console.filter(|_| self.can_type()) else {
             return;
         };
-        if self.console_has_finished || self.script.ending(console).is_some() {
-            return;
-        }
         match shape {
             250.. if choices.once_in(4) => {
                 self.console_has_finished = true;
@@ -231,10 +233,8 @@ impl Play {
             return;
         }
         match self.console {
-            Some(console) if bytes.len().is_multiple_of(4) => {
-                if !self.console_has_finished && self.script.ending(console).is_none() {
-                    self.script.send(console, bytes);
-                }
+            Some(console) if bytes.len().is_multiple_of(4) && self.can_type() => {
+                self.script.send(console, bytes);
             }
             _ if self.can_send(at) => self.script.send(self.guests[at].id, bytes),
             _ => {}
