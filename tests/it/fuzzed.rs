@@ -82,22 +82,22 @@ fn from_hexadecimal(digits: &str) -> Vec<u8> {
 
 #[test]
 fn arguments() {
-    run("arguments", targets::arguments, 2000);
+    run("arguments", targets::arguments, 4000);
 }
 
 #[test]
 fn chat() {
-    run("chat", targets::chat, 2000);
+    run("chat", targets::chat, 4000);
 }
 
 #[test]
 fn echo() {
-    run("echo", targets::echo, 2000);
+    run("echo", targets::echo, 5000);
 }
 
 #[test]
 fn escape() {
-    run("escape", targets::escape, 4000);
+    run("escape", targets::escape, 8000);
 }
 
 #[test]

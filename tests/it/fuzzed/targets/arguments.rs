@@ -8,55 +8,51 @@ use epollo::cli::understand;
 
 use super::choices::{Choices, assert_one_line};
 
-const WORDS: [&str; 48] = [
-    "serve",
-    "hello",
-    "echo",
-    "chat",
+const COMMANDS: [&str; 8] = [
+    "serve", "serve", "serve", "hello", "echo", "chat", "help", "dance",
+];
+
+const PLAIN: [&str; 16] = [
     "127.0.0.1",
+    "5000",
     "echo=0",
     "chat=127.0.0.1:5000",
     "hello=[::1]:0",
     "echo=65536",
     "chat=",
     "=",
-    "5000",
-    "--max-conns",
-    "-m",
-    "--per-ip",
-    "--backlog",
-    "--idle-timeout",
-    "-i",
-    "--write-timeout",
-    "--max-message",
-    "--max-buffer",
-    "--grace",
-    "--greeting",
-    "--quit",
     "--print",
-    "--chat-with",
-    "operator",
-    "pair",
-    "--framing",
-    "auto",
-    "padded:1024",
-    "padded:1",
-    "chunk",
     "--once",
-    "--spin",
     "--reuse-port",
     "-v",
     "-vvq",
-    "--log-level",
-    "debug",
-    "--color",
-    "always",
-    "none",
-    "500ms",
-    "4k",
     "--help",
     "--version",
-    "help",
+    "--",
+];
+
+/// Options with a value that each of them takes.
+const OPTIONS: [(&str, &str); 20] = [
+    ("--greeting", "Hello\\x00\\n"),
+    ("--greeting", "가"),
+    ("--quit", "exit"),
+    ("--framing", "padded:1024"),
+    ("--framing", "chunk"),
+    ("--chat-with", "pair"),
+    ("--max-conns", "1"),
+    ("-m", "65535"),
+    ("--per-ip", "1"),
+    ("--backlog", "0"),
+    ("--idle-timeout", "none"),
+    ("-i", "500ms"),
+    ("--write-timeout", "1h"),
+    ("--max-message", "4k"),
+    ("--max-buffer", "0"),
+    ("--grace", "5s"),
+    ("--spin", "0"),
+    ("--log-level", "debug"),
+    ("--color", "always"),
+    ("--nonsense", ""),
 ];
 
 const VALUES: [&str; 20] = [
@@ -85,11 +81,14 @@ const VALUES: [&str; 20] = [
 /// Parses a command line.
 pub fn arguments(data: &[u8]) {
     let mut choices = Choices(data);
-    let mut arguments = vec![OsString::from("epollo")];
-    while !choices.is_over() && arguments.len() < 16 {
-        let argument = argument(&mut choices);
-        arguments.push(OsString::from_vec(argument));
+    let mut arguments = vec![b"epollo".to_vec()];
+    if !choices.once_in(8) {
+        arguments.push(choices.one_of(&COMMANDS).into());
     }
+    while !choices.is_over() && arguments.len() < 16 {
+        argument(&mut choices, &mut arguments);
+    }
+    let arguments: Vec<OsString> = arguments.into_iter().map(OsString::from_vec).collect();
     if let Err((code, line)) = understand(arguments.clone().into_iter()) {
         assert_eq!(code, 2, "{arguments:?}");
         assert!(line.starts_with("epollo: ") && line.len() > 10, "{line:?}");
@@ -97,26 +96,37 @@ pub fn arguments(data: &[u8]) {
     }
 }
 
-fn argument(choices: &mut Choices<'_>) -> Vec<u8> {
-    match choices.below(8) {
-        0..=3 => choices.one_of(&WORDS).into(),
-        4 => choices.one_of(&VALUES).into(),
-        5 => {
-            let option = choices.one_of(&WORDS);
-            [option.as_bytes(), b"=", &value(choices)].concat()
+/// One more argument or option. Most are right: the first that is wrong ends the parsing.
+fn argument(choices: &mut Choices<'_>, arguments: &mut Vec<Vec<u8>>) {
+    match choices.below(16) {
+        0..=4 => arguments.push(choices.one_of(&PLAIN).into()),
+        5..=14 => {
+            let (option, usual) = choices.one_of(&OPTIONS);
+            let value = if choices.once_in(3) {
+                value(choices)
+            } else {
+                usual.into()
+            };
+            if choices.once_in(2) {
+                arguments.push([option.as_bytes(), b"=", &value].concat());
+            } else {
+                arguments.extend([option.into(), value]);
+            }
         }
-        6 => value(choices),
+        _ => arguments.push(value(choices)),
+    }
+}
+
+fn value(choices: &mut Choices<'_>) -> Vec<u8> {
+    match choices.below(4) {
+        0 | 1 => choices.one_of(&VALUES).into(),
+        2 => {
+            let pieces = choices.below(4);
+            choices.wire(pieces)
+        }
         _ => {
             let count = choices.below(12);
             choices.raw(count).to_vec()
         }
     }
-}
-
-fn value(choices: &mut Choices<'_>) -> Vec<u8> {
-    if choices.once_in(2) {
-        return choices.one_of(&VALUES).into();
-    }
-    let pieces = choices.below(4);
-    choices.wire(pieces)
 }

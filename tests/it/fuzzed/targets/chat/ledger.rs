@@ -141,14 +141,17 @@ impl Ledger {
             return;
         }
         for [(first, by_first), (second, by_second)] in self.talks() {
-            let (speaker, heard, listener) = if by_first == by_second {
-                (first, by_first, second)
+            let (speaker, heard, listener, heard_of_listener) = if by_first == by_second {
+                (first, by_first, second, by_second)
             } else {
-                (second, by_second, first)
+                (second, by_second, first, by_first)
             };
             let is_there = |who: usize| who == CONSOLE || !self.members[who].is_cut_off;
-            let listens = listener == CONSOLE || !self.members[listener].has_finished;
-            if !is_there(speaker) || !is_there(listener) || !listens {
+            // Whoever has ended its half stays until it has said what it sent before.
+            let stays = listener == CONSOLE
+                || !self.members[listener].has_finished
+                || heard_of_listener < said[listener];
+            if !is_there(speaker) || !is_there(listener) || !stays {
                 continue;
             }
             if speaker != CONSOLE {
