@@ -1,6 +1,7 @@
 //! The command line: which options there are, and one line for one that is wrong. What a single
 //! value means is in `values.rs`; what they lead to is not here.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Duration;
@@ -269,8 +270,13 @@ fn variable_of(error: &clap::Error) -> Option<String> {
     let refused = error
         .get(clap::error::ContextKind::InvalidValue)?
         .to_string();
-    let is_argument = std::env::args().any(|argument| argument.ends_with(&refused));
-    std::env::vars()
-        .find(|(name, value)| name.starts_with("EPOLLO_") && *value == refused && !is_argument)
+    // Neither the arguments nor the environment need be UTF-8.
+    let ends_so = |argument: OsString| argument.to_string_lossy().ends_with(&refused);
+    if std::env::args_os().any(ends_so) {
+        return None;
+    }
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .find(|(name, value)| name.starts_with("EPOLLO_") && *value == refused)
         .map(|(name, _)| name)
 }

@@ -18,6 +18,7 @@ mod stdio;
 mod talk;
 mod values;
 
+use crate::protocol::display::Escaped;
 use args::{Arguments, Command};
 
 /// Why the program ends without success, in the words for its user.
@@ -50,24 +51,38 @@ impl Failure {
     }
 }
 
+/// The line that its user reads, whatever is in the words.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "epollo: {}", Escaped(self.words.as_bytes()))
+    }
+}
+
+/// Understands arguments and does nothing of what they ask. For fuzzing: no promise.
+///
+/// # Errors
+/// The exit code and the line for arguments that make no sense.
+#[doc(hidden)]
+pub fn understand(arguments: impl Iterator<Item = OsString>) -> Result<(), (u8, String)> {
+    let understood = parse(arguments).map(|_| ());
+    understood.map_err(|failure| (failure.code, failure.to_string()))
+}
+
 /// Runs the program with the arguments of this process.
 pub fn main() -> ExitCode {
     match run(std::env::args_os()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             // Where standard error is gone too, the exit code has to say it all.
-            let _ = writeln!(io::stderr(), "epollo: {}", failure.words);
+            let _ = writeln!(io::stderr(), "{failure}");
             ExitCode::from(failure.code)
         }
     }
 }
 
 fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let arguments = match parse(arguments)? {
         Ok(arguments) => arguments,
-        Err(error) if error.use_stderr() => {
-            return Err(Failure::asked_wrongly(args::in_one_line(&error)));
-        }
         Err(help) => {
             // `| head` closed it: that is no failure.
             let _ = help.print();
@@ -81,6 +96,16 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
         Command::Echo(server) => talk::echo(&server),
         Command::Chat(arguments) => talk::chat(arguments),
         Command::Sim(arguments) => sim::run(&arguments),
+    }
+}
+
+/// What is asked for, or the help or version that is asked for instead.
+fn parse(
+    arguments: impl Iterator<Item = OsString>,
+) -> Result<Result<Arguments, clap::Error>, Failure> {
+    match Arguments::try_parse_from(arguments) {
+        Err(error) if error.use_stderr() => Err(Failure::asked_wrongly(args::in_one_line(&error))),
+        parsed => Ok(parsed),
     }
 }
 

@@ -287,6 +287,8 @@ impl Decoder {
         let first = first.map(|_| self.pending()[self.searched]);
         self.framing = match first {
             Some(b'\n') => Framing::Line,
+            // It is too long, and is no other thing for having arrived at once.
+            Some(_) if self.searched > self.text_bytes_max => Framing::Auto,
             Some(_) if self.window() == 0 && self.looks_padded() => Framing::Padded(PADDED_BYTES),
             Some(_) if self.window() == 0 => Framing::Nul,
             _ if length == 0 || !self.is_silent(now) => Framing::Auto,

@@ -119,6 +119,20 @@ impl Turns {
         Some(peer_at(guest, conversation, side.other()))
     }
 
+    /// `host` leaves every conversation that it has. Returns the guests who have yet to learn of it.
+    /// Costs O(n log n).
+    pub fn leave_all(&mut self, host: PeerId) -> Vec<PeerId> {
+        let all = self.conversations.iter();
+        let guests: Vec<PeerId> = all
+            .filter(|(_, conversation)| conversation.host == host)
+            .map(|(&guest, _)| guest)
+            .collect();
+        let learn = guests.into_iter();
+        learn
+            .filter(|&guest| self.leave(guest, Side::Host).is_some())
+            .collect()
+    }
+
     /// How many conversations there are, with those that one side has left.
     pub fn len(&self) -> usize {
         self.conversations.len()

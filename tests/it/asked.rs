@@ -1,6 +1,9 @@
 //! What the program makes of its command line and environment: bad input gets one clear line that
 //! says what, where and what to do, and the right exit code.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use crate::support::{Epollo, Server, read_to_end};
@@ -50,6 +53,37 @@ fn what_is_asked_wrongly_gets_one_line_and_code_2() {
         assert_eq!(code, 2, "{arguments:?}");
         assert!(words.contains(part), "{arguments:?} said {words:?}");
     }
+}
+
+#[test]
+fn what_is_said_of_the_arguments_cannot_act_on_the_terminal() {
+    for arguments in [
+        &["\u{1b}[2J\r"][..],
+        &["serve", "--\u{202e}\u{9b}"],
+        &["serve", "chat=\u{200b}\n\u{7}"],
+        &["hello", "no\u{1b}such host\u{202e}", "1"],
+    ] {
+        let (_, words) = complaint(arguments);
+        let is_plain = |letter: char| letter.is_ascii_graphic() || letter == ' ';
+        let line = words.strip_suffix('\n').unwrap();
+        assert!(line.chars().all(is_plain), "{words:?}");
+    }
+}
+
+#[test]
+fn neither_its_name_nor_its_environment_need_be_utf_8() {
+    let odd = OsStr::from_bytes(b"\xff\x1b");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_epollo"));
+    command.arg0(odd).args(["serve", "--idle-timeout", "soon"]);
+    let mut process = Epollo::spawn(&mut command);
+    assert_eq!(process.code(), 2);
+    assert!(process.errors().contains("'soon' is not a time"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_epollo"));
+    command.env("ANY", odd).env("EPOLLO_IDLE_TIMEOUT", "soon");
+    let mut process = Epollo::spawn(command.arg("serve"));
+    assert_eq!(process.code(), 2);
+    let words = process.errors();
+    assert!(words.contains("EPOLLO_IDLE_TIMEOUT"), "{words}");
 }
 
 #[test]

@@ -13,6 +13,8 @@ mod course;
 mod crowd;
 mod endings;
 mod framing;
+mod fuzzed;
+mod hostile;
 mod kernel_facts;
 mod layers;
 mod machines;

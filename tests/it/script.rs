@@ -49,6 +49,7 @@ struct Record {
     sent: Vec<u8>,
     looked_at: usize,
     has_end: bool,
+    sent_too_late: usize,
     refusal: Option<&'static str>,
     ending: Option<CloseReason>,
 }
@@ -247,6 +248,11 @@ impl<S: Service> Script<S> {
     /// Whether the peer has been told that no more comes.
     pub fn has_end(&self, id: PeerId) -> bool {
         self.records[id.slot as usize].has_end
+    }
+
+    /// How many bytes were sent to the peer after it was told that no more comes, or was gone.
+    pub fn sent_too_late(&self, id: PeerId) -> usize {
+        self.records[id.slot as usize].sent_too_late
     }
 
     /// What the peer did wrong.

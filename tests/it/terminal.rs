@@ -100,7 +100,14 @@ impl Terminal {
     }
 
     /// Waits for its end: nothing more is shown. The exit code.
-    pub fn code(mut self) -> i32 {
+    pub fn code(self) -> i32 {
+        let (code, shown) = self.last_words();
+        assert_eq!(shown, "", "nothing more");
+        code
+    }
+
+    /// Waits for its end. The exit code, and all that is shown until then.
+    pub fn last_words(mut self) -> (i32, String) {
         self.shell = None;
         let mut status = None;
         eventually("it ends", || {
@@ -110,8 +117,8 @@ impl Terminal {
         while let Ok(piece) = self.screen.recv_timeout(PATIENCE) {
             self.unread.extend(piece);
         }
-        assert_eq!(String::from_utf8_lossy(&self.unread), "", "nothing more");
-        status.and_then(|status| status.code()).unwrap()
+        let shown = String::from_utf8(std::mem::take(&mut self.unread)).unwrap();
+        (status.and_then(|status| status.code()).unwrap(), shown)
     }
 }
 

@@ -87,7 +87,7 @@ impl Chat {
             Event::Finished => {
                 console.decoder.finish();
                 if self.settings.prompts && self.settings.partner == Partner::Operator {
-                    let quit = String::from_utf8_lossy(&self.settings.quit);
+                    let quit = Escaped(&self.settings.quit);
                     let note = format_args!("(you left: every client will be told {quit})");
                     console.screen.line(cx, note);
                 }
@@ -157,6 +157,7 @@ impl Chat {
                 match self.settings.partner {
                     Partner::User => screen.line(cx, format_args!("Connected")),
                     Partner::Operator | Partner::Guest | Partner::Parrot => {
+                        let name = Escaped(name.as_bytes());
                         screen.line(cx, format_args!("Connection from {name}"));
                     }
                 }
@@ -192,9 +193,13 @@ impl Chat {
         }
     }
 
-    /// Our user is gone; guests find nobody to answer them.
+    /// Our user is gone: every talk ends, and a guest that comes finds nobody to talk to.
     pub fn close_console(&mut self, cx: &mut Context<'_>, reason: CloseReason) {
         self.console = None;
+        self.news.clear();
+        for guest in self.turns.leave_all(cx.me()) {
+            cx.wake(guest);
+        }
         self.console_ending = Some(reason);
         if self.settings.partner == Partner::User {
             cx.stop();

@@ -124,3 +124,17 @@ fn a_flood_of_nul_messages_is_not_taken_for_padded() {
     assert_eq!(framing, Framing::Nul);
     assert_eq!(decoded.messages.len(), 600);
 }
+
+#[test]
+fn a_first_message_that_is_too_long_is_refused_however_it_arrives() {
+    let limit = 1024;
+    let window = Decoder::new(Framing::Auto, limit).window();
+    let mut bytes = vec![b'x'; window];
+    bytes[limit + 900] = 0;
+    let halves = bytes.split_at(limit + 2);
+    for pieces in [&[&bytes[..]][..], &[halves.0, halves.1]] {
+        let decoder = Decoder::new(Framing::Auto, limit);
+        let (decoded, _) = decode(decoder, pieces, Then::Silence);
+        assert!(decoded.is_overlong && decoded.messages.is_empty());
+    }
+}

@@ -371,3 +371,18 @@ fn a_client_whose_terminal_is_gone_stops_without_a_word_of_its_own() {
         Some(CloseReason::Broken(_))
     ));
 }
+
+#[test]
+fn an_operator_whose_terminal_is_gone_leaves_every_guest() {
+    let (mut script, console) = operator(false);
+    let (spoke, silent) = (script.open(Door::Guest), script.open(Door::Guest));
+    script.send(spoke, "hi\n");
+    script.reset(console);
+    script.settle();
+    for guest in [spoke, silent] {
+        assert!(script.has_end(guest), "nobody will ever answer it");
+        script.finish(guest);
+    }
+    let late = script.open(Door::Guest);
+    assert_eq!(script.refusal(late), Some("there is nobody to talk to"));
+}

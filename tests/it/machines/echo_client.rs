@@ -312,6 +312,27 @@ fn an_answer_without_measure_is_shown_in_pieces() {
 }
 
 #[test]
+fn an_answer_is_not_shown_before_its_last_character_is_there() {
+    let (mut script, console, remote) = dialogue();
+    script.send(console, "한\n");
+    script.send_bytewise(remote, "더한국");
+    let shown = script.shown(console);
+    let late = format!("Message from server : 더한\n{ASK}");
+    assert_eq!(shown, late, "as soon as it is there");
+    script.advance(ALMOST_SILENCE + A_NANOSECOND);
+    let late = format!("\nMessage from server : 국\n{ASK}");
+    assert_eq!(script.shown(console), late);
+
+    let (mut script, console, remote) = dialogue();
+    script.send(console, "hello\n");
+    let long = "한".repeat(ANSWER_BYTES_MAX);
+    script.send(remote, &long);
+    script.advance(Duration::from_secs(1));
+    let shown = script.shown(console);
+    assert_eq!(shown.matches('한').count(), ANSWER_BYTES_MAX);
+}
+
+#[test]
 fn a_user_that_is_gone_ends_the_dialogue() {
     let (mut script, console, remote) = dialogue();
     script.reset(console);

@@ -121,6 +121,7 @@ impl<S: Service> Script<S> {
 
     fn deliver(&mut self, id: PeerId, bytes: &[u8]) {
         let Some(peer) = self.peer(id).filter(|peer| !peer.was_told_end) else {
+            self.records[id.slot as usize].sent_too_late += bytes.len();
             return;
         };
         if peer.is_stuck {

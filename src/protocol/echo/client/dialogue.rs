@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Door;
-use crate::protocol::display::{Escaped, without_line_end};
+use crate::protocol::display::{Escaped, unfinished_suffix, without_line_end};
 use crate::protocol::framing::{Decoder, SILENCE};
 use crate::protocol::screen::Screen;
 use crate::protocol::{CloseReason, Context, Event, PeerId, Service, Time};
@@ -71,7 +71,9 @@ impl Dialogue {
         };
         let length = self.answer.len();
         let silent = now >= self.answered.after(SILENCE) || self.remote.is_none();
-        length > 0 && (length >= owed.min(ANSWER_BYTES_MAX) || silent)
+        let is_full = length >= ANSWER_BYTES_MAX;
+        let is_all = length >= owed && unfinished_suffix(&self.answer) == 0;
+        length > 0 && (is_all || is_full || silent)
     }
 
     fn step_console(&mut self, cx: &mut Context<'_>, event: Event<'_>) {
@@ -97,7 +99,14 @@ impl Dialogue {
     }
 
     fn show_answer(&mut self, cx: &mut Context<'_>) {
-        let answer = std::mem::take(&mut self.answer);
+        // Of a full answer the rest of its last character is still to come.
+        let held = if self.answer.len() < ANSWER_BYTES_MAX {
+            0
+        } else {
+            unfinished_suffix(&self.answer)
+        };
+        let rest = self.answer.split_off(self.answer.len() - held);
+        let answer = std::mem::replace(&mut self.answer, rest);
         let text = Escaped(without_line_end(&answer));
         self.screen
             .line(cx, format_args!("Message from server : {text}"));

@@ -1,0 +1,5 @@
+//! The target `arguments` for cargo-fuzz; what it promises stands in `tests/it/fuzzed/targets/arguments.rs`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| epollo_fuzz::arguments(data));

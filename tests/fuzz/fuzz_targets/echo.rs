@@ -1,0 +1,5 @@
+//! The target `echo` for cargo-fuzz; what it promises stands in `tests/it/fuzzed/targets/echo.rs`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| epollo_fuzz::echo(data));
