@@ -81,7 +81,8 @@ pub struct Reactor<K: Kernel, S: Service> {
     woken: VecDeque<PeerId>,
     /// Peers that the send phase looks at.
     touched: Vec<PeerId>,
-    unsent_bytes: usize,
+    /// What all outboxes hold.
+    held_bytes: usize,
     spares: Spares,
     scratch: Box<[u8]>,
     effects: Effects,
@@ -111,7 +112,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             unread: VecDeque::new(),
             woken: VecDeque::new(),
             touched: Vec::new(),
-            unsent_bytes: 0,
+            held_bytes: 0,
             spares: Spares::default(),
             scratch: vec![0; SCRATCH_BYTES].into(),
             effects: Effects::default(),
@@ -171,9 +172,9 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         &self.counters
     }
 
-    /// What is still held: peers, timers and unsent bytes. All 0 after a run.
+    /// What is still held: peers, timers and the bytes of outboxes. All 0 after a run.
     pub fn holdings(&self) -> (usize, usize, usize) {
-        (self.peers.len(), self.timers.len(), self.unsent_bytes)
+        (self.peers.len(), self.timers.len(), self.held_bytes)
     }
 
     /// Runs until a session asks to stop and everybody has got what they were owed, or until there
@@ -282,7 +283,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             if let Some(id) = self.unread.pop_front() {
                 self.read(id);
             }
-            if self.unsent_bytes > self.limits.unsent_bytes_max {
+            if self.held_bytes > self.limits.unsent_bytes_max {
                 self.relieve();
             }
         }
@@ -356,11 +357,11 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         self.touched = touched;
     }
 
-    /// All unsent bytes together are too many: sends what the kernel takes, then closes those that
-    /// are owed the most.
+    /// All unsent bytes together take too much memory: sends what the kernel takes, then closes those
+    /// that are owed the most.
     fn relieve(&mut self) {
         self.send();
-        while self.unsent_bytes > self.limits.unsent_bytes_max {
+        while self.held_bytes > self.limits.unsent_bytes_max {
             let worst = self
                 .peers
                 .iter()
