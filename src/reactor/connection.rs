@@ -80,6 +80,11 @@ impl<Stream, Session> Connection<Stream, Session> {
             .map_or(0, |outbox| outbox.pending().len())
     }
 
+    /// What its unsent bytes cost in memory.
+    pub(super) fn held(&self) -> usize {
+        self.outbox.as_ref().map_or(0, |outbox| outbox.held())
+    }
+
     /// What its outbox can still take before it counts as full.
     pub(super) fn room(&self) -> usize {
         OUTBOX_BYTES_MAX.saturating_sub(self.unsent())

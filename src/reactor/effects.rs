@@ -35,8 +35,9 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             (Effect::Send(range), Some(connection)) => {
                 if connection.outbound == Outbound::Open {
                     let outbox = connection.outbox.get_or_insert_with(|| self.spares.take());
+                    self.held_bytes -= outbox.held();
                     outbox.push(&bytes[range.clone()], self.now);
-                    self.unsent_bytes += range.len();
+                    self.held_bytes += outbox.held();
                 }
             }
             (Effect::Finish, Some(connection)) => connection.finish(),

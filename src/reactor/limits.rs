@@ -9,7 +9,7 @@ pub struct Limits {
     pub guests_max: usize,
     /// The same for each client address; `None` is no limit.
     pub guests_per_address_max: Option<usize>,
-    /// Unsent bytes of all peers together; beyond it the peer with the most is closed.
+    /// Memory for the unsent bytes of all peers together; beyond it the peer with the most is closed.
     pub unsent_bytes_max: usize,
     /// How long peers may take to get what they are owed once the run is to stop; `None` for ever.
     pub grace: Option<Duration>,

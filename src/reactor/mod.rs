@@ -82,7 +82,8 @@ pub struct Reactor<K: Kernel, S: Service> {
     woken: VecDeque<PeerId>,
     /// Peers that the send phase looks at.
     touched: Vec<PeerId>,
-    unsent_bytes: usize,
+    /// What all outboxes hold.
+    held_bytes: usize,
     spares: Spares,
     scratch: Box<[u8]>,
     effects: Effects,
@@ -112,7 +113,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             unread: VecDeque::new(),
             woken: VecDeque::new(),
             touched: Vec::new(),
-            unsent_bytes: 0,
+            held_bytes: 0,
             spares: Spares::default(),
             scratch: vec![0; SCRATCH_BYTES].into(),
             effects: Effects::default(),
@@ -172,9 +173,9 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         &self.counters
     }
 
-    /// What is still held: peers, timers and unsent bytes. All 0 after a run.
+    /// What is still held: peers, timers and the bytes of outboxes. All 0 after a run.
     pub fn holdings(&self) -> (usize, usize, usize) {
-        (self.peers.len(), self.timers.len(), self.unsent_bytes)
+        (self.peers.len(), self.timers.len(), self.held_bytes)
     }
 
     /// The kernel under it: a simulated one has something to say after a turn.
@@ -349,14 +350,14 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         self.touched = touched;
     }
 
-    /// If all unsent bytes together are too many, sends what the kernel takes, then closes those that
-    /// are owed the most. To be called after whatever adds some.
+    /// If all unsent bytes together take too much memory, sends what the kernel takes, then closes
+    /// those that are owed the most. To be called after whatever adds some.
     fn relieve(&mut self) {
-        if self.unsent_bytes <= self.limits.unsent_bytes_max {
+        if self.held_bytes <= self.limits.unsent_bytes_max {
             return;
         }
         self.send();
-        while self.unsent_bytes > self.limits.unsent_bytes_max {
+        while self.held_bytes > self.limits.unsent_bytes_max {
             let worst = self
                 .peers
                 .iter()

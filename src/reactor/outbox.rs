@@ -27,13 +27,30 @@ impl Outbox {
         &self.bytes[self.taken..]
     }
 
+    /// The memory that it takes: what is sent lies in it until there is need of its place.
+    pub(super) fn held(&self) -> usize {
+        self.bytes.len()
+    }
+
     pub(super) fn push(&mut self, bytes: &[u8], now: Time) {
-        if self.taken > 0 && self.taken >= self.bytes.len() / 2 {
+        let is_full = self.bytes.len() + bytes.len() > self.bytes.capacity();
+        if self.taken > 0 && (is_full || self.taken >= self.bytes.len() / 2) {
             self.bytes.drain(..self.taken);
             self.taken = 0;
         }
+        self.make_room(bytes.len());
         self.bytes.extend_from_slice(bytes);
         self.waiting_since.get_or_insert(now);
+    }
+
+    /// Grows as a `Vec` does, but not by doubling past what is ever used.
+    fn make_room(&mut self, count: usize) {
+        let needed = self.bytes.len() + count;
+        if needed > self.bytes.capacity() {
+            let doubled = (2 * self.bytes.capacity()).min(OUTBOX_BYTES_MAX);
+            let additional = needed.max(doubled) - self.bytes.len();
+            self.bytes.reserve_exact(additional);
+        }
     }
 
     pub(super) fn advance(&mut self, count: usize, now: Time) {

@@ -259,6 +259,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         let Some(mut outbox) = connection.outbox.take() else {
             return Ok(());
         };
+        self.held_bytes -= outbox.held();
         let is_socket = self.kernel.is_socket(&connection.stream);
         let mut result = Ok(());
         while !outbox.is_blocked && !outbox.pending().is_empty() {
@@ -269,7 +270,6 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
                     break;
                 }
                 Ok(count) => {
-                    self.unsent_bytes -= count;
                     connection.active = self.now;
                     outbox.advance(count, self.now);
                     outbox.is_blocked = is_socket && count < offered;
@@ -285,6 +285,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         if outbox.pending().is_empty() {
             self.spares.give_back(outbox);
         } else {
+            self.held_bytes += outbox.held();
             connection.outbox = Some(outbox);
         }
         result
@@ -316,7 +317,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         }
         let connection = self.peers.remove(id.slot as usize);
         self.timers.remove(connection.timer, id);
-        self.unsent_bytes -= connection.unsent();
+        self.held_bytes -= connection.held();
         self.guests -= usize::from(connection.is_guest);
         self.per_address.remove(id);
         self.give_back(connection.stream);

@@ -9,8 +9,11 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::support::{
-    Epollo, PATIENCE, Random, Server, connect, eventually, read_exactly, read_to_end,
+    Epollo, PATIENCE, Random, Server, best_of, connect, eventually, read_exactly, read_to_end,
 };
+
+/// How soon a second signal ends the process.
+const EXIT_MAX: Duration = Duration::from_millis(50);
 
 /// Sends random bytes and reads what comes back until the server ends it; how much came back, and
 /// that it was right.
@@ -102,28 +105,56 @@ fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
+/// A server that has heard the first signal and does not end by it is asked again; how long it took
+/// to go.
+fn asked_again(server: &mut Epollo, codes: &[i32], ask: impl FnOnce(&Epollo)) -> Duration {
+    let asked = Instant::now();
+    ask(server);
+    let code = server.code();
+    assert!(codes.contains(&code), "{code}");
+    asked.elapsed()
+}
+
 #[test]
 fn a_stuck_terminal_neither_stops_the_loop_nor_survives_a_second_signal() {
-    let port = free_port();
-    let (mut server, _reader) = stuck_server(&[&format!("chat={port}"), "--grace", "1h"]);
-    let address = format!("127.0.0.1:{port}").parse().unwrap();
-    eventually("it listens", || TcpStream::connect(address).is_ok());
-    let mut client = connect(address);
-    client.write_all(b"hello\n").unwrap();
-    server.type_in("answer\n");
-    assert_eq!(
-        read_exactly(&mut client, 7),
-        b"answer\n",
-        "the loop goes on"
-    );
-    server.signal(Signal::TERM);
-    eventually("it has stopped listening", || {
-        TcpStream::connect(address).is_err()
+    let took = best_of(EXIT_MAX, || {
+        let port = free_port();
+        let (mut server, _reader) = stuck_server(&[&format!("chat={port}"), "--grace", "1h"]);
+        let address = format!("127.0.0.1:{port}").parse().unwrap();
+        eventually("it listens", || TcpStream::connect(address).is_ok());
+        let mut client = connect(address);
+        client.write_all(b"hello\n").unwrap();
+        server.type_in("answer\n");
+        assert_eq!(
+            read_exactly(&mut client, 7),
+            b"answer\n",
+            "the loop goes on"
+        );
+        server.signal(Signal::TERM);
+        eventually("it has stopped listening", || {
+            TcpStream::connect(address).is_err()
+        });
+        asked_again(&mut server, &[143], |server| server.signal(Signal::TERM))
     });
-    let asked = Instant::now();
-    server.signal(Signal::TERM);
-    assert_eq!(server.code(), 143);
-    assert!(asked.elapsed() < Duration::from_millis(500));
+    assert!(took <= EXIT_MAX, "{took:?}");
+}
+
+#[test]
+fn a_second_signal_needs_no_turn_of_the_loop() {
+    let took = best_of(EXIT_MAX, || {
+        let mut server = Server::start(&["echo=0", "--grace", "1h"]);
+        // Whatever wedges a loop, this one has not gone round between the two signals.
+        server.process.signal(Signal::STOP);
+        server.process.signal(Signal::INT);
+        server.process.signal(Signal::TERM);
+        // Either handler may be the first to run.
+        let codes = [130, 143];
+        asked_again(&mut server.process, &codes, |server| {
+            server.signal(Signal::CONT);
+        })
+    });
+    eprintln!("gone {took:?} after the second signal");
+    assert!(took <= EXIT_MAX, "{took:?}");
 }
 
 #[test]
@@ -207,8 +238,8 @@ fn an_idle_client_is_closed_and_a_busy_one_is_not() {
 
 #[test]
 fn a_process_that_was_stopped_hears_its_clients_before_it_calls_them_idle() {
-    let server = Server::start(&["echo=0", "--idle-timeout", "500ms"]);
-    let mut clients: Vec<_> = (0..50).map(|_| server.connect("echo")).collect();
+    let server = Server::start(&["echo=0", "--idle-timeout", "1500ms"]);
+    let mut clients: Vec<_> = (0..500).map(|_| server.connect("echo")).collect();
     for client in &mut clients {
         client.write_all(b"a").unwrap();
         read_exactly(client, 1);
@@ -218,7 +249,7 @@ fn a_process_that_was_stopped_hears_its_clients_before_it_calls_them_idle() {
         client.write_all(b"b").unwrap();
     }
     // The stall is the experiment.
-    std::thread::sleep(Duration::from_secs(1));
+    std::thread::sleep(Duration::from_secs(2));
     server.process.signal(Signal::CONT);
     for client in &mut clients {
         assert_eq!(read_exactly(client, 1), b"b");

@@ -9,6 +9,7 @@ mod support;
 mod terminal;
 
 mod asked;
+mod attacks;
 mod course;
 mod crowd;
 mod endings;

@@ -33,20 +33,19 @@ impl Epollo {
 
     /// The same, with another standard output, whose lines nobody collects.
     pub fn spawn_with_stdout(command: &mut Command, stdout: Stdio) -> Epollo {
-        let mut child = command
-            .env_remove("RUST_LOG")
-            .stdin(Stdio::piped())
-            .stdout(stdout)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Epollo::spawn_with(command, [Stdio::piped(), stdout, Stdio::piped()])
+    }
+
+    /// The same, with these three streams; nobody collects the lines of those that are no pipe of
+    /// ours.
+    pub fn spawn_with(command: &mut Command, [stdin, stdout, stderr]: [Stdio; 3]) -> Epollo {
+        command.env_remove("RUST_LOG");
+        command.stdin(stdin).stdout(stdout).stderr(stderr);
+        let mut child = command.spawn().unwrap();
         Epollo {
             stdin: child.stdin.take(),
-            stdout: match child.stdout.take() {
-                Some(stdout) => lines_of(stdout),
-                None => channel().1,
-            },
-            stderr: lines_of(child.stderr.take().unwrap()),
+            stdout: child.stdout.take().map_or(channel().1, lines_of),
+            stderr: child.stderr.take().map_or(channel().1, lines_of),
             child,
         }
     }
@@ -278,6 +277,19 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "never came true: {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// Measures until a result is within the bound, at most thirty times; the best. Other tests share
+/// the cores and make single results worse, but a server that is at fault is so every time.
+pub fn best_of(bound: Duration, mut measure: impl FnMut() -> Duration) -> Duration {
+    let mut best = Duration::MAX;
+    for _ in 0..30 {
+        best = best.min(measure());
+        if best <= bound {
+            break;
+        }
+    }
+    best
 }
 
 /// A small generator of numbers that depend on the seed alone (xorshift64*, Vigna 2016).

@@ -153,13 +153,22 @@ fn a_connection_that_breaks_harms_nobody_else() {
     }
     for fault in [
         "inject=recvfrom:error=ECONNRESET:when=1",
-        "inject=sendto:error=EPIPE:when=3",
+        "inject=recvfrom:error=ETIMEDOUT:when=1",
+        "inject=recvfrom:error=EHOSTUNREACH:when=1",
+        "inject=recvfrom:error=EPIPE:when=1",
+        "inject=sendto:error=ECONNRESET:when=3",
         "inject=sendto:error=ETIMEDOUT:when=3",
+        "inject=sendto:error=EHOSTUNREACH:when=3",
+        "inject=sendto:error=EPIPE:when=3",
+        // Watched are, before that of the victim: signals, output, listener, bystander.
+        "inject=epoll_ctl:error=ENOMEM:when=5",
+        "inject=epoll_ctl:error=ENOSPC:when=5",
     ] {
         let server = traced(&["-o", "/dev/null", "-e", fault], &["echo=0"]);
         let mut bystander = connect(server.address("echo"));
         let mut victim = connect(server.address("echo"));
-        victim.write_all(b"x").unwrap();
+        // Where it is not even watched, it may be gone already.
+        let _ = victim.write_all(b"x");
         // An end or a reset, but no byte.
         assert!(!matches!(victim.read(&mut [0]), Ok(1..)), "{fault}");
         bystander.write_all(b"fine").unwrap();
@@ -167,4 +176,55 @@ fn a_connection_that_breaks_harms_nobody_else() {
         assert_eq!(read_to_end(&mut bystander), b"fine", "{fault}");
         stop(server);
     }
+}
+
+#[test]
+fn a_client_that_cannot_be_watched_for_room_to_write_is_closed_and_nobody_else() {
+    if !has_strace("a_client_that_cannot_be_watched_for_room_to_write_is_closed_and_nobody_else") {
+        return;
+    }
+    let fault = "inject=epoll_ctl:error=ENOMEM:when=6";
+    let mut server = traced(&["-o", "/dev/null", "-e", fault], &["echo=0"]);
+    let mut bystander = connect(server.address("echo"));
+    let mut victim = connect(server.address("echo"));
+    // It never reads, so that its answers come to wait.
+    let fill = vec![b'x'; 1 << 20];
+    while victim.write_all(&fill).is_ok() {}
+    let words = server.process.error_line();
+    assert!(words.contains("cannot be watched"), "{words}");
+    bystander.write_all(b"fine").unwrap();
+    assert_eq!(read_exactly(&mut bystander, 4), b"fine");
+    stop(server);
+}
+
+#[test]
+fn interrupted_at_every_call_it_carries_on() {
+    if !has_strace("interrupted_at_every_call_it_carries_on") {
+        return;
+    }
+    let mut options = vec!["-o", "/dev/null"];
+    for interrupted in [
+        "inject=accept4:error=EINTR:when=1+2",
+        "inject=recvfrom:error=EINTR:when=1+2",
+        "inject=sendto:error=EINTR:when=3+2",
+        "inject=epoll_wait:error=EINTR:when=1+2",
+        // The announcement of the listeners. A later one is that of a signal handler, to a pipe that
+        // does not block: that one is never interrupted.
+        "inject=write:error=EINTR:when=1",
+    ] {
+        options.extend(["-e", interrupted]);
+    }
+    let arguments = ["hello=0", "echo=0", "chat=0", "--chat-with", "echo"];
+    let server = traced(&options, &arguments);
+    for _ in 0..20 {
+        assert_eq!(read_to_end(&mut server.connect("hello")), b"Hello World!\0");
+        let mut client = server.connect("echo");
+        client.write_all(&[b'e'; 100_000]).unwrap();
+        client.shutdown(std::net::Shutdown::Write).unwrap();
+        assert!(read_to_end(&mut client) == [b'e'; 100_000]);
+        let mut client = server.connect("chat");
+        client.write_all(b"hi\nQUIT\n").unwrap();
+        assert_eq!(read_to_end(&mut client), b"hi\nQUIT\n");
+    }
+    stop(server);
 }
