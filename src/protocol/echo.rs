@@ -64,9 +64,6 @@ impl Echo {
             cx.send(bytes);
             return Next::Stay;
         };
-        if cx.now() >= watch.quit.since.after(SILENCE) {
-            watch.quit.message.clear();
-        }
         for (at, &byte) in bytes.iter().enumerate() {
             if watch.quit.ends_with(word, byte) {
                 cx.send(&bytes[..=at]);
@@ -74,9 +71,8 @@ impl Echo {
             }
         }
         cx.send(bytes);
-        let is_word = watch.quit.is(word);
-        cx.wake_at(is_word.then(|| cx.now().after(SILENCE)));
         watch.quit.since = cx.now();
+        cx.wake_at(watch.quit.ends_at());
         Next::Stay
     }
 
@@ -148,8 +144,15 @@ impl QuitMatch {
         message == word || (byte == b'\n' && message.strip_suffix(b"\r") == Some(word))
     }
 
-    fn is(&self, word: &[u8]) -> bool {
-        self.message == word
+    /// When silence ends the message, if there is one.
+    fn ends_at(&self) -> Option<Time> {
+        (!self.message.is_empty()).then(|| self.since.after(SILENCE))
+    }
+
+    /// Takes the message that silence has ended.
+    fn after_silence(&mut self, heard: Time) -> Option<Vec<u8>> {
+        let is_over = self.ends_at().is_some_and(|at| at <= heard);
+        is_over.then(|| std::mem::take(&mut self.message))
     }
 }
 
@@ -187,9 +190,9 @@ impl Service for Echo {
                 }
             }
             (Session::Watching(watch), Event::Woken) => {
-                let word = self.settings.quit.as_deref();
-                let silent = cx.now() >= watch.quit.since.after(SILENCE);
-                if silent && word.is_some_and(|word| watch.quit.is(word)) {
+                let message = watch.quit.after_silence(cx.heard());
+                cx.wake_at(watch.quit.ends_at());
+                if message.is_some() && message == self.settings.quit {
                     cx.leave();
                     *session = Session::Gone;
                 }

@@ -229,20 +229,21 @@ impl Decoder {
         self.begun = now;
     }
 
-    /// The next whole message, without its delimiter.
+    /// The next whole message, without its delimiter. `heard` is until when all that arrived has been
+    /// received: what is not, breaks no silence yet.
     ///
     /// # Errors
     /// [`Overlong`] if it is longer than allowed; never of typed lines.
-    pub fn next(&mut self, now: Time) -> Result<Option<Vec<u8>>, Overlong> {
+    pub fn next(&mut self, heard: Time) -> Result<Option<Vec<u8>>, Overlong> {
         if self.framing == Framing::Auto {
-            self.decide(now);
+            self.decide(heard);
         }
         let found = match self.framing {
             Framing::Auto => None,
             Framing::Line => self.delimited(b'\n'),
             Framing::Nul => self.delimited(0),
             Framing::Padded(size) => self.padded(size),
-            Framing::Chunk => self.chunk(now),
+            Framing::Chunk => self.chunk(heard),
         };
         let text_length = match found {
             Some(cut) => cut.text,
@@ -250,13 +251,13 @@ impl Decoder {
             None => return Ok(None),
         };
         if text_length <= self.text_bytes_max {
-            return Ok(found.map(|cut| self.take(cut, now)));
+            return Ok(found.map(|cut| self.take(cut)));
         }
         match self.excess {
             Excess::Refused => Err(Overlong),
             Excess::Cut => {
                 let at = cut_at(self.pending(), self.text_bytes_max);
-                Ok(Some(self.take(Cut { text: at, all: at }, now)))
+                Ok(Some(self.take(Cut { text: at, all: at })))
             }
         }
     }
@@ -275,11 +276,11 @@ impl Decoder {
         &self.bytes[self.taken..]
     }
 
-    fn is_silent(&self, now: Time) -> bool {
-        self.finished || now >= self.latest.after(SILENCE)
+    fn is_silent(&self, heard: Time) -> bool {
+        self.finished || heard >= self.latest.after(SILENCE)
     }
 
-    fn decide(&mut self, now: Time) {
+    fn decide(&mut self, heard: Time) {
         let length = self.pending().len();
         let fresh = &self.bytes[self.taken + self.searched..];
         let first = fresh.iter().position(|&byte| byte == b'\n' || byte == 0);
@@ -291,7 +292,7 @@ impl Decoder {
             Some(_) if self.searched > self.text_bytes_max => Framing::Auto,
             Some(_) if self.window() == 0 && self.looks_padded() => Framing::Padded(PADDED_BYTES),
             Some(_) if self.window() == 0 => Framing::Nul,
-            _ if length == 0 || !self.is_silent(now) => Framing::Auto,
+            _ if length == 0 || !self.is_silent(heard) => Framing::Auto,
             Some(_) if length.is_multiple_of(PADDED_BYTES) => Framing::Padded(PADDED_BYTES),
             Some(_) => Framing::Nul,
             None => Framing::Chunk,
@@ -333,9 +334,9 @@ impl Decoder {
         Cut { text, all }
     }
 
-    fn chunk(&self, now: Time) -> Option<Cut> {
+    fn chunk(&self, heard: Time) -> Option<Cut> {
         let all = self.pending().len();
-        (all > 0 && self.is_silent(now)).then_some(Cut { text: all, all })
+        (all > 0 && self.is_silent(heard)).then_some(Cut { text: all, all })
     }
 
     /// What is left when the stream has ended.
@@ -344,11 +345,12 @@ impl Decoder {
         (self.finished && all > 0).then_some(Cut { text: all, all })
     }
 
-    fn take(&mut self, cut: Cut, now: Time) -> Vec<u8> {
+    fn take(&mut self, cut: Cut) -> Vec<u8> {
         let message = self.pending()[..cut.text].to_vec();
         self.taken += cut.all;
         self.searched = 0;
-        self.begun = now;
+        // What is left arrived with it.
+        self.begun = self.latest;
         if self.taken == self.bytes.len() {
             self.bytes = Vec::new();
             self.taken = 0;

@@ -102,8 +102,9 @@ impl Service for HelloClient {
                 }
             }
             (ClientSession::Receiving(latest), Event::Woken)
-                if cx.now() < latest.after(GREETING_SILENCE) =>
+                if cx.heard() < latest.after(GREETING_SILENCE) =>
             {
+                cx.wake_at(Some(latest.after(GREETING_SILENCE)));
                 ClientSession::Receiving(*latest)
             }
             (ClientSession::Receiving(_), Event::Woken)

@@ -124,6 +124,7 @@ impl Effects {
     pub fn context(&mut self, now: Time, me: PeerId, room: usize) -> Context<'_> {
         Context {
             now,
+            heard: now,
             me,
             room,
             effects: self,
@@ -151,12 +152,26 @@ impl Effects {
 #[derive(Debug)]
 pub struct Context<'a> {
     now: Time,
+    heard: Time,
     me: PeerId,
     room: usize,
     effects: &'a mut Effects,
 }
 
 impl Context<'_> {
+    /// The same, where not everything that the peer sent until now has been received.
+    #[must_use]
+    pub fn heard_until(self, heard: Time) -> Self {
+        Context { heard, ..self }
+    }
+
+    /// Until when everything that the peer sent has been received; never later than
+    /// [`now`](Context::now), and [`Time::ZERO`] while more of it waits to be read. Only until then is
+    /// silence silence: after a stall of ours, bytes come late that were sent in time.
+    pub fn heard(&self) -> Time {
+        self.heard
+    }
+
     /// The time of this turn.
     pub fn now(&self) -> Time {
         self.now

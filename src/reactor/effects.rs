@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use super::{Kernel, Outbound, PeerId, Reactor, Run, find};
+use super::{Kernel, Outbound, PeerId, Reactor, Run, Unread, find};
 use crate::protocol::{CloseReason, Effect, Event, Service, Time};
 
 impl<K: Kernel, S: Service> Reactor<K, S> {
@@ -11,7 +11,12 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         let Some(connection) = find(&mut self.peers, id) else {
             return;
         };
-        let mut cx = self.effects.context(self.now, id, connection.room());
+        let heard = match connection.unread {
+            Unread::Queued => Time::ZERO,
+            Unread::Nothing | Unread::Parked => self.heard,
+        };
+        let cx = self.effects.context(self.now, id, connection.room());
+        let mut cx = cx.heard_until(heard);
         self.service.step(&mut cx, &mut connection.session, event);
         self.apply(id);
     }

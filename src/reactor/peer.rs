@@ -5,7 +5,6 @@ use std::fmt;
 use std::io;
 use std::mem;
 
-use super::terminal::is_passing;
 use super::{
     Connection, Due, Inbound, Interest, Kernel, OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX, Outbound,
     PeerId, Reactor, Readiness, Token, Unread, find, peer_id,
@@ -244,10 +243,17 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         if !is_unheard || !connection.read_on {
             return;
         }
-        match self.kernel.peek(&mut connection.stream, &mut [0]) {
+        let peeked = loop {
+            match self.kernel.peek(&mut connection.stream, &mut [0]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                peeked => break peeked,
+            }
+        };
+        match peeked {
             Ok(0) => self.hear_end(id),
             Ok(_) => {}
-            Err(error) if is_passing(&error) => {}
+            // If something comes, an event will tell.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => self.close(id, broken(&error)),
         }
     }

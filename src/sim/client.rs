@@ -4,8 +4,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::far::Received;
 use super::judge::Ledger;
-use super::net::{Net, Received, SocketId};
+use super::net::{Net, SocketId};
 use super::plan::Plan;
 use super::random::Random;
 use super::talker::Talker;

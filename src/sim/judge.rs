@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use super::client::{Client, Role};
+use super::far::Received;
 use super::fault::Fault;
-use super::net::{Net, Received};
+use super::net::Net;
 use super::plan::{Plan, QUIT};
 use super::socket::Socket;
 use super::talker::LATE;

@@ -10,6 +10,7 @@
 
 mod calls;
 mod client;
+mod far;
 mod fault;
 mod judge;
 mod kernel;
@@ -23,9 +24,10 @@ mod temper;
 mod typist;
 mod world;
 
+pub use far::{Received, WasReset};
 pub use fault::{Call, Fault, REACHABLE, State, Tally, cells};
 pub use kernel::{Deed, Manners, Outside, SimKernel};
-pub use net::{Net, Received, SocketId, WasReset};
+pub use net::{Net, SocketId};
 pub use plan::{Plan, QUIT};
 pub use random::{Random, scrambled};
 pub use run::{Doors, Outcome, run};

@@ -23,23 +23,6 @@ impl SocketId {
     }
 }
 
-/// What the far end finds when it reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Received {
-    /// So many bytes.
-    Bytes(usize),
-    /// Nothing yet.
-    Nothing,
-    /// No more will come.
-    End,
-    /// The connection was reset.
-    Reset,
-}
-
-/// A reset came instead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WasReset;
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Source {
     Listener(usize),
@@ -47,12 +30,12 @@ enum Source {
 }
 
 #[derive(Debug)]
-struct Backlog {
-    waiting: VecDeque<usize>,
-    max: usize,
+pub(super) struct Backlog {
+    pub(super) waiting: VecDeque<usize>,
+    pub(super) max: usize,
     token: Option<Token>,
     is_listed: bool,
-    is_open: bool,
+    pub(super) is_open: bool,
 }
 
 /// The network. Its far ends are called by whoever plays the clients, its near ends by the kernel.
@@ -64,8 +47,8 @@ pub struct Net {
     pub seen: Time,
     /// For how long the process has been stopped, all together.
     pub stopped: Duration,
-    sockets: Slab<Socket>,
-    backlogs: Vec<Backlog>,
+    pub(super) sockets: Slab<Socket>,
+    pub(super) backlogs: Vec<Backlog>,
     /// What epoll has yet to tell.
     ready: VecDeque<Source>,
     /// Of whom the latest wait told that there is something to read.
@@ -160,114 +143,6 @@ impl Net {
         socket.place = Place::Held;
         SocketId(self.sockets.insert(socket))
     }
-
-    // The far ends.
-
-    /// connect(2). `None` if the backlog is full, and its answer is silence.
-    ///
-    /// # Errors
-    /// [`WasReset`] if nobody listens any more.
-    pub fn connect(
-        &mut self,
-        listener: usize,
-        owner: usize,
-        address: SocketAddr,
-        buffers: (usize, usize),
-    ) -> Result<Option<SocketId>, WasReset> {
-        let backlog = &mut self.backlogs[listener];
-        if !backlog.is_open {
-            return Err(WasReset);
-        }
-        if backlog.waiting.len() > backlog.max {
-            return Ok(None);
-        }
-        let id = self.sockets.insert(Socket::new(owner, address, buffers));
-        backlog.waiting.push_back(id);
-        self.wake_listener(listener);
-        Ok(Some(SocketId(id)))
-    }
-
-    /// send(2) at the far end: how many bytes our side has room for.
-    ///
-    /// # Errors
-    /// [`WasReset`] if our side is closed or was reset.
-    pub fn send(&mut self, id: SocketId, bytes: &[u8]) -> Result<usize, WasReset> {
-        let socket = &mut self.sockets[id.0];
-        if socket.place == Place::Gone {
-            socket.die();
-        }
-        if socket.is_dead {
-            return Err(WasReset);
-        }
-        let count = bytes.len().min(socket.inbound_max - socket.inbound.len());
-        socket.inbound.extend(&bytes[..count]);
-        if count > 0 {
-            socket.unread_since.get_or_insert(self.now);
-            self.wake(id, Key::Readable);
-        }
-        Ok(count)
-    }
-
-    /// recv(2) at the far end, of at most so many bytes. What came before a reset can be read, and
-    /// who has got our end is told of no reset behind it.
-    pub fn receive(&mut self, id: SocketId, count_max: usize) -> Received {
-        let socket = &mut self.sockets[id.0];
-        let count = socket.outbound.min(count_max);
-        if count > 0 {
-            if socket.take(count) {
-                self.wake(id, Key::Writable);
-            }
-            return Received::Bytes(count);
-        }
-        match (socket.is_shut, socket.is_dead) {
-            (true, _) => Received::End,
-            (false, true) => Received::Reset,
-            (false, false) => Received::Nothing,
-        }
-    }
-
-    /// shutdown(2) of the far end's own half.
-    pub fn finish(&mut self, id: SocketId) {
-        let socket = &mut self.sockets[id.0];
-        if !socket.is_dead && !socket.has_end {
-            socket.has_end = true;
-            socket.unread_since.get_or_insert(self.now);
-            self.wake(id, Key::Any);
-        }
-    }
-
-    /// close(2) at the far end with SO_LINGER 0: a reset.
-    pub fn reset(&mut self, id: SocketId) {
-        let socket = &mut self.sockets[id.0];
-        if !socket.is_over() {
-            socket.die();
-            self.wake(id, Key::Any);
-        }
-        self.let_go(id);
-    }
-
-    /// close(2) at the far end. With unread bytes it is a reset (RFC 2525, 2.17).
-    pub fn close(&mut self, id: SocketId) {
-        if self.sockets[id.0].outbound > 0 {
-            return self.reset(id);
-        }
-        self.finish(id);
-        self.let_go(id);
-    }
-
-    fn let_go(&mut self, id: SocketId) {
-        self.sockets[id.0].is_far_open = false;
-        self.forget_if_closed(id);
-    }
-
-    pub(super) fn forget_if_closed(&mut self, id: SocketId) {
-        let socket = &self.sockets[id.0];
-        if !socket.is_far_open && socket.place == Place::Gone {
-            self.sockets.remove(id.0);
-        }
-    }
-
-    // Our ends.
 
     pub(super) fn accept(&mut self, listener: usize) -> Result<(SocketId, SocketAddr), Fault> {
         // Linux takes the descriptor first.
@@ -418,5 +293,12 @@ impl Net {
         let is_readable = readiness.is_some_and(|told| told.readable || told.read_on);
         self.told.extend(is_readable.then_some(SocketId(index)));
         readiness
+    }
+
+    pub(super) fn forget_if_closed(&mut self, id: SocketId) {
+        let socket = &self.sockets[id.0];
+        if !socket.is_far_open && socket.place == Place::Gone {
+            self.sockets.remove(id.0);
+        }
     }
 }

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use super::net::{Net, Received, SocketId};
+use super::far::Received;
+use super::net::{Net, SocketId};
 use super::plan::{Plan, QUIT};
 use super::random::Random;
 use super::talker::{OPERATOR, message};

@@ -10,8 +10,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::client::{Client, Outcome, Stage};
+use super::far::Received;
 use super::kernel::{Deed, Outside};
-use super::net::{Net, Received, SocketId};
+use super::net::{Net, SocketId};
 use super::plan::Plan;
 use super::random::Random;
 use super::temper;

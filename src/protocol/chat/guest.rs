@@ -127,21 +127,21 @@ impl Chat {
             return Some(Input::Matched);
         }
         if self.may_speak(guest) {
-            return self.next_spoken(cx.now(), guest);
+            return self.next_spoken(cx.heard(), guest);
         }
         let decoder = &guest.decoder;
         let silent_end = decoder.is_finished() && decoder.begun_at().is_none();
         (silent_end && guest.seat != Seat::Gone).then_some(Input::Ended)
     }
 
-    fn next_spoken(&self, now: Time, guest: &mut Guest) -> Option<Input> {
-        match guest.decoder.next(now) {
+    fn next_spoken(&self, heard: Time, guest: &mut Guest) -> Option<Input> {
+        match guest.decoder.next(heard) {
             Ok(Some(message)) => return Some(Input::Spoke(message)),
             Err(Overlong) => return Some(Input::Broke("message too long")),
             Ok(None) if guest.decoder.is_finished() => return Some(Input::Ended),
             Ok(None) => {}
         }
-        let late = self.message_deadline(guest).is_some_and(|at| at <= now);
+        let late = self.message_deadline(guest).is_some_and(|at| at <= heard);
         late.then_some(Input::Broke("message took too long"))
     }
 
