@@ -11,9 +11,9 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use log::LevelFilter;
 
 use super::values::{
-    Greeting, Limit, local, parse_backlog, parse_count, parse_duration, parse_greeting,
-    parse_level, parse_limit, parse_message_size, parse_remote_port, parse_seeds, parse_service,
-    parse_size, parse_steps, parse_word,
+    Greeting, Limit, local, parse_backlog, parse_clients, parse_count, parse_duration,
+    parse_greeting, parse_level, parse_limit, parse_message_size, parse_remote_port, parse_seeds,
+    parse_service, parse_size, parse_steps, parse_word,
 };
 use crate::protocol::framing::Framing;
 
@@ -92,21 +92,24 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 pub(super) struct SimArguments {
-    /// The seeds to run, the last one not included
-    #[arg(long, value_name = "A..B", default_value = "0..100", value_parser = parse_seeds)]
-    pub(super) seeds: Range<u64>,
-    /// Run this seed alone; with -v every step is told
-    #[arg(long, value_name = "N", conflicts_with = "seeds")]
-    pub(super) seed: Option<u64>,
-    /// Go on with further seeds until so many steps are done [default: none further]
+    /// The seeds to run, B not among them [default: 0..100, without end if there are --steps]
+    #[arg(long, value_name = "A..B", value_parser = parse_seeds)]
+    pub(super) seeds: Option<Range<u64>>,
+    /// No further seed once so many steps are done; 100M is 100 million
     #[arg(long, value_name = "N", value_parser = parse_steps)]
     pub(super) steps: Option<u64>,
+    /// This seed alone; with -v every step is told
+    #[arg(long, value_name = "N", conflicts_with_all = ["seeds", "steps"])]
+    pub(super) seed: Option<u64>,
     /// Clients of each seed
-    #[arg(long, value_name = "N", default_value = "2000", value_parser = parse_count)]
+    #[arg(long, value_name = "N", default_value = "2000", value_parser = parse_clients)]
     pub(super) clients: usize,
-    /// Print the table of faults, and fail if a reachable cell was never hit
+    /// Fail also if a fault that can be injected never was
     #[arg(long)]
     pub(super) all_faults: bool,
+    /// Instead: so many echo clients at once, without faults, to see what each costs
+    #[arg(long, value_name = "N", value_parser = parse_clients, conflicts_with_all = ["seeds", "steps", "seed", "all_faults"])]
+    pub(super) open: Option<usize>,
 }
 
 /// Whom a client connects to.

@@ -7,8 +7,8 @@ use env_logger::{Builder, Target, WriteStyle};
 use super::args::{LogArguments, When};
 use super::stdio::StuckProofStderr;
 
-/// Starts logging as asked: `--log-level` first, then `-v` and `-q`, then `RUST_LOG`, else warnings.
-pub(super) fn start(arguments: &LogArguments) {
+/// Starts logging as asked: `--log-level` first, then `-v` and `-q`, then `RUST_LOG`, else `default`.
+pub(super) fn start(arguments: &LogArguments, default: &str) {
     let mut builder = Builder::new();
     match arguments.level() {
         // Other crates' details are for RUST_LOG.
@@ -16,7 +16,7 @@ pub(super) fn start(arguments: &LogArguments) {
             .filter_level(level.min(log::LevelFilter::Warn))
             .filter_module("epollo", level),
         None => {
-            builder.parse_filters(&std::env::var("RUST_LOG").unwrap_or_else(|_| "warn".to_owned()))
+            builder.parse_filters(&std::env::var("RUST_LOG").unwrap_or_else(|_| default.to_owned()))
         }
     };
     let is_coloured = match arguments.color {

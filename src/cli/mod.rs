@@ -89,7 +89,12 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
             return Ok(());
         }
     };
-    log::start(&arguments.log);
+    // A simulated server has nothing to complain of unless it is watched.
+    let log_default = match arguments.command {
+        Command::Sim(_) => "off",
+        Command::Serve(_) | Command::Hello(_) | Command::Echo(_) | Command::Chat(_) => "warn",
+    };
+    log::start(&arguments.log, log_default);
     match arguments.command {
         Command::Serve(arguments) => serve::run(*arguments),
         Command::Hello(server) => talk::hello(&server),
@@ -106,6 +111,17 @@ fn parse(
     match Arguments::try_parse_from(arguments) {
         Err(error) if error.use_stderr() => Err(Failure::asked_wrongly(args::in_one_line(&error))),
         parsed => Ok(parsed),
+    }
+}
+
+/// Prints what was asked for. A reader that went away (`| head`) is no failure.
+fn print(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::cannot("write to standard output", &error))
+        }
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

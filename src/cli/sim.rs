@@ -1,40 +1,103 @@
 //! `epollo sim`: the server of `epollo serve` on a simulated kernel, seed after seed, on every core.
 //! What is right is judged in the simulator; here seeds are handed out and figures printed.
 
-use super::Failure;
+use std::cell::Cell;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
 use super::args::{Protocol, SimArguments};
 use super::server::{Door, Server, Settings};
+use super::{Failure, print};
 use crate::protocol::{chat, echo};
-use crate::sim::{self, Doors, Outcome, Plan, QUIT};
+use crate::reactor::Policy;
+use crate::sim::{self, Doors, Herd, Outcome, Plan, QUIT};
+
+/// Seeds that are run if none are named.
+const SEEDS_DEFAULT: Range<u64> = 0..100;
+/// How many violations are spelled out; with so many, no further seed is begun.
+const VIOLATIONS_TOLD_MAX: usize = 10;
+
+thread_local! {
+    /// Which seed this thread runs, for its last words.
+    static SEED: Cell<Option<u64>> = const { Cell::new(None) };
+}
 
 /// Runs what was asked for.
 pub(super) fn run(arguments: &SimArguments) -> Result<(), Failure> {
-    let seeds = match arguments.seed {
-        Some(seed) => seed..seed + 1,
-        None => arguments.seeds.clone(),
+    if let Some(count) = arguments.open {
+        return open(count);
+    }
+    let seeds = match (arguments.seed, &arguments.seeds, arguments.steps) {
+        (Some(seed), _, _) => seed..seed.saturating_add(1),
+        (None, Some(seeds), _) => seeds.clone(),
+        (None, None, Some(_)) => 0..u64::MAX,
+        (None, None, None) => SEEDS_DEFAULT,
     };
-    let mut outcome = Outcome::default();
-    let began = std::time::Instant::now();
-    for seed in seeds {
-        outcome.merge(run_seed(seed, arguments.clients));
-    }
-    eprintln!(
-        "{:?} {} steps, {} connections, {} faults",
-        began.elapsed(),
-        outcome.steps,
-        outcome.connections,
-        outcome.faults.total()
-    );
-    eprintln!("{}", outcome.faults);
-    for v in outcome.violations.iter().take(10) {
-        eprintln!("{v:?}");
-    }
-    Ok(())
+    say_which_seed_panicked(arguments.clients);
+    let began = Instant::now();
+    let (outcome, runs) = run_all(arguments, seeds);
+    print(report(&outcome, runs, began.elapsed()).as_bytes())?;
+    verdict(arguments, &outcome)
+}
+
+/// Hands out the seeds to as many threads as there are cores.
+fn run_all(arguments: &SimArguments, seeds: Range<u64>) -> (Outcome, u64) {
+    let bar = progress_bar(arguments, &seeds);
+    let next = AtomicU64::new(seeds.start);
+    let total = Mutex::new((Outcome::default(), 0));
+    let steps_max = arguments.steps.unwrap_or(u64::MAX);
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let threads = usize::try_from(seeds.end - seeds.start).map_or(cores, |count| count.min(cores));
+    let work = || loop {
+        let seed = next.fetch_add(1, Ordering::Relaxed);
+        let is_enough = |so_far: &Outcome| {
+            so_far.steps >= steps_max || so_far.violations.len() >= VIOLATIONS_TOLD_MAX
+        };
+        if seed >= seeds.end || is_enough(&total.lock().expect("no thread panics").0) {
+            return;
+        }
+        SEED.set(Some(seed));
+        let outcome = run_seed(&Plan::of(seed, arguments.clients));
+        let mut total = total.lock().expect("no thread panics");
+        total.0.merge(outcome);
+        total.1 += 1;
+        let (done, wrong) = (total.0.steps, total.0.violations.len());
+        bar.set_position(if arguments.steps.is_some() {
+            done
+        } else {
+            total.1
+        });
+        bar.set_message(format!("{} steps, {wrong} violations", millions(done)));
+    };
+    thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(work);
+        }
+        work();
+    });
+    bar.finish_and_clear();
+    let (mut outcome, runs) = total.into_inner().expect("no thread panics");
+    outcome.violations.sort();
+    (outcome, runs)
+}
+
+/// Shown on a terminal only.
+fn progress_bar(arguments: &SimArguments, seeds: &Range<u64>) -> ProgressBar {
+    let length = arguments.steps.unwrap_or(seeds.end - seeds.start);
+    let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr_with_hz(5));
+    let style = ProgressStyle::with_template("{elapsed} {wide_bar} {percent}%  {msg}");
+    bar.with_style(style.expect("the template is right"))
 }
 
 /// The server of this plan, on the kernel of this plan.
-fn run_seed(seed: u64, clients: usize) -> Outcome {
-    let plan = Plan::of(seed, clients);
+fn run_seed(plan: &Plan) -> Outcome {
     let settings = Settings {
         greeting: plan.greeting.clone(),
         echo: echo::Settings {
@@ -58,5 +121,110 @@ fn run_seed(seed: u64, clients: usize) -> Outcome {
         console: Door::Console,
         signals: Door::Signals,
     };
-    sim::run(&plan, Server::new(settings, Vec::new()), doors)
+    sim::run(plan, Server::new(settings, Vec::new()), doors)
+}
+
+fn replay(seed: u64, clients: usize) -> String {
+    format!("epollo sim --seed {seed} --clients {clients} -v")
+}
+
+/// An assertion of ours that fails is a finding too.
+fn say_which_seed_panicked(clients: usize) {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        before(info);
+        if let Some(seed) = SEED.get() {
+            // Where standard error is gone too, there is nobody to tell.
+            let _ = writeln!(
+                io::stderr(),
+                "seed {seed} panics: {}",
+                replay(seed, clients)
+            );
+        }
+    }));
+}
+
+fn millions(count: u64) -> String {
+    format!("{}.{:02} million", count / 1_000_000, count / 10_000 % 100)
+}
+
+fn report(outcome: &Outcome, runs: u64, took: Duration) -> String {
+    let rate = outcome.steps as f64 / took.as_secs_f64() / 1e6;
+    format!(
+        "seeds        {runs}\nsteps        {} in {:.1} s, {rate:.1} million a second\n\
+         connections  {}\nfaults       {}\nviolations   {}\n\
+         faults by call, kind and state:\n{}",
+        outcome.steps,
+        took.as_secs_f64(),
+        outcome.connections,
+        outcome.faults.total(),
+        outcome.violations.len(),
+        outcome.faults,
+    )
+}
+
+fn verdict(arguments: &SimArguments, outcome: &Outcome) -> Result<(), Failure> {
+    let mut words = String::new();
+    for (seed, what) in outcome.violations.iter().take(VIOLATIONS_TOLD_MAX) {
+        let replay = replay(*seed, arguments.clients);
+        // Writing to a string does not fail.
+        let _ = writeln!(words, "seed {seed}: {what} ({replay})");
+    }
+    print(words.as_bytes())?;
+    if let Some((seed, _)) = outcome.violations.first() {
+        return Err(Failure::at_work(format_args!(
+            "{} seeds break a promise (try {})",
+            outcome.violations.len(),
+            replay(*seed, arguments.clients)
+        )));
+    }
+    let missed = outcome.faults.missed();
+    match missed.first() {
+        Some((call, fault, state)) if arguments.all_faults => Err(Failure::at_work(format_args!(
+            "{} faults never happened, among them {call:?} {fault:?} {state:?} (try more --steps)",
+            missed.len()
+        ))),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// So many connections at once: what each costs in memory and time.
+fn open(count: usize) -> Result<(), Failure> {
+    let failed = |error: io::Error| Failure::cannot("simulate so many clients", &error);
+    let server = echo::Echo::new(echo::Settings::default());
+    let mut herd = Herd::new(count, server, (), Policy::default()).map_err(failed)?;
+    let before = resident_bytes();
+    herd.open().map_err(failed)?;
+    let bytes = resident_bytes().saturating_sub(before);
+    let line = format!(
+        "connections  {count} open at once\nmemory       {} bytes, {:.1} a connection (the server's own)\n",
+        bytes,
+        bytes as f64 / count as f64
+    );
+    print(line.as_bytes())?;
+    let (steps, began) = (herd.steps(), Instant::now());
+    let wrong = herd.echo().map_err(failed)?;
+    let took = began.elapsed().as_secs_f64();
+    let steps = herd.steps() - steps;
+    let held = herd.close().map_err(failed)?;
+    let line = format!(
+        "echoes       {count} in {took:.2} s, {wrong} wrong\nsteps        {steps}, {:.1} million a second\n\
+         left         {held:?} (peers, timers, bytes)\n",
+        steps as f64 / took / 1e6
+    );
+    print(line.as_bytes())?;
+    if wrong > 0 || held != (0, 0, 0) {
+        return Err(Failure::at_work("an echo was wrong, or something was left"));
+    }
+    Ok(())
+}
+
+/// What this process has in memory now (proc(5)); 0 where that cannot be told.
+fn resident_bytes() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = statm
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse::<usize>().ok());
+    pages.unwrap_or(0) * rustix::param::page_size()
 }

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use super::args::{ChatArguments, ServerAddress};
-use super::{Failure, reason, signals, stdio};
+use super::{Failure, print, reason, signals, stdio};
 use crate::protocol::chat::{self, Chat, Partner};
 use crate::protocol::display::Escaped;
 use crate::protocol::echo::client as echo;
@@ -271,14 +271,4 @@ fn terminal_verdict(ending: Option<CloseReason>) -> Option<Result<(), Failure>> 
         return Some(Ok(()));
     }
     Some(Err(Failure::cannot("use standard input or output", &error)))
-}
-
-fn print(bytes: &[u8]) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::at_work(
-            format_args!("cannot write to standard output: {}", reason(&error)),
-        )),
-        Ok(()) | Err(_) => Ok(()),
-    }
 }

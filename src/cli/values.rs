@@ -86,9 +86,22 @@ pub(super) fn parse_seeds(text: &str) -> Result<Range<u64>, String> {
 }
 
 pub(super) fn parse_steps(text: &str) -> Result<u64, String> {
-    text.replace('_', "")
-        .parse()
-        .map_err(|_| format!("'{text}' is not a number of steps (try 1000000)"))
+    parse_size::Config::new()
+        .with_decimal()
+        .parse_size(text)
+        .map_err(|_| format!("'{text}' is not a number of steps (try 100M)"))
+}
+
+/// The most clients that a simulation has.
+const CLIENTS_MAX: usize = 10_000_000;
+
+pub(super) fn parse_clients(text: &str) -> Result<usize, String> {
+    match parse_count(text)? {
+        count @ 1..=CLIENTS_MAX => Ok(count),
+        count => Err(format!(
+            "{count} clients are too many ({CLIENTS_MAX} at most)"
+        )),
+    }
 }
 
 pub(super) fn parse_backlog(text: &str) -> Result<u32, String> {

@@ -194,7 +194,7 @@ impl<O: Outside> SimKernel<O> {
             .flat_map(|(_, faults, _)| faults.iter().copied())
             .nth(chosen);
         // Those by which something ends are rarer, so that more can happen before.
-        fault.filter(|fault| fault.is_passing() || self.rng.happens(1, 8))
+        fault.filter(|fault| fault.is_passing() || self.rng.happens(1, 32))
     }
 
     /// A fault of a call on a connection: terminals have fewer.

@@ -12,6 +12,7 @@ mod calls;
 mod client;
 mod far;
 mod fault;
+mod herd;
 mod judge;
 mod kernel;
 mod net;
@@ -26,6 +27,7 @@ mod world;
 
 pub use far::{Received, WasReset};
 pub use fault::{Call, Fault, REACHABLE, State, Tally, cells};
+pub use herd::Herd;
 pub use kernel::{Deed, Manners, Outside, SimKernel};
 pub use net::{Net, SocketId};
 pub use plan::{Plan, QUIT};

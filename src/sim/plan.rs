@@ -105,7 +105,7 @@ fn manners(rng: &mut Random, is_short_of_descriptors: bool, spins: bool) -> Mann
         } else {
             20_000
         },
-        faults_per_1024: rng.one_of(&[0, 10, 100, 200, 400]),
+        faults_per_1024: rng.one_of(&[0, 100, 400, 700, 900]),
         stops_per_65536: rng.one_of(&[0, 0, 5, 50]),
         stop_max: Duration::from_secs(rng.one_of(&[1, 70])),
         batch: rng.one_of(&[2, 16, EVENTS_PER_TURN_MAX]),

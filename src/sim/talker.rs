@@ -51,14 +51,15 @@ pub(super) enum Heard {
 
 impl Talker {
     pub(super) fn draw(plan: &Plan, rng: &mut Random) -> Talker {
-        let style = match plan.framing {
-            Framing::Auto => rng.one_of(&[
+        let style = if plan.framing == Framing::Auto {
+            rng.one_of(&[
                 Framing::Line,
                 Framing::Nul,
                 Framing::Padded(PADDED_BYTES),
                 Framing::Chunk,
-            ]),
-            fixed => fixed,
+            ])
+        } else {
+            plan.framing
         };
         // Silence is what tells these apart: they wait for their turn.
         let is_cut_by_silence = match style {

@@ -32,7 +32,7 @@ const LONELY_MAX: Duration = Duration::from_secs(10);
 /// How long it takes two who wait for a partner to find each other, at the most.
 const MATCHING_MAX: Duration = Duration::from_secs(5);
 /// A client that is still there after this, though nothing holds it, is stranded.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_secs(20_000);
 /// Addresses that clients come from.
 const ADDRESSES: usize = 40;
 
