@@ -34,7 +34,12 @@ impl World {
                 self.judge(serial, verdict);
             }
             Deed::ReadEnd | Deed::ReadNothing => client.ledger.look_by = None,
-            Deed::Written(bytes) => self.written(net, serial, bytes),
+            Deed::Written(bytes) => {
+                // It may be wanted again from now on.
+                let again = self.turn + self.told_in_turn as u64 + 2;
+                client.ledger.look_by = client.ledger.look_by.map(|_| again);
+                self.written(net, serial, bytes);
+            }
             Deed::Broken(fault) => client.ledger.broken(fault),
             Deed::Shut => client.ledger.shut(net.seen),
             Deed::Closed => self.closed(net, id, serial),
