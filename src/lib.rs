@@ -8,7 +8,8 @@
 //!   protocol  what do the bytes mean?         pure state machines: events in, effects out
 //! ```
 //!
-//! Arrows point down and nothing flows back. Start at [`protocol::Service`], the contract; then
+//! Arrows point down and nothing flows back. Beside `cli`, [`sim`] puts another kernel under the
+//! reactor: what if it misbehaves? Start at [`protocol::Service`], the contract; then
 //! [`reactor::Reactor::run`], four calls a turn.
 //!
 //! # Your own protocol

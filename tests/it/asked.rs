@@ -48,6 +48,21 @@ fn what_is_asked_wrongly_gets_one_line_and_code_2() {
         (&["serve", "5000"], "try echo=5000"),
         (&["serve", "--log-level", "loud"], "'loud' is not a level"),
         (&["chat", "--quit", "", "127.0.0.1", "1"], "quit word"),
+        (
+            &["sim", "--seeds", "5..3"],
+            "'5..3' is not a range of seeds",
+        ),
+        (&["sim", "--seeds", "5"], "'5' is not a range of seeds"),
+        (
+            &["sim", "--steps", "many"],
+            "'many' is not a number of steps",
+        ),
+        (&["sim", "--clients", "0"], "'0' is not a number from 1 up"),
+        (&["sim", "--open", "99999999"], "are too many"),
+        (
+            &["sim", "--seed", "1", "--seeds", "1..2"],
+            "cannot be used with",
+        ),
     ] {
         let (code, words) = complaint(arguments);
         assert_eq!(code, 2, "{arguments:?}");
