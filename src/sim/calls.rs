@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::fault::{Call, Fault, State};
-use super::kernel::{Deed, Outside, SimKernel, error_of};
+use super::kernel::{Clock, Deed, Outside, SimKernel, error_of};
 use super::net::SocketId;
 use super::socket::Key;
 use crate::protocol::Time;
@@ -84,6 +84,9 @@ impl<O: Outside> Kernel for SimKernel<O> {
             Some(_) | None => self.manners.batch,
         };
         self.net.tell(batch, ready);
+        if state == State::Asleep || !ready.is_empty() {
+            log::info!("{} wait: {} events", Clock(self.net.now), ready.len());
+        }
         // To look and find nothing is no step.
         self.steps -= u64::from(state == State::Looking && ready.is_empty());
         for id in std::mem::take(&mut self.net.told) {

@@ -1,11 +1,13 @@
 //! One simulated client: it comes, sends in pieces, reads at its own pace, and ends in its own way.
 //! What it says depends on its [`Role`]; whether the server treats it right is not judged here.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::far::Received;
 use super::judge::Ledger;
+use super::kernel::Clock;
 use super::net::{Net, SocketId};
 use super::plan::Plan;
 use super::random::Random;
@@ -86,6 +88,19 @@ pub(super) enum Outcome {
     Refused,
 }
 
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Again(Some(at)) => write!(f, "goes on at {}", Clock(*at)),
+            Outcome::Again(None) => f.write_str("waits"),
+            Outcome::Told(Received::Reset) => f.write_str("is told a reset"),
+            Outcome::Told(_) => f.write_str("is told the end"),
+            Outcome::Left => f.write_str("leaves"),
+            Outcome::Refused => f.write_str("finds nobody"),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) serial: usize,
@@ -111,6 +126,23 @@ pub(super) struct Client {
 fn pattern(serial: usize, at: u64) -> u8 {
     let mixed = (at + ((serial as u64) << 20)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (mixed >> 56).to_le_bytes()[0]
+}
+
+impl fmt::Display for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Client {
+            serial,
+            stage,
+            sent,
+            received,
+            ..
+        } = self;
+        let port = self.port();
+        write!(
+            f,
+            "client {serial} ({port:?}, {stage:?}, sent {sent}, received {received})"
+        )
+    }
 }
 
 impl Client {

@@ -1,11 +1,13 @@
 //! What a server owes to each connection, and whether it got it. All of it is seen from the kernel:
 //! bytes read and written, times, and what was closed; the server is never asked.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::client::{Client, Role};
 use super::far::Received;
 use super::fault::Fault;
+use super::kernel::Clock;
 use super::net::Net;
 use super::plan::{Plan, QUIT};
 use super::socket::Socket;
@@ -90,6 +92,17 @@ impl Ledger {
             Role::Echo { .. } => self.read - self.written,
             Role::Chat(_) => 0,
         }
+    }
+}
+
+impl fmt::Display for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (read, written) = (self.read, self.written);
+        let (active, served) = (Clock(self.active), Clock(self.served));
+        write!(
+            f,
+            "the server read {read} and wrote {written} bytes, active at {active}, wrote at {served}"
+        )
     }
 }
 
@@ -208,7 +221,7 @@ impl Client {
                 self.ledger.excuse.get_or_insert(why);
                 Ok(())
             }
-            None => Err(format!("is closed for no reason: {:?}", self.ledger)),
+            None => Err(format!("is closed for no reason ({})", self.ledger)),
         }
     }
 
@@ -277,7 +290,7 @@ impl Client {
             return Ok(());
         }
         if told == Received::Reset {
-            return Err(format!("is reset for no reason: {:?}", self.ledger));
+            return Err(format!("is reset for no reason ({})", self.ledger));
         }
         if self.received != self.ledger.written {
             return Err(format!(

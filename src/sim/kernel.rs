@@ -55,6 +55,21 @@ impl fmt::Display for Deed<'_> {
     }
 }
 
+/// A time as people read it in a trace.
+pub(super) struct Clock(pub(super) Time);
+
+impl fmt::Display for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nanoseconds = self.0.as_nanos();
+        write!(
+            f,
+            "{}.{:09}",
+            nanoseconds / 1_000_000_000,
+            nanoseconds % 1_000_000_000
+        )
+    }
+}
+
 /// Everything beyond the kernel: the clients, the network, the user at the terminal.
 pub trait Outside {
     /// When it acts next.
@@ -207,6 +222,8 @@ impl<O: Outside> SimKernel<O> {
     }
 
     pub(super) fn count(&mut self, call: Call, fault: Fault, state: State) {
+        let clock = Clock(self.net.now);
+        log::info!("{clock} fault: {call:?} {fault:?}, {state:?}");
         self.tally.add(call, fault, state);
     }
 

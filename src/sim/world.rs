@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::client::{Client, Outcome, Stage};
 use super::far::Received;
-use super::kernel::{Deed, Outside};
+use super::kernel::{Clock, Deed, Outside};
 use super::net::{Net, SocketId};
 use super::plan::Plan;
 use super::random::Random;
@@ -149,7 +149,7 @@ impl World {
             .clients
             .iter()
             .filter(|client| client.stage != Stage::Gone);
-        let names: Vec<String> = there.take(3).map(|client| format!("{client:?}")).collect();
+        let names: Vec<String> = there.take(3).map(Client::to_string).collect();
         names.join("; ")
     }
 
@@ -184,11 +184,7 @@ impl World {
         let client = &mut self.clients[serial];
         client.due = None;
         let outcome = client.act(net, &self.plan);
-        log::info!(
-            "{} client {serial} {:?}: {outcome:?}",
-            Clock(net.now),
-            client.stage
-        );
+        log::info!("{} {client}: {outcome}", Clock(net.now));
         match outcome {
             Outcome::Again(Some(at)) => self.schedule(serial, at),
             Outcome::Again(None) => self.wait_for_partner(net, serial),
@@ -273,14 +269,14 @@ impl World {
         }
     }
 
-    /// Everybody has left: after a moment the server is told to end.
+    /// Once everybody has left, or when the plan says so, the server is told to end.
     fn end(&mut self, net: &mut Net) {
         if self.stop_at.is_none() && self.is_empty() && self.next_arrival.is_none() {
             self.stop_at = Some(net.now);
         }
         if self.stop_at.is_some_and(|at| at <= net.now) && self.stopping_since.is_none() {
-            // It cannot fail: nobody else writes there.
             if let Some(signals) = self.signals {
+                // It cannot fail: nobody else writes there.
                 let _ = net.send(signals, &[15]);
             }
             self.stop_at = Some(Time::NEVER);
@@ -300,21 +296,6 @@ fn is_lonely(client: &Client) -> bool {
         && talker.partner.is_none()
         && talker.heard == 0
         && talker.has_begun()
-}
-
-/// A time as people read it in a trace.
-struct Clock(Time);
-
-impl std::fmt::Display for Clock {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let nanoseconds = self.0.as_nanos();
-        write!(
-            f,
-            "{}.{:09}",
-            nanoseconds / 1_000_000_000,
-            nanoseconds % 1_000_000_000
-        )
-    }
 }
 
 impl Outside for World {

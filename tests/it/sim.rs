@@ -47,7 +47,7 @@ fn a_seed_is_the_same_run_every_time_and_tells_every_step() {
     };
     let first = steps();
     assert!(first.len() > 100, "{} steps", first.len());
-    for part in ["accepted", "read", "wrote", "closed"] {
+    for part in ["accepted", "read", "wrote", "closed", "fault"] {
         assert!(first.iter().any(|step| step.contains(part)), "no {part}");
     }
     assert_eq!(first, steps());

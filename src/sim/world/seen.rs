@@ -1,17 +1,22 @@
 //! What the world saw the server do, written into the books of whom it was done to.
 
-use super::{ADDRESSES, Clock, SIGNALS, TERMINAL, World};
+use super::{ADDRESSES, SIGNALS, TERMINAL, World};
 use crate::protocol::chat::Partner;
 use crate::sim::client::Client;
 use crate::sim::judge::Circumstances;
-use crate::sim::kernel::Deed;
+use crate::sim::kernel::{Clock, Deed};
 use crate::sim::net::{Net, SocketId};
 use crate::sim::talker::{Heard, LATE, OPERATOR, is_out_of_place};
 
 impl World {
     pub(super) fn look_at(&mut self, net: &mut Net, id: SocketId, deed: Deed<'_>) {
         let serial = net.socket(id).owner;
-        log::info!("{} server, client {serial}: {deed}", Clock(net.now));
+        let clock = Clock(net.now);
+        match serial {
+            TERMINAL => log::info!("{clock} server, the terminal: {deed}"),
+            SIGNALS => log::info!("{clock} server, the signals: {deed}"),
+            _ => log::info!("{clock} server, client {serial}: {deed}"),
+        }
         if deed != Deed::ReadNothing {
             self.looks = 0;
         }
