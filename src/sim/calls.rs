@@ -28,6 +28,23 @@ impl<O: Outside> SimKernel<O> {
         }
     }
 
+    /// epoll_ctl(2), to add or to modify.
+    fn watch(
+        &mut self,
+        call: Call,
+        id: SocketId,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<()> {
+        self.call();
+        if let Some((fault, state)) = self.draw_for(call, id) {
+            self.count(call, fault, state);
+            return Err(self.break_off(id, fault));
+        }
+        self.net.watch(id, token, interest);
+        Ok(())
+    }
+
     /// A connection takes less than it could, and tells of its room afterwards. Returns how much.
     fn hold_back(&mut self, id: SocketId, fault: Fault, offered: usize) -> usize {
         let socket = self.net.socket(id);
@@ -144,13 +161,7 @@ impl<O: Outside> Kernel for SimKernel<O> {
         token: Token,
         interest: Interest,
     ) -> io::Result<()> {
-        self.call();
-        if let Some((fault, state)) = self.draw_for(Call::Register, *stream) {
-            self.count(Call::Register, fault, state);
-            return Err(self.break_off(*stream, fault));
-        }
-        self.net.watch(*stream, token, interest);
-        Ok(())
+        self.watch(Call::Register, *stream, token, interest)
     }
 
     fn reregister(
@@ -159,13 +170,7 @@ impl<O: Outside> Kernel for SimKernel<O> {
         token: Token,
         interest: Interest,
     ) -> io::Result<()> {
-        self.call();
-        if let Some((fault, state)) = self.draw_for(Call::Reregister, *stream) {
-            self.count(Call::Reregister, fault, state);
-            return Err(self.break_off(*stream, fault));
-        }
-        self.net.watch(*stream, token, interest);
-        Ok(())
+        self.watch(Call::Reregister, *stream, token, interest)
     }
 
     fn read(&mut self, stream: &mut SocketId, buffer: &mut [u8]) -> io::Result<usize> {

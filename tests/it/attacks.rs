@@ -12,7 +12,7 @@ use mio::{Events, Interest, Poll, Token};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Socket, Type};
 
-use crate::support::PATIENCE;
+use crate::support::{PATIENCE, connect_watched};
 
 mod dribbles;
 mod floods;
@@ -181,13 +181,7 @@ impl Pingers {
         let poll = Poll::new().unwrap();
         let clients = (0..count)
             .map(|index| {
-                let stream = crate::support::connect(address);
-                stream.set_nonblocking(true).unwrap();
-                let mut stream = TcpStream::from_std(stream);
-                let registry = poll.registry();
-                registry
-                    .register(&mut stream, Token(index), Interest::READABLE)
-                    .unwrap();
+                let stream = connect_watched(address, &poll, index);
                 Pinger {
                     stream,
                     sent: None,

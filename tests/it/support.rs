@@ -256,6 +256,17 @@ pub fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
+/// A connection that does not block, watched by `poll` for what comes, as this token.
+pub fn connect_watched(address: SocketAddr, poll: &mio::Poll, token: usize) -> mio::net::TcpStream {
+    let stream = connect(address);
+    stream.set_nonblocking(true).unwrap();
+    let mut stream = mio::net::TcpStream::from_std(stream);
+    poll.registry()
+        .register(&mut stream, mio::Token(token), mio::Interest::READABLE)
+        .unwrap();
+    stream
+}
+
 /// Reads exactly this many bytes.
 pub fn read_exactly(stream: &mut impl Read, count: usize) -> Vec<u8> {
     let mut bytes = vec![0; count];

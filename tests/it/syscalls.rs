@@ -4,10 +4,11 @@
 use std::io::{Read, Write};
 use std::process::Command;
 
-use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Poll};
 
-use crate::support::{Epollo, PATIENCE, Server, connect, read_exactly, read_to_end};
+use crate::support::{
+    Epollo, PATIENCE, Server, connect, connect_watched, read_exactly, read_to_end,
+};
 
 const CONNECTIONS: usize = 50;
 const ECHOES_EACH: usize = 400;
@@ -44,13 +45,7 @@ fn echo_busily(server: &Server) {
     let mut events = Events::with_capacity(CONNECTIONS);
     let mut clients: Vec<_> = (0..CONNECTIONS)
         .map(|index| {
-            let stream = server.connect("echo");
-            stream.set_nonblocking(true).unwrap();
-            let mut stream = TcpStream::from_std(stream);
-            let registry = poll.registry();
-            registry
-                .register(&mut stream, Token(index), Interest::READABLE)
-                .unwrap();
+            let mut stream = connect_watched(server.address("echo"), &poll, index);
             stream.write_all(&MESSAGE).unwrap();
             (stream, 0)
         })
