@@ -104,7 +104,7 @@ const STATES: usize = State::Lingering as usize + 1;
 
 /// Calls, the faults that they may have, and the states in which they are made: each fault of a row
 /// in each state of the row can be reached.
-pub const REACHABLE: [(Call, &[Fault], &[State]); 10] = [
+pub(super) const REACHABLE: [(Call, &[Fault], &[State]); 10] = [
     (
         Call::Wait,
         &[Fault::Interrupted, Fault::Stopped],
@@ -315,7 +315,7 @@ fn index(call: Call, fault: Fault, state: State) -> usize {
 }
 
 /// All cells of the table of what is reachable.
-pub fn cells() -> impl Iterator<Item = (Call, Fault, State)> {
+fn cells() -> impl Iterator<Item = (Call, Fault, State)> {
     REACHABLE.iter().flat_map(|&(call, faults, states)| {
         let pairs = faults
             .iter()

@@ -26,11 +26,10 @@ mod typist;
 mod world;
 
 pub use far::{Received, WasReset};
-pub use fault::{Call, Fault, REACHABLE, State, Tally, cells};
+pub use fault::{Call, Fault, State, Tally};
 pub use herd::Herd;
 pub use kernel::{Deed, Manners, Outside, SimKernel};
 pub use net::{Net, SocketId};
 pub use plan::{Plan, QUIT};
-pub use random::{Random, scrambled};
 pub use run::{Doors, Outcome, run};
 pub use socket::Socket;

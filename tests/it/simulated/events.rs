@@ -2,7 +2,6 @@
 //! was gone before anybody asked.
 
 use epollo::reactor::{Interest, Kernel};
-use epollo::sim::Random;
 use rustix::io::Errno;
 use socket2::{Domain, Socket, Type};
 
@@ -10,6 +9,7 @@ use super::machine::token;
 use super::script::{Act, Both, Call, Outcome, Step};
 use super::simulation;
 use crate::kernel_facts::{Watch, await_bytes, pair};
+use crate::support::Random;
 
 #[test]
 fn a_backlog_is_told_of_once_for_all_who_came_and_accepted_in_order() {
