@@ -34,7 +34,7 @@ const MATCHING_MAX: Duration = Duration::from_secs(5);
 /// A client that is still there after this, though nothing holds it, is stranded.
 const PATIENCE: Duration = Duration::from_secs(20_000);
 /// Addresses that clients come from.
-const ADDRESSES: usize = 40;
+const ADDRESSES: usize = 16;
 
 /// The clients, the user at the terminal, and the judge.
 #[derive(Debug)]
