@@ -141,11 +141,11 @@ impl World {
             None => Ok(()),
         };
         if speaker == OPERATOR && self.plan.partner == Partner::Operator {
-            let is_typed = number < self.typist.answers();
-            if !is_typed || !self.answers_heard.insert(number) {
-                verdict = Err(format!(
-                    "hears answer {number}, not typed or not for it alone"
-                ));
+            // Each of its messages has one answer.
+            let answered = listener.talker().map_or(0, |talker| talker.heard);
+            verdict = verdict.and_then(|()| self.answers.heard(number, (serial, answered)));
+            if number >= self.typist.answers() {
+                verdict = Err(format!("hears answer {number}, which nobody typed"));
             }
         }
         if let Some(talker) = self.clients[serial].talker_mut() {
@@ -168,6 +168,7 @@ impl World {
             Ok(lines) => {
                 for line in lines {
                     log::info!("shown: {line}");
+                    self.answers.shown(&line);
                 }
             }
             Err(what) => self.accuse(what),
