@@ -259,8 +259,8 @@ impl Client {
             .idle_timeout
             .map(|limit| self.ledger.active.after(limit));
         let came = socket.unread_since();
-        // What epoll has yet to tell again, the server could not know.
-        let is_known = self.is_wanted(plan, socket) && !socket.is_listed();
+        // What epoll has yet to tell again, the server could not know; the first time it must ask.
+        let is_known = self.is_wanted(plan, socket) && !(socket.is_listed() && socket.is_denied());
         is_known && came.zip(deadline).is_some_and(|(came, end)| came < end)
     }
 
