@@ -12,7 +12,7 @@ use super::socket::Socket;
 use super::talker::LATE;
 use crate::protocol::Time;
 use crate::protocol::chat::Partner;
-use crate::reactor::{OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX};
+use crate::reactor::{OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX, READ_BYTES_PER_TURN_MAX};
 
 /// The books of one connection. Times are those that the server saw.
 #[derive(Debug)]
@@ -37,6 +37,8 @@ pub(super) struct Ledger {
     shut_at: Option<Time>,
     /// Something happened since the process last slept.
     pub(super) is_touched: bool,
+    /// The latest turn in which it was read, and how much.
+    read_in_turn: (u64, usize),
     /// By which turn it must be looked at.
     pub(super) look_by: Option<u64>,
 }
@@ -64,6 +66,7 @@ impl Ledger {
             owed_since: None,
             shut_at: None,
             is_touched: false,
+            read_in_turn: (0, 0),
             look_by: None,
         }
     }
@@ -73,6 +76,19 @@ impl Ledger {
         self.accepted = now;
         self.active = now;
         self.served = now;
+    }
+
+    /// So many bytes were read in this turn, whether they are owed an answer or not.
+    pub(super) fn read_in(&mut self, turn: u64, count: usize) -> Result<(), String> {
+        let before = match self.read_in_turn {
+            (latest, bytes) if latest == turn => bytes,
+            _ => 0,
+        };
+        self.read_in_turn = (turn, before + count);
+        if before >= READ_BYTES_PER_TURN_MAX {
+            return Err(format!("is read on after {before} bytes in one turn"));
+        }
+        Ok(())
     }
 
     pub(super) fn shut(&mut self, now: Time) {

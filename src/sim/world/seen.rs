@@ -30,7 +30,9 @@ impl World {
                 client.ledger.look_by = None;
                 // Once everybody was told of the end, what still comes is thrown away.
                 let is_owed = self.turn <= self.stopping_turn;
+                let is_fair = client.ledger.read_in(self.turn, bytes.len());
                 let verdict = client.was_read(&self.plan, net.seen, bytes.len(), is_owed);
+                let verdict = is_fair.and(verdict);
                 self.judge(serial, verdict);
             }
             Deed::ReadEnd | Deed::ReadNothing => client.ledger.look_by = None,
