@@ -29,12 +29,12 @@ pub(super) struct Ledger {
     pub(super) read: u64,
     pub(super) written: u64,
     /// When bytes were last read or written.
-    active: Time,
+    pub(super) active: Time,
     /// When it was accepted, or bytes were last written.
-    served: Time,
+    pub(super) served: Time,
     /// Since when it is owed bytes and gets none.
-    owed_since: Option<Time>,
-    shut_at: Option<Time>,
+    pub(super) owed_since: Option<Time>,
+    pub(super) shut_at: Option<Time>,
     /// Something happened since the process last slept.
     pub(super) is_touched: bool,
     /// The latest turn in which it was read, and how much.
@@ -238,11 +238,6 @@ impl Client {
         let ledger = &self.ledger;
         let is_over = |since: Option<Time>, limit: Option<Duration>| matches!((since, limit), (Some(since), Some(limit)) if since.after(limit) <= now);
         let owed = ledger.owed(self, plan);
-        let owed_since = match self.role {
-            Role::Hello { .. } | Role::Chat(_) if socket.owes() => Some(ledger.served),
-            Role::Hello { .. } | Role::Chat(_) => None,
-            Role::Echo { .. } => ledger.owed_since,
-        };
         if ledger.excuse == Some("broken") {
             Some(Reason::Excused("broken"))
         } else if socket.end_was_read() && owed == 0 && !socket.owes() {
@@ -255,7 +250,7 @@ impl Client {
             && !self.was_heard_late(plan, socket)
         {
             Some(Reason::Excused("idle"))
-        } else if is_over(owed_since, plan.policy.write_timeout) {
+        } else if is_over(self.owed_since(socket), plan.policy.write_timeout) {
             Some(Reason::Excused("takes nothing"))
         } else if is_over(ledger.shut_at, plan.policy.linger) {
             Some(Reason::Excused("lingers"))

@@ -95,7 +95,10 @@ impl World {
     fn closed(&mut self, net: &Net, id: SocketId, serial: usize) {
         let circumstances = self.circumstances();
         let client = &mut self.clients[serial];
-        let verdict = client.was_closed(&self.plan, net, net.socket(id), circumstances);
+        let socket = net.socket(id);
+        let verdict = client.is_overdue(&self.plan, net, socket);
+        let reason = client.was_closed(&self.plan, net, socket, circumstances);
+        let verdict = verdict.and(reason);
         if client.ledger.place.is_some() && !client.ledger.is_surplus {
             self.held -= 1;
             self.held_from[serial % ADDRESSES] -= 1;
