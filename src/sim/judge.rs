@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::net::Net;
 use super::plan::{Plan, QUIT};
 use super::socket::Socket;
-use super::talker::LATE;
+use super::talker::{LATE, Talker};
 use crate::protocol::Time;
 use crate::protocol::chat::Partner;
 use crate::reactor::{OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX, READ_BYTES_PER_TURN_MAX};
@@ -28,6 +28,8 @@ pub(super) struct Ledger {
     /// Bytes that the server read and owes an answer for.
     pub(super) read: u64,
     pub(super) written: u64,
+    /// When bytes were first read.
+    pub(super) first_read: Option<Time>,
     /// When bytes were last read or written.
     pub(super) active: Time,
     /// When it was accepted, or bytes were last written.
@@ -61,6 +63,7 @@ impl Ledger {
             excuse: None,
             read: 0,
             written: 0,
+            first_read: None,
             active: Time::ZERO,
             served: Time::ZERO,
             owed_since: None,
@@ -120,6 +123,7 @@ impl Client {
     ) -> Result<(), String> {
         let ledger = &mut self.ledger;
         ledger.active = now;
+        ledger.first_read.get_or_insert(now);
         match self.role {
             Role::Echo { .. } if is_owed => {
                 ledger.read += count as u64;
@@ -363,6 +367,7 @@ impl Client {
     /// A message may take so long only if the server did not run meanwhile, or had little patience.
     fn was_late(&self, plan: &Plan, was_stopped: bool) -> Result<(), String> {
         match plan.policy.idle_timeout {
+            Some(_) if self.talker().is_some_and(Talker::dribbles) => Ok(()),
             Some(limit) if was_stopped || limit < Duration::from_secs(5) => Ok(()),
             Some(_) | None => Err("is told that it took too long".to_owned()),
         }
@@ -370,14 +375,11 @@ impl Client {
 
     /// It has shut its half or was about to say goodbye.
     fn is_finished(&self) -> bool {
-        self.stage != super::client::Stage::Talking
-            || self.talker().is_some_and(super::talker::Talker::has_quit)
+        self.stage != super::client::Stage::Talking || self.talker().is_some_and(Talker::has_quit)
     }
 
     fn is_blameless(&self) -> bool {
-        let breaks_rule = self
-            .talker()
-            .is_some_and(super::talker::Talker::breaks_rule);
+        let breaks_rule = self.talker().is_some_and(Talker::breaks_rule);
         self.ledger.excuse.is_none() && !breaks_rule && !self.has_left
     }
 }

@@ -6,6 +6,7 @@ use super::client::{Client, Role};
 use super::net::Net;
 use super::plan::Plan;
 use super::socket::Socket;
+use super::talker::Talker;
 use crate::protocol::Time;
 
 /// How late a server may be that has much to do: a turn with thousands of clients takes its time, and
@@ -22,14 +23,30 @@ impl Client {
             ("lingering", self.ledger.shut_at, plan.policy.linger),
         ];
         for (what, since, limit) in limits {
-            let (Some(since), Some(limit)) = (since, limit) else {
-                continue;
-            };
-            let is_late = since.after(limit + LATE_MAX + net.stopped) < net.seen;
-            if is_late && self.ledger.place.is_some() {
-                let time = net.seen.since(since);
-                return Err(format!("is kept though {what} for {time:?}"));
-            }
+            self.is_in_time(what, since, limit, net, net.seen)?;
+        }
+        // It may stay after it was told, to read that.
+        let until = self.ledger.shut_at.unwrap_or(net.seen);
+        let dribbles = self.talker().is_some_and(Talker::dribbles);
+        let begun = self.ledger.first_read.filter(|_| dribbles);
+        self.is_in_time("dribbling", begun, plan.policy.idle_timeout, net, until)
+    }
+
+    fn is_in_time(
+        &self,
+        what: &str,
+        since: Option<Time>,
+        limit: Option<Duration>,
+        net: &Net,
+        until: Time,
+    ) -> Result<(), String> {
+        let (Some(since), Some(limit)) = (since, limit) else {
+            return Ok(());
+        };
+        let is_late = since.after(limit + LATE_MAX + net.stopped) < until;
+        if is_late && self.ledger.place.is_some() {
+            let time = until.since(since);
+            return Err(format!("is kept though {what} for {time:?}"));
         }
         Ok(())
     }

@@ -61,7 +61,22 @@ fn role(plan: &Plan, rng: &mut Random) -> Role {
     }
 }
 
+/// Who never comes to the end of its first message, and is never idle.
+fn dribbling(plan: &Plan) -> Temper {
+    Temper {
+        piece_max: 1,
+        pause_max: plan.policy.idle_timeout.unwrap_or_default() / 4,
+        read_max: 10_000,
+        reads_after: Duration::ZERO,
+        ending: Ending::HalfClose,
+        lingers: false,
+    }
+}
+
 fn temper(plan: &Plan, rng: &mut Random, role: &Role) -> Temper {
+    if matches!(role, Role::Chat(talker) if talker.dribbles()) {
+        return dribbling(plan);
+    }
     // What silence would cut comes in pieces with less of it between them.
     let is_cut_by_silence = matches!(role, Role::Chat(_) | Role::Echo { quits: true, .. });
     let slowest = if is_cut_by_silence { 5 } else { 400 };
