@@ -149,7 +149,7 @@ impl<O: Outside> Kernel for SimKernel<O> {
                 self.outside.saw(&mut self.net, id, Deed::Broken(fault));
                 self.net.forget_if_closed(id);
             }
-        } else {
+        } else if fault != Fault::Interrupted {
             self.outside.accept_failed(&self.net);
         }
         Err(error_of(fault))

@@ -106,6 +106,8 @@ pub(super) struct Client {
     pub(super) serial: usize,
     pub(super) role: Role,
     pub(super) temper: Temper,
+    /// What is on its way holds at most so many bytes: to the server, from it.
+    pub(super) buffers: (usize, usize),
     pub(super) rng: Random,
     pub(super) address: SocketAddr,
     pub(super) id: Option<SocketId>,
@@ -214,9 +216,8 @@ impl Client {
     }
 
     fn come(&mut self, net: &mut Net, plan: &Plan) -> Outcome {
-        let buffers = (64 + self.rng.below(4_000), 64 + self.rng.below(8_000));
         let port = self.port() as usize;
-        match net.connect(port, self.serial, self.address, buffers) {
+        match net.connect(port, self.serial, self.address, self.buffers) {
             Ok(Some(id)) => {
                 self.id = Some(id);
                 self.stage = Stage::Talking;

@@ -11,10 +11,10 @@ use super::kernel::Clock;
 use super::net::Net;
 use super::plan::{Plan, QUIT};
 use super::socket::Socket;
-use super::talker::LATE;
+use super::talker::{LATE, Talker};
 use crate::protocol::Time;
 use crate::protocol::chat::Partner;
-use crate::reactor::{OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX};
+use crate::reactor::{OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX, READ_BYTES_PER_TURN_MAX};
 
 /// The books of one connection. Times are those that the server saw.
 #[derive(Debug)]
@@ -30,15 +30,19 @@ pub(super) struct Ledger {
     /// Bytes that the server read and owes an answer for.
     pub(super) read: u64,
     pub(super) written: u64,
+    /// When bytes were first read.
+    pub(super) first_read: Option<Time>,
     /// When bytes were last read or written.
-    active: Time,
+    pub(super) active: Time,
     /// When it was accepted, or bytes were last written.
-    served: Time,
+    pub(super) served: Time,
     /// Since when it is owed bytes and gets none.
-    owed_since: Option<Time>,
-    shut_at: Option<Time>,
+    pub(super) owed_since: Option<Time>,
+    pub(super) shut_at: Option<Time>,
     /// Something happened since the process last slept.
     pub(super) is_touched: bool,
+    /// The latest turn in which it was read, and how much.
+    read_in_turn: (u64, usize),
     /// By which turn it must be looked at.
     pub(super) look_by: Option<u64>,
 }
@@ -61,11 +65,13 @@ impl Ledger {
             excuse: None,
             read: 0,
             written: 0,
+            first_read: None,
             active: Time::ZERO,
             served: Time::ZERO,
             owed_since: None,
             shut_at: None,
             is_touched: false,
+            read_in_turn: (0, 0),
             look_by: None,
         }
     }
@@ -75,6 +81,19 @@ impl Ledger {
         self.accepted = now;
         self.active = now;
         self.served = now;
+    }
+
+    /// So many bytes were read in this turn, whether they are owed an answer or not.
+    pub(super) fn read_in(&mut self, turn: u64, count: usize) -> Result<(), String> {
+        let before = match self.read_in_turn {
+            (latest, bytes) if latest == turn => bytes,
+            _ => 0,
+        };
+        self.read_in_turn = (turn, before + count);
+        if before >= READ_BYTES_PER_TURN_MAX {
+            return Err(format!("is read on after {before} bytes in one turn"));
+        }
+        Ok(())
     }
 
     pub(super) fn shut(&mut self, now: Time) {
@@ -117,6 +136,7 @@ impl Client {
     ) -> Result<(), String> {
         let ledger = &mut self.ledger;
         ledger.active = now;
+        ledger.first_read.get_or_insert(now);
         match self.role {
             Role::Echo { .. } if is_owed => {
                 ledger.read += count as u64;
@@ -235,11 +255,6 @@ impl Client {
         let ledger = &self.ledger;
         let is_over = |since: Option<Time>, limit: Option<Duration>| matches!((since, limit), (Some(since), Some(limit)) if since.after(limit) <= now);
         let owed = ledger.owed(self, plan);
-        let owed_since = match self.role {
-            Role::Hello { .. } | Role::Chat(_) if socket.owes() => Some(ledger.served),
-            Role::Hello { .. } | Role::Chat(_) => None,
-            Role::Echo { .. } => ledger.owed_since,
-        };
         if ledger.excuse == Some("broken") {
             Some(Reason::Excused("broken"))
         } else if socket.end_was_read() && owed == 0 && !socket.owes() {
@@ -252,7 +267,7 @@ impl Client {
             && !self.was_heard_late(plan, socket)
         {
             Some(Reason::Excused("idle"))
-        } else if is_over(owed_since, plan.policy.write_timeout) {
+        } else if is_over(self.owed_since(socket), plan.policy.write_timeout) {
             Some(Reason::Excused("takes nothing"))
         } else if is_over(ledger.shut_at, plan.policy.linger) {
             Some(Reason::Excused("lingers"))
@@ -272,8 +287,8 @@ impl Client {
             .idle_timeout
             .map(|limit| self.ledger.active.after(limit));
         let came = socket.unread_since();
-        // What epoll has yet to tell again, the server could not know.
-        let is_known = self.is_wanted(plan, socket) && !socket.is_listed();
+        // What epoll has yet to tell again, the server could not know; the first time it must ask.
+        let is_known = self.is_wanted(plan, socket) && !(socket.is_listed() && socket.is_denied());
         is_known && came.zip(deadline).is_some_and(|(came, end)| came < end)
     }
 
@@ -365,6 +380,7 @@ impl Client {
     /// A message may take so long only if the server did not run meanwhile, or had little patience.
     fn was_late(&self, plan: &Plan, was_stopped: bool) -> Result<(), String> {
         match plan.policy.idle_timeout {
+            Some(_) if self.talker().is_some_and(Talker::dribbles) => Ok(()),
             Some(limit) if was_stopped || limit < Duration::from_secs(5) => Ok(()),
             Some(_) | None => Err("is told that it took too long".to_owned()),
         }
@@ -372,14 +388,11 @@ impl Client {
 
     /// It has shut its half or was about to say goodbye.
     fn is_finished(&self) -> bool {
-        self.stage != super::client::Stage::Talking
-            || self.talker().is_some_and(super::talker::Talker::has_quit)
+        self.stage != super::client::Stage::Talking || self.talker().is_some_and(Talker::has_quit)
     }
 
     fn is_blameless(&self) -> bool {
-        let breaks_rule = self
-            .talker()
-            .is_some_and(super::talker::Talker::breaks_rule);
+        let breaks_rule = self.talker().is_some_and(Talker::breaks_rule);
         self.ledger.excuse.is_none() && !breaks_rule && !self.has_left
     }
 }

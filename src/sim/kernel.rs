@@ -268,6 +268,7 @@ impl<O: Outside> SimKernel<O> {
             }
             Some((Fault::WouldBlock, _)) if self.has_just_come(id) => {
                 self.count(call, Fault::WouldBlock, state);
+                self.net.socket_mut(id).is_denied = true;
                 self.net.wake(id, Key::Any);
                 return Err(error_of(Fault::WouldBlock));
             }

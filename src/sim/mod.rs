@@ -15,6 +15,7 @@ mod fault;
 mod herd;
 mod judge;
 mod kernel;
+mod late;
 mod net;
 mod plan;
 mod random;

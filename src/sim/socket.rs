@@ -50,6 +50,8 @@ pub struct Socket {
     pub(super) inbound_max: usize,
     /// Since when something waits to be read.
     pub(super) unread_since: Option<Time>,
+    /// We were told of it, and then that there is nothing: it will be told of again.
+    pub(super) is_denied: bool,
     /// The far end sends no more.
     pub(super) has_end: bool,
     /// Bytes of ours that the far end has not read.
@@ -85,6 +87,7 @@ impl Socket {
             inbound: VecDeque::new(),
             inbound_max: buffers.0,
             unread_since: None,
+            is_denied: false,
             has_end: false,
             outbound: 0,
             outbound_max: buffers.1,
@@ -102,6 +105,11 @@ impl Socket {
     /// What can be read before [`Fault::WouldBlock`]: bytes, an end or an error.
     pub fn has_input(&self) -> bool {
         !self.inbound.is_empty() || self.has_end || self.is_dead || self.error.is_some()
+    }
+
+    /// Whether we were told that there is nothing to read though there is.
+    pub fn is_denied(&self) -> bool {
+        self.is_denied
     }
 
     /// Bytes that wait to be read.
@@ -219,6 +227,7 @@ impl Socket {
     /// recv(2) on our side.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Fault> {
         let count = self.peek(buffer)?;
+        self.is_denied = false;
         self.inbound.drain(..count);
         if self.inbound.is_empty() && !self.has_end {
             self.unread_since = None;

@@ -30,6 +30,8 @@ pub(super) struct Talker {
     has_quit: bool,
     /// Its last message is longer than allowed.
     breaks_rule: bool,
+    /// Its one message has no end in sight: it comes byte by byte.
+    dribbles: bool,
     pub(super) heard: u32,
     /// Its partner spoke first.
     pub(super) is_second: bool,
@@ -68,15 +70,21 @@ impl Talker {
             Framing::Auto | Framing::Line | Framing::Padded(_) => false,
         };
         let is_unbounded = matches!(style, Framing::Line | Framing::Nul | Framing::Chunk);
+        let dribbles = plan.has_silent_clients
+            && plan.partner != Partner::Guest
+            && matches!(plan.framing, Framing::Line | Framing::Nul)
+            && rng.happens(1, 8);
+        let messages = u32::try_from(rng.below(6)).expect("small");
         Talker {
             style,
-            messages: u32::try_from(rng.below(6)).expect("small"),
+            messages: if dribbles { 1 } else { messages },
             said: 0,
             is_saying: false,
             is_eager: !is_cut_by_silence && rng.happens(1, 2),
             quits: rng.happens(1, 2),
             has_quit: false,
-            breaks_rule: is_unbounded && rng.happens(1, 16),
+            breaks_rule: !dribbles && is_unbounded && rng.happens(1, 16),
+            dribbles,
             heard: 0,
             is_second: false,
             partner: None,
@@ -92,6 +100,10 @@ impl Talker {
 
     pub(super) fn breaks_rule(&self) -> bool {
         self.breaks_rule
+    }
+
+    pub(super) fn dribbles(&self) -> bool {
+        self.dribbles
     }
 
     /// Bytes that are no whole message yet.
@@ -128,7 +140,10 @@ impl Talker {
         }
         if self.said < self.messages {
             let is_last = self.said + 1 == self.messages;
-            let text = if is_last && self.breaks_rule {
+            let text = if self.dribbles {
+                out.resize(plan.message_bytes_max, b'x');
+                return;
+            } else if is_last && self.breaks_rule {
                 vec![b'x'; plan.message_bytes_max + 1 + rng.below(40)]
             } else {
                 message(plan, serial, self.said)

@@ -11,15 +11,21 @@ use super::random::Random;
 use super::talker::Talker;
 use crate::protocol::Time;
 
+/// What a client sends that nobody asked to, and what its way to the server then holds.
+const FLOOD_BYTES: u64 = 400_000;
+const FLOOD_BUFFER_BYTES: usize = 300_000;
+
 /// The client with this number.
 pub(super) fn draw(plan: &Plan, rng: &mut Random, serial: usize, address: SocketAddr) -> Client {
     let mut own = Random::new(rng.number());
     let role = role(plan, &mut own);
     let temper = temper(plan, &mut own, &role);
+    let buffers = buffers(&mut own, &role);
     Client {
         serial,
         role,
         temper,
+        buffers,
         rng: own,
         address,
         id: None,
@@ -37,7 +43,10 @@ pub(super) fn draw(plan: &Plan, rng: &mut Random, serial: usize, address: Socket
 fn role(plan: &Plan, rng: &mut Random) -> Role {
     match rng.below(10) {
         0..2 => Role::Hello {
-            noise: rng.one_of(&[0, 0, 1, 3_000]),
+            noise: match rng.below(32) {
+                0 => FLOOD_BYTES,
+                _ => rng.one_of(&[0, 0, 1, 3_000]),
+            },
         },
         2..6 => Role::Echo {
             total: match rng.below(16) {
@@ -52,7 +61,22 @@ fn role(plan: &Plan, rng: &mut Random) -> Role {
     }
 }
 
+/// Who never comes to the end of its first message, and is never idle.
+fn dribbling(plan: &Plan) -> Temper {
+    Temper {
+        piece_max: 1,
+        pause_max: plan.policy.idle_timeout.unwrap_or_default() / 4,
+        read_max: 10_000,
+        reads_after: Duration::ZERO,
+        ending: Ending::HalfClose,
+        lingers: false,
+    }
+}
+
 fn temper(plan: &Plan, rng: &mut Random, role: &Role) -> Temper {
+    if matches!(role, Role::Chat(talker) if talker.dribbles()) {
+        return dribbling(plan);
+    }
     // What silence would cut comes in pieces with less of it between them.
     let is_cut_by_silence = matches!(role, Role::Chat(_) | Role::Echo { quits: true, .. });
     let slowest = if is_cut_by_silence { 5 } else { 400 };
@@ -79,6 +103,16 @@ fn temper(plan: &Plan, rng: &mut Random, role: &Role) -> Temper {
         ending: ending(plan, rng, role),
         lingers: rng.happens(1, 16),
     }
+}
+
+/// Bytes on their way to the server and from it. One read must not be all that there is.
+fn buffers(rng: &mut Random, role: &Role) -> (usize, usize) {
+    let inbound = match role {
+        Role::Hello { noise: FLOOD_BYTES } => FLOOD_BUFFER_BYTES,
+        Role::Echo { total, .. } if *total > 20_000 => rng.one_of(&[4_000, FLOOD_BUFFER_BYTES]),
+        Role::Hello { .. } | Role::Echo { .. } | Role::Chat(_) => 4_000,
+    };
+    (64 + rng.below(inbound), 64 + rng.below(8_000))
 }
 
 fn reads_after(plan: &Plan, rng: &mut Random) -> Duration {

@@ -1,11 +1,12 @@
 //! The world around a simulated server: when clients come, who acts next, and what everybody saw.
 //! The first thing that is wrong is kept; what each client does is its own business.
 
+mod answers;
 mod seen;
 mod watch;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::BinaryHeap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use super::temper;
 use super::typist::Typist;
 use crate::protocol::Time;
 use crate::protocol::chat::Partner;
+use answers::Answers;
 
 /// Who owns the two streams that are no clients.
 pub(super) const TERMINAL: usize = usize::MAX;
@@ -34,7 +36,7 @@ const MATCHING_MAX: Duration = Duration::from_secs(5);
 /// A client that is still there after this, though nothing holds it, is stranded.
 const PATIENCE: Duration = Duration::from_secs(20_000);
 /// Addresses that clients come from.
-const ADDRESSES: usize = 40;
+const ADDRESSES: usize = 16;
 
 /// The clients, the user at the terminal, and the judge.
 #[derive(Debug)]
@@ -59,7 +61,7 @@ pub(super) struct World {
     told_in_turn: usize,
     accept_failed_at: Time,
     closed_since_failure: bool,
-    answers_heard: BTreeSet<u32>,
+    answers: Answers,
     stop_at: Option<Time>,
     stopping_since: Option<Time>,
     /// In which turn it was told to.
@@ -97,7 +99,7 @@ impl World {
             told_in_turn: 0,
             accept_failed_at: Time::ZERO,
             closed_since_failure: false,
-            answers_heard: BTreeSet::new(),
+            answers: Answers::default(),
             stop_at,
             stopping_since: None,
             stopping_turn: u64::MAX,

@@ -35,7 +35,9 @@ impl World {
                 client.ledger.look_by = None;
                 // Once everybody was told of the end, what still comes is thrown away.
                 let is_owed = self.turn <= self.stopping_turn;
+                let is_fair = client.ledger.read_in(self.turn, bytes.len());
                 let verdict = client.was_read(&self.plan, net.seen, bytes.len(), is_owed);
+                let verdict = is_fair.and(verdict);
                 self.judge(serial, verdict);
             }
             Deed::ReadEnd | Deed::ReadNothing => client.ledger.look_by = None,
@@ -98,7 +100,10 @@ impl World {
     fn closed(&mut self, net: &Net, id: SocketId, serial: usize) {
         let circumstances = self.circumstances();
         let client = &mut self.clients[serial];
-        let verdict = client.was_closed(&self.plan, net, net.socket(id), circumstances);
+        let socket = net.socket(id);
+        let verdict = client.is_overdue(&self.plan, net, socket);
+        let reason = client.was_closed(&self.plan, net, socket, circumstances);
+        let verdict = verdict.and(reason);
         if client.ledger.place.is_some() && !client.ledger.is_surplus {
             self.held -= 1;
             self.held_from[serial % ADDRESSES] -= 1;
@@ -146,11 +151,11 @@ impl World {
             None => Ok(()),
         };
         if speaker == OPERATOR && self.plan.partner == Partner::Operator {
-            let is_typed = number < self.typist.answers();
-            if !is_typed || !self.answers_heard.insert(number) {
-                verdict = Err(format!(
-                    "hears answer {number}, not typed or not for it alone"
-                ));
+            // Each of its messages has one answer.
+            let answered = listener.talker().map_or(0, |talker| talker.heard);
+            verdict = verdict.and_then(|()| self.answers.heard(number, (serial, answered)));
+            if number >= self.typist.answers() {
+                verdict = Err(format!("hears answer {number}, which nobody typed"));
             }
         }
         if let Some(talker) = self.clients[serial].talker_mut() {
@@ -173,6 +178,7 @@ impl World {
             Ok(lines) => {
                 for line in lines {
                     log::info!("shown: {line}");
+                    self.answers.shown(&line);
                 }
             }
             Err(what) => self.accuse(what),

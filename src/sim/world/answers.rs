@@ -1,0 +1,56 @@
+//! Who gets what our user types: whoever has been shown first and has no answer yet. It knows messages
+//! by speaker and number; who is still there it does not ask.
+
+use std::collections::BTreeMap;
+
+/// A message: its speaker, and which of the speaker's.
+type Said = (usize, u32);
+
+/// What was shown, and what was heard of the answers.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    /// In which place each message was shown. One for which the terminal had no room has none.
+    shown: BTreeMap<Said, usize>,
+    /// By number of the answer: the place of what it answers, if that was shown.
+    heard: BTreeMap<u32, Option<usize>>,
+}
+
+impl Answers {
+    /// The terminal shows a line: `client 127.0.0.1:1024 : <3.0:text>`, or something else.
+    pub(super) fn shown(&mut self, line: &str) {
+        if let Some(said) = said_in(line) {
+            let place = self.shown.len();
+            self.shown.entry(said).or_insert(place);
+        }
+    }
+
+    /// A guest hears this answer after having said that.
+    pub(super) fn heard(&mut self, answer: u32, said: Said) -> Result<(), String> {
+        let place = self.shown.get(&said).copied();
+        if self.heard.insert(answer, place).is_some() {
+            return Err(format!("hears answer {answer}, and it was another's"));
+        }
+        let Some(place) = place else {
+            return Ok(());
+        };
+        let before = self.heard.range(..answer).rev();
+        let after = self.heard.range(answer + 1..);
+        let is_early = before.filter_map(|(_, place)| *place).next() > Some(place);
+        let is_late = after
+            .filter_map(|(_, place)| *place)
+            .next()
+            .is_some_and(|next| next < place);
+        if is_early || is_late {
+            return Err(format!("hears answer {answer} out of its turn"));
+        }
+        Ok(())
+    }
+}
+
+fn said_in(line: &str) -> Option<Said> {
+    let (_, text) = line
+        .strip_prefix("client")
+        .and_then(|rest| rest.split_once(" : <"))?;
+    let (speaker, number) = text.split(':').next()?.split_once('.')?;
+    Some((speaker.parse().ok()?, number.parse().ok()?))
+}
