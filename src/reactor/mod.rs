@@ -325,6 +325,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         self.tell_woken();
         while let Some(id) = self.timers.pop_due(self.heard) {
             self.fire(id);
+            self.relieve();
         }
     }
 

@@ -17,6 +17,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         let ids = self.ids();
         for &id in &ids {
             self.step(id, Event::Stopping);
+            self.relieve();
         }
         self.tell_woken();
         for &id in &ids {

@@ -215,6 +215,11 @@ impl Client {
                 socket.is_ended()
             ));
         }
+        // Who must not speak now may leave all the same.
+        let has_just_ended = socket.unread() == 0 && socket.is_ended() && !socket.end_was_read();
+        if matches!(self.role, Role::Chat(_)) && has_just_ended {
+            return Err("has ended and is not heard".to_owned());
+        }
         let owed = self.ledger.owed(self, plan);
         if owed > 0 && socket.is_writable() {
             return Err(format!("is owed {owed} bytes and could take some"));

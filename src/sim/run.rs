@@ -10,9 +10,6 @@ use super::world::{SIGNALS, TERMINAL, World};
 use crate::protocol::Service;
 use crate::reactor::{Policy, Reactor};
 
-/// How much more than the limit may be unsent for a moment: what one turn reads of one peer, and
-/// what that makes others say.
-const UNSENT_SLACK: usize = 256 * 1024;
 /// How much later than its grace a run may end: closing takes time too.
 const ENDING_SLACK: Duration = Duration::from_secs(1);
 /// How long clients take to read what is left for them.
@@ -68,7 +65,7 @@ pub fn run<S: Service>(plan: &Plan, service: S, doors: Doors<S::Door>) -> Outcom
         if let Err(error) = result {
             kernel.outside.accuse(format!("the loop ends: {error}"));
         }
-        if unsent > plan.limits.unsent_bytes_max.saturating_add(UNSENT_SLACK) {
+        if unsent > plan.limits.unsent_bytes_max {
             kernel.outside.accuse(format!("{unsent} bytes are unsent"));
         }
     }
