@@ -24,6 +24,7 @@ mod socket;
 mod talker;
 mod temper;
 mod typist;
+mod verdict;
 mod world;
 
 pub use far::{Received, WasReset};

@@ -47,7 +47,7 @@ impl World {
                 client.ledger.look_by = client.ledger.look_by.map(|_| again);
                 self.written(net, serial, bytes);
             }
-            Deed::Broken(fault) => client.ledger.broken(fault),
+            Deed::Broken(_) => client.ledger.broken(),
             Deed::Shut => client.ledger.shut(net.seen),
             Deed::Closed => self.closed(net, id, serial),
         }
