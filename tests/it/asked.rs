@@ -2,9 +2,12 @@
 //! says what, where and what to do, and the right exit code.
 
 use std::ffi::OsStr;
+use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+
+use socket2::{Domain, Socket, Type};
 
 use crate::support::{Epollo, Server, read_to_end};
 
@@ -113,7 +116,11 @@ fn what_fails_at_run_time_gets_one_line_and_code_1() {
             "epollo: cannot listen on {address} for chat: address in use (try chat=0 for any free port)\n"
         )
     );
-    drop(taken);
+    // Bound and not listening: nobody else gets this port meanwhile.
+    let deaf = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    deaf.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())
+        .unwrap();
+    let address = deaf.local_addr().unwrap().as_socket().unwrap();
     let (code, words) = complaint(&["echo", "127.0.0.1", &address.port().to_string()]);
     assert_eq!(code, 1);
     assert!(
