@@ -56,11 +56,12 @@ impl Epollo {
 
     /// Writes to its standard input.
     pub fn type_in(&mut self, bytes: impl AsRef<[u8]>) {
-        self.stdin
-            .as_mut()
-            .unwrap()
-            .write_all(bytes.as_ref())
-            .unwrap();
+        let stdin = self.stdin.as_mut().unwrap();
+        match stdin.write_all(bytes.as_ref()) {
+            // It has ended already; what it said tells whether it should have.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+            done => done.unwrap(),
+        }
     }
 
     /// Ends its standard input.
