@@ -9,7 +9,7 @@ use std::time::Duration;
 use mio::net::TcpListener;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::{Kernel, Reactor, find};
+use super::{DoorId, Kernel, Outbound, Reactor, find};
 use crate::protocol::{PeerId, Service, Time};
 
 /// Connections accepted from one listener in one turn, at most; the rest waits for the next turn.
@@ -58,7 +58,7 @@ pub(super) enum Accepting {
 #[derive(Debug)]
 pub(super) struct Listening<Listener> {
     pub(super) listener: Listener,
-    pub(super) door: u16,
+    pub(super) door: DoorId,
     pub(super) accepting: Accepting,
 }
 
@@ -178,7 +178,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         }
     }
 
-    fn welcome(&mut self, stream: K::Stream, address: SocketAddr, door: u16) {
+    fn welcome(&mut self, stream: K::Stream, address: SocketAddr, door: DoorId) {
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
         self.counters.accepted();
         let is_full = self.guests >= self.limits.guests_max;
@@ -187,7 +187,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             self.give_back(stream);
             return;
         }
-        match self.open(stream, door, format_args!("{address}")) {
+        match self.open(stream, door, Outbound::Open, format_args!("{address}")) {
             Ok(id) => {
                 log::debug!("peer {id}: connection from {address}");
                 if let Some(connection) = find(&mut self.peers, id) {

@@ -1,6 +1,7 @@
 //! One peer as the reactor sees it: a stream, two halves, an outbox, and the machine that answers.
 //! What can be computed from these is a function: interest, deadline, whether it is done.
 
+use super::DoorId;
 use super::kernel::Interest;
 use super::limits::Policy;
 use super::outbox::{OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX, Outbox};
@@ -20,6 +21,8 @@ pub(super) enum Inbound {
 /// The half that we speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outbound {
+    /// We called, and the peer has not answered yet: the kernel will say that there is room to write.
+    Connecting,
     Open,
     /// Nothing will be added; `shutdown(Write)` follows the last byte.
     Finishing,
@@ -59,7 +62,7 @@ pub(super) struct Connection<Stream, Session> {
     /// The peer's entry among the timers; never later than its deadline.
     pub(super) timer: Time,
     pub(super) generation: u32,
-    pub(super) door: u16,
+    pub(super) door: DoorId,
     pub(super) inbound: Inbound,
     pub(super) outbound: Outbound,
     pub(super) unread: Unread,
@@ -103,16 +106,25 @@ impl<Stream, Session> Connection<Stream, Session> {
 
     pub(super) fn interest(&self) -> Interest {
         let is_blocked = self.outbox.as_ref().is_some_and(|outbox| outbox.is_blocked);
-        match (self.inbound, is_blocked) {
+        let wants_room = is_blocked || self.outbound == Outbound::Connecting;
+        match (self.inbound, wants_room) {
             (Inbound::Finished, true) => Interest::Writable,
             (Inbound::Open | Inbound::Discarding, true) => Interest::Both,
             (Inbound::Open | Inbound::Discarding | Inbound::Finished, false) => Interest::Readable,
         }
     }
 
+    /// What its session says will be sent.
+    pub(super) fn is_speaking(&self) -> bool {
+        match self.outbound {
+            Outbound::Connecting | Outbound::Open => true,
+            Outbound::Finishing | Outbound::Finished(_) => false,
+        }
+    }
+
     /// Sends no more once the outbox is empty.
     pub(super) fn finish(&mut self) {
-        if self.outbound == Outbound::Open {
+        if self.is_speaking() {
             self.outbound = Outbound::Finishing;
         }
     }
@@ -132,7 +144,7 @@ impl<Stream, Session> Connection<Stream, Session> {
     pub(super) fn is_done(&self) -> bool {
         match (self.outbound, self.inbound) {
             (Outbound::Finished(_), Inbound::Finished) => true,
-            (Outbound::Open | Outbound::Finishing, _)
+            (Outbound::Connecting | Outbound::Open | Outbound::Finishing, _)
             | (Outbound::Finished(_), Inbound::Open | Inbound::Discarding) => false,
         }
     }
@@ -155,7 +167,10 @@ impl<Stream, Session> Connection<Stream, Session> {
     fn closing_at(&self, policy: &Policy) -> Option<(Time, CloseReason)> {
         let lingering = match (self.outbound, self.inbound) {
             (Outbound::Finished(since), Inbound::Discarding) => Some(since),
-            (Outbound::Open | Outbound::Finishing | Outbound::Finished(_), _) => None,
+            (
+                Outbound::Connecting | Outbound::Open | Outbound::Finishing | Outbound::Finished(_),
+                _,
+            ) => None,
         };
         let waiting = self.outbox.as_ref().and_then(|outbox| outbox.waiting_since);
         [

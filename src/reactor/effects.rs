@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use super::{Kernel, Outbound, PeerId, Reactor, Run, Unread, find};
+use super::{Kernel, PeerId, Reactor, Run, Unread, find};
 use crate::protocol::{CloseReason, Effect, Event, Service, Time};
 
 impl<K: Kernel, S: Service> Reactor<K, S> {
@@ -38,7 +38,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         let peer = find(&mut self.peers, id);
         match (effect, peer) {
             (Effect::Send(range), Some(connection)) => {
-                if connection.outbound == Outbound::Open {
+                if connection.is_speaking() {
                     let outbox = connection.outbox.get_or_insert_with(|| self.spares.take());
                     self.held_bytes -= outbox.held();
                     outbox.push(&bytes[range.clone()], self.now);
@@ -47,10 +47,10 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             }
             (Effect::Finish, Some(connection)) => connection.finish(),
             (Effect::Leave, Some(connection)) => {
-                connection.leave(&self.doors[usize::from(connection.door)].1);
+                connection.leave(&self.doors[connection.door.index()].1);
             }
             (Effect::Refuse(why), Some(connection)) => {
-                connection.leave(&self.doors[usize::from(connection.door)].1);
+                connection.leave(&self.doors[connection.door.index()].1);
                 self.counters.refused(id, why);
             }
             (Effect::WakeAt(time), Some(connection)) => {

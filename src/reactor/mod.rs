@@ -8,7 +8,6 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::mem;
-use std::time::Duration;
 
 use slab::Slab;
 
@@ -26,6 +25,7 @@ mod stop;
 mod terminal;
 mod timers;
 mod token;
+mod wait;
 
 pub use accept::{ACCEPT_PAUSE, ACCEPTS_PER_TURN_MAX, ListenOptions, bind};
 pub use counters::Counters;
@@ -43,6 +43,16 @@ use timers::Timers;
 
 /// The most that is read at once, and the size of the one buffer that all peers share.
 pub const SCRATCH_BYTES: usize = 64 * 1024;
+
+/// By which door a peer came in, with the policy that it is held to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DoorId(u16);
+
+impl DoorId {
+    fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
 
 /// How far the run is from its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,17 +165,39 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
     ) -> io::Result<PeerId> {
         self.now = self.kernel.now();
         let door = self.add_door(door, policy);
-        self.open(stream, door, name)
+        self.open(stream, door, Outbound::Open, name)
     }
 
-    fn add_door(&mut self, door: S::Door, policy: Policy) -> u16 {
+    /// A door for peers that come in by [`dial`](Reactor::dial). There can be 65,536.
+    pub fn add_door(&mut self, door: S::Door, policy: Policy) -> DoorId {
         self.doors.push((door, policy));
-        u16::try_from(self.doors.len() - 1).expect("doors are few")
+        DoorId(u16::try_from(self.doors.len() - 1).expect("doors are few"))
+    }
+
+    /// Takes a stream that is still connecting, or connected at once, as a peer. When the connection
+    /// stands, its session is told [`Event::Woken`]; if it fails, it is closed as broken. What is sent
+    /// before waits. It counts against no limit of [`Limits`].
+    ///
+    /// # Errors
+    /// Those of epoll_ctl(2).
+    pub fn dial(
+        &mut self,
+        stream: K::Stream,
+        door: DoorId,
+        name: fmt::Arguments<'_>,
+    ) -> io::Result<PeerId> {
+        self.now = self.kernel.now();
+        self.open(stream, door, Outbound::Connecting, name)
     }
 
     /// The service, with what its sessions left in it.
     pub fn service(&self) -> &S {
         &self.service
+    }
+
+    /// The same, for whoever runs the reactor turn by turn and has something to tell between turns.
+    pub fn service_mut(&mut self) -> &mut S {
+        &mut self.service
     }
 
     /// What has been counted so far.
@@ -212,82 +244,6 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
     /// Whether [`run`](Reactor::run) has another turn to do.
     pub fn keeps_going(&self) -> bool {
         !self.peers.is_empty() || (self.run == Run::Going && !self.listeners.is_empty())
-    }
-
-    /// Phase 1, the only place where time passes.
-    fn wait(&mut self) -> io::Result<()> {
-        self.ready.clear();
-        let timeout = self.timeout();
-        let spun = match timeout {
-            Some(Duration::ZERO) => None,
-            Some(_) | None if self.limits.spin.is_zero() => None,
-            Some(_) | None => self.spin(timeout),
-        };
-        let waited = match spun {
-            Some(result) => result,
-            None => self.kernel.wait(timeout, &mut self.ready),
-        };
-        let began = mem::replace(&mut self.now, self.kernel.now());
-        match waited {
-            Ok(Crowding::Complete) => {
-                self.heard = began;
-                self.partial = None;
-            }
-            Ok(Crowding::Full) => self.hear_part(began),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.hear_part(began),
-            Err(error) => return Err(error),
-        }
-        Ok(())
-    }
-
-    /// The kernel tells of each ready source once before it repeats itself: when as many events have
-    /// come as there were sources, everything of back then was told.
-    fn hear_part(&mut self, began: Time) {
-        let sources = self.peers.len() + self.listeners.len();
-        let (since, missing) = self.partial.unwrap_or((began, sources));
-        let missing = missing.saturating_sub(self.ready.len());
-        if missing == 0 {
-            self.heard = since;
-            self.partial = None;
-        } else {
-            self.partial = Some((since, missing));
-        }
-    }
-
-    /// Looks without sleeping; `None` if nothing came.
-    fn spin(&mut self, timeout: Option<Duration>) -> Option<io::Result<Crowding>> {
-        let until = self
-            .kernel
-            .now()
-            .after(self.limits.spin.min(timeout.unwrap_or(Duration::MAX)));
-        loop {
-            let result = self.kernel.wait(Some(Duration::ZERO), &mut self.ready);
-            if !self.ready.is_empty() || result.is_err() {
-                return Some(result);
-            }
-            if self.kernel.now() >= until {
-                return None;
-            }
-        }
-    }
-
-    fn timeout(&self) -> Option<Duration> {
-        let has_work = !self.unread.is_empty()
-            || !self.woken.is_empty()
-            || !self.touched.is_empty()
-            || self.run == Run::StopAsked;
-        let listeners = self.listeners.iter().filter_map(|l| match l.accepting {
-            Accepting::Drained => None,
-            Accepting::Ready => Some(self.now),
-            Accepting::Paused(until) => Some(until),
-        });
-        let end = match self.run {
-            Run::Going | Run::StopAsked | Run::Stopping(Time::NEVER) => None,
-            Run::Stopping(deadline) => Some(deadline),
-        };
-        let work = has_work.then_some(self.now);
-        let times = listeners.chain(end).chain(work).chain(self.timers.next());
-        times.min().map(|time| time.since(self.now))
     }
 
     /// Phase 2: what is ready becomes events, events become effects.

@@ -6,8 +6,8 @@ use std::io;
 use std::mem;
 
 use super::{
-    Connection, Due, Inbound, Interest, Kernel, OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX, Outbound,
-    PeerId, Reactor, Readiness, Token, Unread, find, peer_id,
+    Connection, DoorId, Due, Inbound, Interest, Kernel, OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX,
+    Outbound, PeerId, Reactor, Readiness, Token, Unread, find, peer_id,
 };
 use crate::protocol::{CloseReason, Event, Service, Time};
 
@@ -20,21 +20,23 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
     pub(super) fn open(
         &mut self,
         mut stream: K::Stream,
-        door: u16,
+        door: DoorId,
+        outbound: Outbound,
         name: fmt::Arguments<'_>,
     ) -> io::Result<PeerId> {
         self.generation = self.generation.checked_add(1).unwrap_or(1);
         let entry = self.peers.vacant_entry();
         let id = peer_id(entry.key(), self.generation);
-        let interest = Interest::Readable;
+        let interest = match outbound {
+            Outbound::Connecting => Interest::Both,
+            Outbound::Open | Outbound::Finishing | Outbound::Finished(_) => Interest::Readable,
+        };
         if let Err(error) = self.kernel.register(&mut stream, Token::peer(id), interest) {
             self.give_back(stream);
             return Err(error);
         }
         let mut cx = self.effects.context(self.now, id, OUTBOX_BYTES_MAX);
-        let session = self
-            .service
-            .open(&mut cx, self.doors[usize::from(door)].0, name);
+        let session = self.service.open(&mut cx, self.doors[door.index()].0, name);
         let is_socket = self.kernel.is_socket(&stream);
         entry.insert(Connection {
             stream,
@@ -46,7 +48,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             generation: id.generation,
             door,
             inbound: Inbound::Open,
-            outbound: Outbound::Open,
+            outbound,
             // The kernel tells of a new socket's bytes; of a file it would tell nothing.
             unread: if is_socket {
                 Unread::Nothing
@@ -82,6 +84,11 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         {
             outbox.is_blocked = false;
         }
+        if readiness.writable && connection.outbound == Outbound::Connecting {
+            // If the call failed, the next read says so before this is told.
+            connection.outbound = Outbound::Open;
+            self.woken.push_back(id);
+        }
         connection.read_on |= readiness.read_on;
         if (readiness.readable || readiness.read_on)
             && connection.unread != Unread::Queued
@@ -98,7 +105,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         let mut budget = READ_BYTES_PER_TURN_MAX;
         while let Some(connection) = find(&mut self.peers, id) {
             let wanted = self.service.window(&connection.session);
-            let policy = &self.doors[usize::from(connection.door)].1;
+            let policy = &self.doors[connection.door.index()].1;
             let window = connection.window(policy, wanted).min(scratch.len());
             if window == 0 {
                 connection.unread = Unread::Parked;
@@ -172,7 +179,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             return;
         };
         connection.timer = Time::NEVER;
-        let policy = &self.doors[usize::from(connection.door)].1;
+        let policy = &self.doors[connection.door.index()].1;
         match connection.due(policy, self.heard) {
             Due::Nothing => {}
             Due::Wake => {
@@ -203,7 +210,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         let Some(connection) = find(&mut self.peers, id) else {
             return;
         };
-        let policy = self.doors[usize::from(connection.door)].1;
+        let policy = self.doors[connection.door.index()].1;
         if connection.outbound == Outbound::Finishing && connection.outbox.is_none() {
             connection.outbound = Outbound::Finished(self.now);
             if !connection.is_done() {

@@ -22,7 +22,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         self.tell_woken();
         for &id in &ids {
             if let Some(connection) = find(&mut self.peers, id) {
-                connection.leave(&self.doors[usize::from(connection.door)].1);
+                connection.leave(&self.doors[connection.door.index()].1);
             }
             self.touch(id);
         }
