@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod args;
+mod descriptors;
 mod log;
 mod serve;
 mod server;
