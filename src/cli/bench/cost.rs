@@ -51,12 +51,16 @@ impl Watch {
     pub(super) fn of(pid: u32) -> Result<Watch, String> {
         let absent = || format!("there is no process {pid}");
         let number = i32::try_from(pid).map_err(|_| absent())?;
-        let refused = |error| match error {
-            ProcError::NotFound(_) => absent(),
-            ProcError::PermissionDenied(_) => {
-                format!("process {pid} is not ours to look at (run as its user or as root)")
+        let refused = |error| {
+            if let ProcError::NotFound(_) = error {
+                return absent();
             }
-            error => format!("cannot look at process {pid}: {error}"),
+            if let ProcError::PermissionDenied(_) = error {
+                return format!(
+                    "process {pid} is not ours to look at (run as its user or as root)"
+                );
+            }
+            format!("cannot look at process {pid}: {error}")
         };
         let process = Process::new(number).map_err(refused)?;
         let status = process.status().map_err(refused)?;
@@ -133,14 +137,12 @@ impl Watch {
     }
 
     fn gone(&self, error: ProcError) -> io::Error {
+        let ProcError::NotFound(_) = error else {
+            return io::Error::other(error);
+        };
         let (command, pid) = (&self.command, self.process.pid());
-        match error {
-            ProcError::NotFound(_) => {
-                let words = format!("{command} (process {pid}) has ended");
-                io::Error::new(io::ErrorKind::NotFound, words)
-            }
-            error => io::Error::other(error),
-        }
+        let words = format!("{command} (process {pid}) has ended");
+        io::Error::new(io::ErrorKind::NotFound, words)
     }
 }
 
