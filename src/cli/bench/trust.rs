@@ -85,7 +85,7 @@ impl Machine {
                 "{count} packets were dropped because a CPU's receive queue was full: what was lost \
                  waited for a timer of the kernel, not for the server"
             )),
-            None => doubts.push(unknown("packets were dropped", "/proc/net/softnet_stat")),
+            None => doubts.push(unknown("dropped packets", "/proc/net/softnet_stat")),
         }
         let counters = NETWORK
             .iter()
@@ -155,7 +155,7 @@ pub(super) fn disturbs(earlier: &Machine, later: &Machine) -> bool {
 }
 
 fn unknown(what: &str, file: &str) -> String {
-    format!("whether {what} is not known: {file} does not say it on this machine")
+    format!("{file} does not count {what} on this machine: such trouble would go unseen")
 }
 
 fn grown(now: Option<u64>, then: Option<u64>) -> Option<u64> {
