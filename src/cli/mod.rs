@@ -9,6 +9,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod args;
+mod bench;
+mod descriptors;
 mod log;
 mod serve;
 mod server;

@@ -5,11 +5,9 @@ use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
 use super::args::{ChatWith, Protocol, ServeArguments, ServiceAddress};
 use super::server::{Door, Server, Settings};
-use super::{Failure, reason, signals, stdio};
+use super::{Failure, descriptors, reason, signals, stdio};
 use crate::protocol::chat::{self, Partner};
 use crate::protocol::echo;
 use crate::reactor::{
@@ -81,7 +79,7 @@ fn settings(arguments: &ServeArguments) -> Settings {
 }
 
 fn limits(arguments: &ServeArguments) -> Limits {
-    let descriptors = raise_fd_limit();
+    let descriptors = descriptors::raise_limit();
     Limits {
         guests_max: arguments
             .max_conns
@@ -91,22 +89,6 @@ fn limits(arguments: &ServeArguments) -> Limits {
         grace: Some(arguments.grace),
         spin: arguments.spin,
     }
-}
-
-/// Raises the soft fd limit to the hard one; returns what it is then.
-fn raise_fd_limit() -> usize {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
-    let current = match setrlimit(Resource::Nofile, raised) {
-        Ok(()) => limit.maximum,
-        Err(_) => limit.current,
-    };
-    current
-        .and_then(|limit| usize::try_from(limit).ok())
-        .unwrap_or(usize::MAX)
 }
 
 /// Hands everything to the reactor: the signals, the terminal before anybody can talk to it, and the
