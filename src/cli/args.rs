@@ -88,6 +88,11 @@ pub(super) enum Command {
     Chat(ChatArguments),
     /// Run the server on a simulated, misbehaving kernel
     Sim(SimArguments),
+    /// Temporary
+    Bench {
+        #[command(subcommand)]
+        bench: super::bench::Bench,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod args;
+mod bench;
 mod log;
 mod serve;
 mod server;
@@ -92,6 +93,7 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
     // A simulated server has nothing to complain of unless it is watched.
     let log_default = match arguments.command {
         Command::Sim(_) => "off",
+        Command::Bench { .. } => "warn",
         Command::Serve(_) | Command::Hello(_) | Command::Echo(_) | Command::Chat(_) => "warn",
     };
     log::start(&arguments.log, log_default);
@@ -101,6 +103,7 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
         Command::Echo(server) => talk::echo(&server),
         Command::Chat(arguments) => talk::chat(arguments),
         Command::Sim(arguments) => sim::run(&arguments),
+        Command::Bench { bench } => bench::run(&bench),
     }
 }
 
