@@ -10,6 +10,7 @@ use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use log::LevelFilter;
 
+use super::bench::args::BenchArguments;
 use super::values::{
     Greeting, Limit, local, parse_backlog, parse_clients, parse_count, parse_duration,
     parse_greeting, parse_level, parse_limit, parse_message_size, parse_remote_port, parse_seeds,
@@ -86,6 +87,8 @@ pub(super) enum Command {
     Echo(ServerAddress),
     /// Talk in turns; you speak first
     Chat(ChatArguments),
+    /// Load a server, verify every answer, and tell how fast it was
+    Bench(Box<BenchArguments>),
     /// Run the server on a simulated, misbehaving kernel
     Sim(SimArguments),
 }

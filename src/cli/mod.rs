@@ -94,7 +94,11 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
     // A simulated server has nothing to complain of unless it is watched.
     let log_default = match arguments.command {
         Command::Sim(_) => "off",
-        Command::Serve(_) | Command::Hello(_) | Command::Echo(_) | Command::Chat(_) => "warn",
+        Command::Serve(_)
+        | Command::Hello(_)
+        | Command::Echo(_)
+        | Command::Chat(_)
+        | Command::Bench(_) => "warn",
     };
     log::start(&arguments.log, log_default);
     match arguments.command {
@@ -102,6 +106,7 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
         Command::Hello(server) => talk::hello(&server),
         Command::Echo(server) => talk::echo(&server),
         Command::Chat(arguments) => talk::chat(arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Sim(arguments) => sim::run(&arguments),
     }
 }

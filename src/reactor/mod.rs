@@ -210,6 +210,11 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         (self.peers.len(), self.timers.len(), self.held_bytes)
     }
 
+    /// When the last wait ended: the time of this turn.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
     /// The kernel under it: a simulated one has something to say after a turn.
     pub fn kernel_mut(&mut self) -> &mut K {
         &mut self.kernel

@@ -2,7 +2,6 @@
 //! about what is ready is not decided here.
 
 use std::io;
-use std::mem;
 use std::time::Duration;
 
 use super::{Accepting, Crowding, Kernel, Reactor, Run};
@@ -13,23 +12,20 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
     pub(super) fn wait(&mut self) -> io::Result<()> {
         self.ready.clear();
         let timeout = self.timeout();
-        let spun = match timeout {
-            Some(Duration::ZERO) => None,
-            Some(_) | None if self.limits.spin.is_zero() => None,
-            Some(_) | None => self.spin(timeout),
+        let mut asked = self.now;
+        let waited = if timeout == Some(Duration::ZERO) || self.limits.spin.is_zero() {
+            self.kernel.wait(timeout, &mut self.ready)
+        } else {
+            self.spin(timeout, &mut asked)
         };
-        let waited = match spun {
-            Some(result) => result,
-            None => self.kernel.wait(timeout, &mut self.ready),
-        };
-        let began = mem::replace(&mut self.now, self.kernel.now());
+        self.now = self.kernel.now();
         match waited {
             Ok(Crowding::Complete) => {
-                self.heard = began;
+                self.heard = asked;
                 self.partial = None;
             }
-            Ok(Crowding::Full) => self.hear_part(began),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.hear_part(began),
+            Ok(Crowding::Full) => self.hear_part(asked),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.hear_part(asked),
             Err(error) => return Err(error),
         }
         Ok(())
@@ -49,21 +45,21 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         }
     }
 
-    /// Looks without sleeping; `None` if nothing came.
-    fn spin(&mut self, timeout: Option<Duration>) -> Option<io::Result<Crowding>> {
-        let until = self
-            .kernel
-            .now()
-            .after(self.limits.spin.min(timeout.unwrap_or(Duration::MAX)));
-        loop {
+    /// Looks without sleeping for as long as it may, then sleeps for the rest of `timeout`. `asked`
+    /// becomes the time before the last look.
+    fn spin(&mut self, timeout: Option<Duration>, asked: &mut Time) -> io::Result<Crowding> {
+        let start = self.kernel.now();
+        let limit = self.limits.spin.min(timeout.unwrap_or(Duration::MAX));
+        *asked = start;
+        while asked.since(start) < limit {
             let result = self.kernel.wait(Some(Duration::ZERO), &mut self.ready);
             if !self.ready.is_empty() || result.is_err() {
-                return Some(result);
+                return result;
             }
-            if self.kernel.now() >= until {
-                return None;
-            }
+            *asked = self.kernel.now();
         }
+        let rest = timeout.map(|timeout| timeout.saturating_sub(asked.since(start)));
+        self.kernel.wait(rest, &mut self.ready)
     }
 
     fn timeout(&self) -> Option<Duration> {

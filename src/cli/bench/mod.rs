@@ -1,7 +1,138 @@
-//! Only what lets this clone compile: it is to be replaced. It runs nothing.
-#![allow(dead_code, reason = "used by the load engine")]
+//! `epollo bench`: a load on somebody's server, every answer verified, and what can be said of it. The
+//! load is a Service on the same reactor as the server of `epollo serve`.
+
+use super::{Failure, print};
+use args::{BenchArguments, BenchCommand, ReportArguments};
+use plan::{Plan, Wish};
+use progress::Progress;
+use report::Report;
+
+mod ab;
+pub(super) mod args;
+mod asking;
+mod book;
+mod compare;
 mod cost;
+mod duel;
+mod fail_if;
+mod files;
+mod html;
+mod load;
+mod meters;
 mod owners;
+mod pace;
+mod payload;
+mod plan;
+mod plot;
 mod preflight;
+mod progress;
 mod report;
+mod run;
+mod saved;
+mod statistics;
+mod table;
+mod text;
 mod trust;
+mod units;
+mod verdict;
+mod verify;
+
+/// The exit code of a run that its user ended.
+const INTERRUPTED: u8 = 130;
+
+/// Loads, or compares.
+pub(super) fn run(arguments: &BenchArguments) -> Result<(), Failure> {
+    if let Some(BenchCommand::Compare { a, b, json }) = &arguments.command {
+        return compare::run(a, b, *json);
+    }
+    match plan::understand(arguments)? {
+        Wish::One(plan) => one(&plan, &arguments.report),
+        Wish::Duel { a, b, blocks } => duel_of(&a, &b, blocks, &arguments.report),
+    }
+}
+
+fn one(plan: &Plan, wanted: &ReportArguments) -> Result<(), Failure> {
+    let mut progress = Progress::new();
+    let outcome = run::run(plan, &mut progress);
+    progress.end();
+    let outcome = outcome?;
+    let report = &outcome.report;
+    if let Some(path) = &wanted.csv {
+        files::csv(path, report)?;
+    }
+    if let Some(path) = &wanted.hdr {
+        files::hdr(path, &outcome.response)?;
+    }
+    if let Some(path) = &wanted.html {
+        html::write(path, report)?;
+    }
+    if wanted.json {
+        files::json(report)?;
+    } else {
+        print(text::words(report).as_bytes())?;
+    }
+    judge(report, outcome.was_interrupted, wanted)
+}
+
+fn duel_of(a: &Plan, b: &Plan, blocks: usize, wanted: &ReportArguments) -> Result<(), Failure> {
+    let unwanted = [&wanted.csv, &wanted.hdr, &wanted.html];
+    if unwanted.iter().any(|path| path.is_some()) || !wanted.fail_if.is_empty() {
+        return Err(Failure::asked_wrongly(
+            "--csv, --hdr, --html and --fail-if are for one server, not for --ab",
+        ));
+    }
+    let mut progress = Progress::new();
+    let duel = ab::run(a, b, blocks, &mut progress);
+    progress.end();
+    let (duel, was_interrupted) = duel?;
+    if wanted.json {
+        files::json(&duel)?;
+    } else {
+        print(duel::words_of_duel(&duel).as_bytes())?;
+    }
+    for report in &duel.runs {
+        judge(report, was_interrupted, wanted)?;
+    }
+    Ok(())
+}
+
+/// The exit code that scripts go by.
+fn judge(report: &Report, was_interrupted: bool, wanted: &ReportArguments) -> Result<(), Failure> {
+    let kinds = [
+        ("lost", report.lost),
+        ("changed", report.changed),
+        ("duplicated", report.duplicated),
+        ("crossed", report.crossed),
+        ("reordered", report.reordered),
+        ("broken connections", report.broken),
+    ];
+    let wrong: Vec<String> = kinds
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(kind, count)| format!("{kind} {count}"))
+        .collect();
+    if !wrong.is_empty() {
+        let (address, wrong) = (&report.address, wrong.join(", "));
+        return Err(Failure::at_work(format_args!(
+            "{address} did not answer faithfully: {wrong}"
+        )));
+    }
+    if was_interrupted {
+        return Err(Failure {
+            code: INTERRUPTED,
+            words: "interrupted".to_owned(),
+        });
+    }
+    if report.echoes == 0 {
+        return Err(Failure::at_work(format_args!(
+            "{} answered nothing",
+            report.address
+        )));
+    }
+    let broken = fail_if::judge(&wanted.fail_if, report);
+    if broken.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::at_work(broken.join("; ")))
+    }
+}

@@ -1,0 +1,132 @@
+//! The options of `epollo bench`. What they lead to is in `plan.rs`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::BoolishValueParser;
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::super::values::{parse_count, parse_duration};
+use super::fail_if::{Condition, parse_condition};
+use super::plan::{Pids, parse_payload_size, parse_pids, parse_rate};
+use super::preflight::{Sources, parse_sources};
+use crate::protocol::framing::Framing;
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(in crate::cli) struct BenchArguments {
+    #[command(subcommand)]
+    pub(super) command: Option<BenchCommand>,
+    /// echo, chat (a server that answers with the same text) or hello [default: echo], and its
+    /// address: PORT, IP:PORT, [IPV6]:PORT or NAME:PORT
+    #[arg(value_name = "SERVICE] [ADDR", num_args = 0..=2)]
+    pub(super) target: Vec<String>,
+    /// Load two servers in turn, A B B A, and tell the ratio of their figures
+    #[arg(long, num_args = 2, value_names = ["ADDR1", "ADDR2"])]
+    pub(super) ab: Option<Vec<String>>,
+    #[command(flatten)]
+    pub(super) load: LoadArguments,
+    #[command(flatten)]
+    pub(super) report: ReportArguments,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum BenchCommand {
+    /// Tell what differs between two runs that were written with --json
+    Compare {
+        /// The run to compare with
+        a: PathBuf,
+        /// The run that may be better or worse
+        b: PathBuf,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Load")]
+pub(super) struct LoadArguments {
+    /// Connections that ask; hello: how many at the same time
+    #[arg(short, long, value_name = "N", default_value = "50", value_parser = parse_count, env = "EPOLLO_CONNECTIONS")]
+    pub(super) connections: usize,
+    /// How long to measure [default: 10s]
+    #[arg(short, long, value_name = "T", value_parser = parse_duration, env = "EPOLLO_DURATION")]
+    pub(super) duration: Option<Duration>,
+    /// Instead: how many requests, all together
+    #[arg(short = 'n', long, value_name = "N", value_parser = parse_count, conflicts_with = "duration", env = "EPOLLO_REQUESTS")]
+    pub(super) requests: Option<usize>,
+    /// Bytes of a request
+    #[arg(short, long, value_name = "SIZE", default_value = "64", value_parser = parse_payload_size, env = "EPOLLO_SIZE")]
+    pub(super) size: usize,
+    /// Requests under way on one connection (echo)
+    #[arg(short = 'P', long, value_name = "N", default_value = "1", value_parser = parse_count, env = "EPOLLO_PIPELINE")]
+    pub(super) pipeline: usize,
+    /// Requests a second, all together, whether answers come or not (open loop)
+    #[arg(short = 'R', long, value_name = "N", value_parser = parse_rate, env = "EPOLLO_RATE")]
+    pub(super) rate: Option<f64>,
+    /// Evenly spaced, or as independent clients come
+    #[arg(
+        long,
+        value_name = "HOW",
+        default_value = "fixed",
+        env = "EPOLLO_ARRIVALS"
+    )]
+    pub(super) arrivals: Arrivals,
+    /// Connections opened a second [default: as fast as it goes]
+    #[arg(long, value_name = "N", value_parser = parse_rate, env = "EPOLLO_CONNECT_RATE")]
+    pub(super) connect_rate: Option<f64>,
+    /// Connections that stay silent beside them
+    #[arg(long, value_name = "N", default_value = "0", env = "EPOLLO_IDLE")]
+    pub(super) idle: usize,
+    /// Load before it is measured [default: 2s; none with --requests]
+    #[arg(long, value_name = "T", value_parser = parse_duration, env = "EPOLLO_WARMUP")]
+    pub(super) warmup: Option<Duration>,
+    /// From which addresses of ours to connect: A,B or a range such as 127.0.0.0/8
+    #[arg(long, value_name = "A,B|RANGE", value_parser = parse_sources, env = "EPOLLO_SOURCE_IP")]
+    pub(super) source_ip: Option<Sources>,
+    /// How chat messages are cut: line, nul, padded[:N] or chunk
+    #[arg(long, default_value = "line", env = "EPOLLO_FRAMING")]
+    pub(super) framing: Framing,
+    /// The seed of payloads and arrivals
+    #[arg(long, value_name = "N", default_value = "1", env = "EPOLLO_SEED")]
+    pub(super) seed: u64,
+    /// Look again without sleeping for up to T before blocking [default: 0; with --rate, always]
+    #[arg(long, value_name = "T", value_parser = parse_duration, env = "EPOLLO_SPIN")]
+    pub(super) spin: Option<Duration>,
+    /// The local process that serves: tell what the load cost it (with --ab: two, PID1,PID2)
+    #[arg(long, value_name = "PID", value_parser = parse_pids, env = "EPOLLO_PID")]
+    pub(super) pid: Option<Pids>,
+    /// With --ab: blocks of each server, each of --duration [default: 10, of 2s]
+    #[arg(long, value_name = "N", default_value = "10", value_parser = parse_count, requires = "ab", env = "EPOLLO_BLOCKS")]
+    pub(super) blocks: usize,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Report")]
+pub(super) struct ReportArguments {
+    /// Print one JSON object
+    #[arg(long, value_parser = BoolishValueParser::new(), env = "EPOLLO_JSON")]
+    pub(super) json: bool,
+    /// Write second by second
+    #[arg(long, value_name = "FILE")]
+    pub(super) csv: Option<PathBuf>,
+    /// Write the response times as an HdrHistogram percentile distribution, in microseconds
+    #[arg(long, value_name = "FILE")]
+    pub(super) hdr: Option<PathBuf>,
+    /// Write a page with plots
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
+    /// Exit with 1 if this holds, as 'p99>2ms'; may be given more than once
+    #[arg(long, value_name = "CONDITION", value_parser = parse_condition)]
+    pub(super) fail_if: Vec<Condition>,
+}
+
+/// When requests of an open loop are due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Arrivals {
+    /// Evenly spaced.
+    Fixed,
+    /// As a Poisson process.
+    Poisson,
+}

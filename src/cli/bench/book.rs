@@ -1,0 +1,308 @@
+//! The books of a run: how long what took, how many answers were right, and what was wrong with the
+//! others. Nothing is decided by them.
+
+use std::collections::HashSet;
+
+use hdrhistogram::Histogram;
+
+use super::payload::Name;
+use super::report::{Quantiles, Second};
+use super::verify::Finding;
+use crate::protocol::Time;
+
+/// The longest time that a histogram tells apart from longer ones.
+const LONGEST_NS: u64 = 3600 * 1_000_000_000;
+/// Digits that it keeps: an error of 0.1 % at most.
+const DIGITS: u8 = 3;
+/// Words about one kind of wrong answer, at most.
+const WORDS_MAX: usize = 5;
+/// Names of wrong answers that are remembered to match lost with crossed ones, at most.
+const NAMES_MAX: usize = 100_000;
+
+/// A request under way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Request {
+    pub(super) due: Time,
+    pub(super) sent: Time,
+}
+
+/// How many answers were wrong, by kind.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Wrongs {
+    pub(super) lost: u64,
+    pub(super) changed: u64,
+    pub(super) duplicated: u64,
+    pub(super) crossed: u64,
+    pub(super) reordered: u64,
+    pub(super) broken: u64,
+}
+
+/// Everything that is counted.
+pub(super) struct Book {
+    /// Requests count that were due from then on, and before this.
+    pub(super) since: Time,
+    pub(super) until: Time,
+    /// Right answers to those.
+    pub(super) echoes: u64,
+    /// Right answers of the whole run.
+    pub(super) answers: u64,
+    pub(super) answered_last: Time,
+    pub(super) wrongs: Wrongs,
+    words: Vec<(&'static str, String)>,
+    pub(super) response: Histogram<u64>,
+    pub(super) service: Histogram<u64>,
+    pub(super) lag: Histogram<u64>,
+    pub(super) connect: Histogram<u64>,
+    pub(super) turn: Histogram<u64>,
+    pub(super) timeline: Vec<Second>,
+    second: Histogram<u64>,
+    second_echoes: u64,
+    second_cpu_ns: Option<u64>,
+    /// When the requests of this turn were due.
+    asked: Vec<Time>,
+    lost_names: HashSet<Name>,
+    crossed_names: HashSet<Name>,
+}
+
+impl Book {
+    pub(super) fn new() -> Book {
+        let histogram =
+            || Histogram::new_with_bounds(1, LONGEST_NS, DIGITS).expect("bounds that make sense");
+        Book {
+            since: Time::NEVER,
+            until: Time::NEVER,
+            echoes: 0,
+            answers: 0,
+            answered_last: Time::ZERO,
+            wrongs: Wrongs::default(),
+            words: Vec::new(),
+            response: histogram(),
+            service: histogram(),
+            lag: histogram(),
+            connect: histogram(),
+            turn: histogram(),
+            timeline: Vec::new(),
+            second: histogram(),
+            second_echoes: 0,
+            second_cpu_ns: None,
+            asked: Vec::new(),
+            lost_names: HashSet::new(),
+            crossed_names: HashSet::new(),
+        }
+    }
+
+    /// From now on it counts.
+    pub(super) fn begin(&mut self, now: Time, until: Time) {
+        self.since = now;
+        self.until = until;
+    }
+
+    /// Whether a request that was due then counts.
+    pub(super) fn counts(&self, due: Time) -> bool {
+        self.since <= due && due < self.until
+    }
+
+    /// A request of an open loop that was due then is sent, at the end of this turn at the latest.
+    pub(super) fn asked(&mut self, due: Time) {
+        if self.counts(due) {
+            self.asked.push(due);
+        }
+    }
+
+    /// A turn of the loop began and ended: by now its requests are sent for sure.
+    pub(super) fn turned(&mut self, began: Time, now: Time) {
+        if self.counts(now) {
+            self.turn.saturating_record(nanoseconds(began, now));
+        }
+        for due in self.asked.drain(..) {
+            self.lag.saturating_record(nanoseconds(due, now));
+        }
+    }
+
+    /// A right answer came.
+    pub(super) fn answered(&mut self, request: Request, now: Time) {
+        self.answered_last = now;
+        self.answers += 1;
+        let response = nanoseconds(request.due, now);
+        if self.since <= now {
+            self.second.saturating_record(response);
+            self.second_echoes += 1;
+        }
+        if self.counts(request.due) {
+            self.echoes += 1;
+            self.response.saturating_record(response);
+            self.service
+                .saturating_record(nanoseconds(request.sent, now));
+        }
+    }
+
+    /// Something was found out about connection `connection`; whether a request is done with.
+    pub(super) fn found(&mut self, connection: u32, finding: Finding) -> bool {
+        let name = |sequence| Name {
+            connection,
+            sequence,
+        };
+        match finding {
+            Finding::Answered(_) => return true,
+            Finding::Changed(sequence) => {
+                self.wrongs.changed += 1;
+                self.say(
+                    "changed",
+                    format_args!("{} came back changed", words(name(sequence))),
+                );
+                return true;
+            }
+            Finding::Missing(sequence) => {
+                self.lose(name(sequence));
+                return true;
+            }
+            Finding::Late(sequence) => {
+                self.wrongs.reordered += 1;
+                self.lost_names.remove(&name(sequence));
+                self.wrongs.lost = self.wrongs.lost.saturating_sub(1);
+                self.say(
+                    "reordered",
+                    format_args!("{} came after a later one", words(name(sequence))),
+                );
+            }
+            Finding::Doubled(sequence) => {
+                self.wrongs.duplicated += 1;
+                self.say(
+                    "duplicated",
+                    format_args!("{} came twice", words(name(sequence))),
+                );
+            }
+            Finding::Crossed(name) => self.cross(name, connection),
+            Finding::Surplus(bytes) => {
+                self.wrongs.changed += 1;
+                self.say(
+                    "changed",
+                    format_args!("connection {connection} got {bytes} bytes that it never sent"),
+                );
+            }
+            Finding::LostTrack => {
+                self.say("broken", format_args!("connection {connection} is given up: after a wrong byte, payloads this short cannot be told apart"));
+            }
+        }
+        false
+    }
+
+    /// This request will not be answered any more.
+    pub(super) fn lose(&mut self, name: Name) {
+        if self.crossed_names.contains(&name) {
+            return;
+        }
+        self.wrongs.lost += 1;
+        if self.lost_names.len() < NAMES_MAX {
+            self.lost_names.insert(name);
+        }
+        self.say("lost", format_args!("{} was never answered", words(name)));
+    }
+
+    fn cross(&mut self, name: Name, connection: u32) {
+        self.wrongs.crossed += 1;
+        if self.lost_names.remove(&name) {
+            self.wrongs.lost -= 1;
+        }
+        if self.crossed_names.len() < NAMES_MAX {
+            self.crossed_names.insert(name);
+        }
+        let which = words(name);
+        self.say(
+            "crossed",
+            format_args!("{which} was answered on connection {connection}"),
+        );
+    }
+
+    /// A greeting that is not what the first one was.
+    pub(super) fn changed_greeting(&mut self, got: usize, first: usize) {
+        self.wrongs.changed += 1;
+        self.say(
+            "changed",
+            format_args!("a greeting of {got} bytes, unlike the first of {first}"),
+        );
+    }
+
+    /// A connection ended before its time.
+    pub(super) fn broke(&mut self, how: std::fmt::Arguments<'_>) {
+        self.wrongs.broken += 1;
+        self.say("broken", how);
+    }
+
+    fn say(&mut self, kind: &'static str, words: std::fmt::Arguments<'_>) {
+        if self
+            .words
+            .iter()
+            .filter(|(other, _)| *other == kind)
+            .count()
+            < WORDS_MAX
+        {
+            self.words.push((kind, words.to_string()));
+        }
+    }
+
+    /// What was wrong, for people: the first few of each kind.
+    pub(super) fn words(&self) -> Vec<String> {
+        let words = self.words.iter();
+        words
+            .map(|(kind, words)| format!("{kind}: {words}"))
+            .collect()
+    }
+
+    /// A second of the measurement is over; `cpu_ns` is the server's total.
+    pub(super) fn end_second(&mut self, now: Time, cpu_ns: Option<u64>) {
+        let before = self.second_cpu_ns.take();
+        if now > self.since {
+            self.timeline.push(Second {
+                at: now.since(self.since).as_secs_f64(),
+                echoes: self.second_echoes,
+                p50: self.second.value_at_quantile(0.5),
+                p99: self.second.value_at_quantile(0.99),
+                max: self.second.max(),
+                server_cpu_ns: cpu_ns
+                    .zip(before)
+                    .map(|(now, then)| now.saturating_sub(then)),
+            });
+        }
+        self.second.reset();
+        self.second_echoes = 0;
+        self.second_cpu_ns = cpu_ns;
+    }
+}
+
+fn words(name: Name) -> String {
+    let Name {
+        connection,
+        sequence,
+    } = name;
+    format!("request {sequence} of connection {connection}")
+}
+
+pub(super) fn nanoseconds(from: Time, to: Time) -> u64 {
+    to.as_nanos().saturating_sub(from.as_nanos())
+}
+
+/// The figures of a histogram that a report names.
+pub(super) fn quantiles(histogram: &Histogram<u64>) -> Quantiles {
+    if histogram.is_empty() {
+        return Quantiles::default();
+    }
+    Quantiles {
+        min: histogram.min(),
+        mean: histogram.mean(),
+        p50: histogram.value_at_quantile(0.5),
+        p90: histogram.value_at_quantile(0.9),
+        p99: histogram.value_at_quantile(0.99),
+        p999: histogram.value_at_quantile(0.999),
+        max: histogram.max(),
+        count: histogram.len(),
+    }
+}
+
+/// Percentile and value, finer where it is rarer: up to the last sample.
+pub(super) fn curve(histogram: &Histogram<u64>) -> Vec<(f64, u64)> {
+    histogram
+        .iter_quantiles(5)
+        .map(|step| (step.quantile() * 100.0, step.value_iterated_to()))
+        .collect()
+}

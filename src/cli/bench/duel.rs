@@ -1,0 +1,162 @@
+//! What `epollo bench --ab` found, from the runs of both servers in the order in which they went.
+//! No run is started here.
+
+use super::report::{Duel, Ratio, Report};
+use super::statistics::{self, Spread, median};
+use super::table::{aligned, row};
+use super::verdict::{self, Figure, INTERLEAVED, Judged};
+use super::{text, units};
+use crate::protocol::display::Escaped;
+
+/// With fewer pairs even a ratio that is on one side of 1 in all of them is no proof at the level
+/// that five figures together need.
+const PAIRS_MIN: usize = 8;
+
+/// Pairs up neighbours (A B, B A, …) and judges their ratios. `which_is_a` says for each run whether
+/// it is of A; a run whose neighbour is of the same server is not paired.
+pub(super) fn duel(
+    runs: Vec<Report>,
+    which_is_a: &[bool],
+    discarded: usize,
+    a: &str,
+    b: &str,
+) -> Duel {
+    let pairs = pairs(&runs, which_is_a);
+    let spreads: Vec<_> = Figure::ALL
+        .into_iter()
+        .filter_map(|figure| Some((figure, spread(figure, &pairs)?)))
+        .collect();
+    let judged = verdict::judge(&spreads, INTERLEAVED);
+    let mut trust = trust(&runs, which_is_a);
+    let verdict = if pairs.len() < PAIRS_MIN {
+        let blocks = units::counted(pairs.len() as u64, "block", "blocks");
+        trust.push(format!(
+            "{blocks} of each server: {PAIRS_MIN} are the least that tell anything"
+        ));
+        vec!["too few blocks to tell a difference".to_owned()]
+    } else {
+        verdict::words(&judged, "A", "B")
+    };
+    let ratio = |judged: &Judged| ratio(judged, &pairs);
+    Duel {
+        a: a.to_owned(),
+        b: b.to_owned(),
+        blocks: pairs.len(),
+        discarded,
+        ratios: judged.iter().map(ratio).collect(),
+        verdict,
+        trust,
+        runs,
+    }
+}
+
+/// Neighbours of which one is of A and one of B, in this order.
+fn pairs<'a>(runs: &'a [Report], which_is_a: &[bool]) -> Vec<(&'a Report, &'a Report)> {
+    let neighbours = runs.chunks_exact(2).zip(which_is_a.chunks_exact(2));
+    let pair = |(runs, is_a): (&'a [Report], &[bool])| match (runs, is_a) {
+        ([one, other], [true, false]) => Some((one, other)),
+        ([one, other], [false, true]) => Some((other, one)),
+        (_, _) => None,
+    };
+    neighbours.filter_map(pair).collect()
+}
+
+/// None where a run does not know the figure.
+fn of(figure: Figure, run: &Report) -> Option<f64> {
+    let value = match figure {
+        Figure::PerSecond => run.per_second,
+        Figure::ServerCpu => run.server.as_ref()?.cpu_ns_per_echo,
+        Figure::P50 => run.response_ns.p50 as f64,
+        Figure::P99 => run.response_ns.p99 as f64,
+        Figure::P999 => run.response_ns.p999 as f64,
+    };
+    (value.is_finite() && value > 0.0).then_some(value)
+}
+
+/// None unless every pair knows the figure.
+fn spread(figure: Figure, pairs: &[(&Report, &Report)]) -> Option<Spread> {
+    let both = |(a, b): &(&Report, &Report)| Some((of(figure, a)?, of(figure, b)?));
+    let values: Option<Vec<_>> = pairs.iter().map(both).collect();
+    statistics::paired(&values?)
+}
+
+fn ratio(judged: &Judged, pairs: &[(&Report, &Report)]) -> Ratio {
+    let middle = |runs: Vec<&Report>| {
+        let values = runs.into_iter().filter_map(|run| of(judged.figure, run));
+        median(&mut values.collect::<Vec<_>>())
+    };
+    Ratio {
+        figure: judged.figure.name().to_owned(),
+        a: middle(pairs.iter().map(|(a, _)| *a).collect()),
+        b: middle(pairs.iter().map(|(_, b)| *b).collect()),
+        ratio: judged.ratio,
+        low: judged.low,
+        high: judged.high,
+    }
+}
+
+/// Why the runs are to be doubted: each reason once, with how many runs of which server gave it.
+fn trust(runs: &[Report], which_is_a: &[bool]) -> Vec<String> {
+    let mut reasons: Vec<(String, bool, u64)> = Vec::new();
+    for (run, &is_a) in runs.iter().zip(which_is_a) {
+        let wrong = text::wrong(run).map(|_| "answers were wrong or missing".to_owned());
+        for reason in run.trust.iter().cloned().chain(wrong) {
+            let known = reasons
+                .iter_mut()
+                .find(|(known, of_a, _)| *known == reason && *of_a == is_a);
+            match known {
+                Some((_, _, times)) => *times += 1,
+                None => reasons.push((reason, is_a, 1)),
+            }
+        }
+    }
+    let told = reasons.into_iter().map(|(reason, is_a, times)| {
+        let server = if is_a { "A" } else { "B" };
+        let blocks = units::counted(times, "block", "blocks");
+        format!("{server}, {blocks}: {reason}")
+    });
+    told.collect()
+}
+
+/// The report for people on a terminal.
+pub(super) fn words_of_duel(duel: &Duel) -> String {
+    let mut words = String::new();
+    for (name, server) in [("A", &duel.a), ("B", &duel.b)] {
+        words += &format!("{name}  {}\n", Escaped(server.as_bytes()));
+    }
+    let blocks = units::counted(duel.blocks as u64, "block", "blocks");
+    words += &format!(
+        "{blocks} of each, in turn; {} discarded\n\n",
+        duel.discarded
+    );
+    let mut rows = vec![row(["", "A", "B", "A/B", "95 % interval"])];
+    for ratio in &duel.ratios {
+        let figure = Figure::ALL
+            .into_iter()
+            .find(|figure| figure.name() == ratio.figure);
+        let (title, a, b) = match figure {
+            Some(figure) => (figure.title(), figure.show(ratio.a), figure.show(ratio.b)),
+            None => (
+                &*ratio.figure,
+                units::digits(ratio.a),
+                units::digits(ratio.b),
+            ),
+        };
+        rows.push(vec![
+            title.to_owned(),
+            a,
+            b,
+            format!("{:.3}", ratio.ratio),
+            format!("{:.3} to {:.3}", ratio.low, ratio.high),
+        ]);
+    }
+    words += &aligned(&rows);
+    words.push('\n');
+    for line in &duel.verdict {
+        words += &format!("{line}\n");
+    }
+    for reason in &duel.trust {
+        words += &format!("note: {}\n", Escaped(reason.as_bytes()));
+    }
+    words
+}

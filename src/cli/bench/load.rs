@@ -1,0 +1,197 @@
+//! The load as a Service: connections that ask, connections that are silent, and the conductor that
+//! says when the run warms up, is measured and ends. It opens no socket: whom to call next is asked
+//! of it ([`Load::next_call`]).
+
+use super::super::args::Protocol;
+use super::asking::{Asking, Budget, Orders};
+use super::book::Book;
+use super::pace::Pace;
+use super::payload::Payloads;
+use super::plan::Plan;
+use crate::protocol::{PeerId, Time};
+
+mod conduct;
+mod step;
+
+/// By which door a peer comes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Door {
+    /// The signals of our user, and the clock of the run.
+    Conductor,
+    /// A connection that stays silent.
+    Silent,
+    /// A connection that asks.
+    Active,
+}
+
+/// One peer's machine.
+pub(super) enum Session {
+    Conductor,
+    Silent(Call),
+    Active(Call, Box<Asking>),
+    Greeted(Call, Vec<u8>),
+    /// It ended as it should, or what it says is not heard any more.
+    Done,
+}
+
+/// A connection being made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Call {
+    due: Time,
+    began: Time,
+    stands: bool,
+}
+
+/// How far the run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    Connecting,
+    Warming(Time),
+    Measuring,
+    /// Nothing more is asked; answers may come until then.
+    Draining(Time),
+    Over,
+}
+
+/// The service of `epollo bench`.
+pub(super) struct Load {
+    plan: Plan,
+    orders: Orders,
+    pub(super) book: Book,
+    pub(super) stage: Stage,
+    /// Our user ended it early.
+    pub(super) was_interrupted: bool,
+    /// The stage changed in this turn, or a second of the measurement is over: since when.
+    pub(super) mark: Option<Time>,
+    conductor: Option<PeerId>,
+    active: Vec<PeerId>,
+    /// Calls made, those that stand, those that ended; of connections that last.
+    made: Tally,
+    stands: Tally,
+    ended: Tally,
+    progress_at: Time,
+    /// The call that is being made.
+    calling: Option<Call>,
+    /// When connections are due where they are counted out.
+    dialling: Option<Pace>,
+    next_second: Time,
+    greeting: Option<Vec<u8>>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    silent: usize,
+    active: usize,
+}
+
+impl Load {
+    pub(super) fn new(plan: Plan) -> Load {
+        let orders = Orders {
+            payloads: Payloads::new(plan.size, plan.seed),
+            pipeline: plan.pipeline,
+            framing: (plan.service == Protocol::Chat).then_some(plan.framing),
+            budget: Budget::Left(0),
+            under_way: 0,
+        };
+        Load {
+            plan,
+            orders,
+            book: Book::new(),
+            stage: Stage::Connecting,
+            was_interrupted: false,
+            mark: None,
+            conductor: None,
+            active: Vec::new(),
+            made: Tally::default(),
+            stands: Tally::default(),
+            ended: Tally::default(),
+            progress_at: Time::ZERO,
+            calling: None,
+            dialling: None,
+            next_second: Time::NEVER,
+            greeting: None,
+        }
+    }
+
+    /// Connections that stand, of how many.
+    pub(super) fn connected(&self) -> (usize, usize) {
+        let stands = self.stands.silent + self.stands.active;
+        (stands, self.plan.idle + self.plan.connections)
+    }
+
+    /// Payload bytes of an answer.
+    pub(super) fn answer_bytes(&self) -> usize {
+        match (self.plan.service, &self.greeting) {
+            (Protocol::Hello, greeting) => greeting.as_ref().map_or(0, Vec::len),
+            (Protocol::Echo | Protocol::Chat, _) => self.plan.size,
+        }
+    }
+
+    /// Whether a connection is to be made now, and which; then it is to be opened at once.
+    pub(super) fn next_call(&mut self, now: Time) -> Option<Door> {
+        let door = self.wants_call(now)?;
+        let due = match (&mut self.dialling, door) {
+            (Some(pace), _) => {
+                let due = pace.due();
+                pace.advance();
+                due
+            }
+            (None, _) => now,
+        };
+        self.calling = Some(Call {
+            due,
+            began: now,
+            stands: false,
+        });
+        match door {
+            Door::Silent => self.made.silent += 1,
+            Door::Active | Door::Conductor => self.made.active += 1,
+        }
+        if self.plan.service == Protocol::Hello && door == Door::Active {
+            self.orders.budget.spend();
+            self.orders.under_way += 1;
+            if self.plan.rate.is_some() {
+                self.book.asked(due);
+            }
+        }
+        Some(door)
+    }
+
+    fn wants_call(&self, now: Time) -> Option<Door> {
+        if self.dialling.as_ref().is_some_and(|pace| pace.due() > now) {
+            return None;
+        }
+        match self.stage {
+            Stage::Connecting if self.made.silent < self.plan.idle => Some(Door::Silent),
+            Stage::Connecting | Stage::Warming(_) | Stage::Measuring => {
+                let is_hello = self.plan.service == Protocol::Hello;
+                let is_early = is_hello && self.stage == Stage::Connecting;
+                let open = self.made.active - self.ended.active;
+                let is_enough = if is_hello { open } else { self.made.active };
+                let is_spent = is_hello && self.orders.budget.is_spent();
+                (is_enough < self.plan.connections && !is_early && !is_spent)
+                    .then_some(Door::Active)
+            }
+            Stage::Draining(_) | Stage::Over => None,
+        }
+    }
+
+    /// A call that could not even be made.
+    pub(super) fn call_failed(&mut self, door: Door, why: &str) {
+        self.calling = None;
+        match door {
+            Door::Silent => self.ended.silent += 1,
+            Door::Active | Door::Conductor => self.ended.active += 1,
+        }
+        if self.plan.service == Protocol::Hello && door == Door::Active {
+            self.orders.under_way -= 1;
+        }
+        self.book.broke(format_args!("cannot connect: {why}"));
+    }
+
+    /// Whether no connection of all that were tried has come to be.
+    pub(super) fn is_hopeless(&self) -> bool {
+        let tried = self.ended.silent + self.ended.active;
+        tried > 0 && self.connected().0 == 0
+    }
+}
