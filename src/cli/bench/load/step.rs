@@ -77,9 +77,9 @@ impl Load {
         ));
     }
 
-    fn judge_greeting(&mut self, call: Call, greeting: Vec<u8>, now: Time) {
-        let first = self.greeting.get_or_insert_with(|| greeting.clone());
-        if *first == greeting && !greeting.is_empty() {
+    fn judge_greeting(&mut self, call: Call, greeting: &[u8], now: Time) {
+        let first = self.greeting.get_or_insert_with(|| greeting.to_vec());
+        if first == greeting && !greeting.is_empty() {
             let request = Request {
                 due: call.due,
                 sent: call.began,
@@ -184,7 +184,7 @@ impl Service for Load {
             (Session::Greeted(call, greeting), Event::Finished) => {
                 self.stand(call, Door::Active, cx.now());
                 let (call, greeting) = (*call, std::mem::take(greeting));
-                self.judge_greeting(call, greeting, cx.now());
+                self.judge_greeting(call, &greeting, cx.now());
                 *session = Session::Done;
                 cx.finish();
             }
