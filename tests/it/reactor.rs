@@ -107,3 +107,24 @@ fn what_was_not_read_yet_breaks_a_silence_also_behind_a_full_outbox() {
     assert_eq!(received, begun.len() + b"E is another word\n".len());
     assert_eq!(then, Received::Nothing, "it talks on");
 }
+
+#[test]
+fn a_crowd_at_one_listener_does_not_keep_every_descriptor_from_another() {
+    let doors = [(), (), ()];
+    let room_for_one = doors.len() + 1;
+    let mut rig = Rig::new(Echo::new(Settings::default()), room_for_one, &doors);
+    let others = [rig.connect(1, (64, 64)), rig.connect(2, (64, 64))];
+    let mut waiting: Vec<SocketId> = (0..50).map(|_| rig.connect(0, (64, 64))).collect();
+    waiting.extend(others);
+    let mut served = Vec::new();
+    while !others.iter().all(|other| served.contains(other)) {
+        rig.reactor.turn().unwrap();
+        let net = &mut rig.reactor.kernel_mut().net;
+        if let Some(at) = waiting.iter().position(|&id| net.socket(id).is_held()) {
+            let client = waiting.swap_remove(at);
+            net.close(client);
+            served.push(client);
+        }
+    }
+    assert!(served.len() <= 4, "after {} of the crowd", served.len() - 2);
+}
