@@ -158,6 +158,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
                 Ok((stream, address)) => {
                     listening.accepting = Accepting::Ready;
                     let door = listening.door;
+                    self.first_listener = index + 1;
                     self.welcome(stream, address, door);
                     self.relieve();
                 }

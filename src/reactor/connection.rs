@@ -149,16 +149,33 @@ impl<Stream, Session> Connection<Stream, Session> {
         }
     }
 
+    /// Something may wait that is not read because its own outbox is full: no silence can be told.
+    pub(super) fn is_held_up(&self, policy: &Policy) -> bool {
+        self.unread == Unread::Parked
+            && self.inbound == Inbound::Open
+            && !policy.reads_while_owing
+            && self.unsent() > OUTBOX_BYTES_LOW
+    }
+
     /// When it wants to be looked at though nothing happens.
     pub(super) fn deadline(&self, policy: &Policy) -> Time {
         let closing = self.closing_at(policy).map_or(Time::NEVER, |(at, _)| at);
-        self.wake_at.min(closing)
+        self.waking_at(policy).min(closing)
+    }
+
+    /// While it is held up its session could only misjudge; room in the outbox wakes it anyway.
+    fn waking_at(&self, policy: &Policy) -> Time {
+        if self.is_held_up(policy) {
+            Time::NEVER
+        } else {
+            self.wake_at
+        }
     }
 
     pub(super) fn due(&self, policy: &Policy, now: Time) -> Due {
         match self.closing_at(policy) {
             Some((at, reason)) if at <= now => Due::Close(reason),
-            Some(_) | None if self.wake_at <= now => Due::Wake,
+            Some(_) | None if self.waking_at(policy) <= now => Due::Wake,
             Some(_) | None => Due::Nothing,
         }
     }

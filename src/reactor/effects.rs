@@ -11,10 +11,9 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         let Some(connection) = find(&mut self.peers, id) else {
             return;
         };
-        let heard = match connection.unread {
-            Unread::Queued => Time::ZERO,
-            Unread::Nothing | Unread::Parked => self.heard,
-        };
+        let policy = &self.doors[connection.door.index()].1;
+        let is_behind = connection.unread == Unread::Queued || connection.is_held_up(policy);
+        let heard = if is_behind { Time::ZERO } else { self.heard };
         let cx = self.effects.context(self.now, id, connection.room());
         let mut cx = cx.heard_until(heard);
         self.service.step(&mut cx, &mut connection.session, event);

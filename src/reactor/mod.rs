@@ -72,6 +72,8 @@ pub struct Reactor<K: Kernel, S: Service> {
     limits: Limits,
     doors: Vec<(S::Door, Policy)>,
     listeners: Vec<Listening<K::Listener>>,
+    /// Who is asked first: the one after the last that brought somebody.
+    first_listener: usize,
     peers: Slab<Connection<K::Stream, S::Session>>,
     guests: usize,
     per_address: PerAddress,
@@ -110,6 +112,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             limits,
             doors: Vec::new(),
             listeners: Vec::new(),
+            first_listener: 0,
             peers: Slab::new(),
             guests: 0,
             per_address: PerAddress::with_limit(limits.guests_per_address_max),
@@ -265,8 +268,9 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             }
         }
         self.ready = ready;
-        for index in 0..self.listeners.len() {
-            self.accept(index);
+        let (first, count) = (self.first_listener, self.listeners.len());
+        for offset in 0..count {
+            self.accept((first + offset) % count);
         }
         for _ in 0..self.unread.len() {
             if let Some(id) = self.unread.pop_front() {

@@ -22,6 +22,7 @@ mod machines;
 mod narrow;
 mod promises;
 mod protocols;
+mod reactor;
 mod readme;
 mod scarcity;
 mod script;

@@ -103,7 +103,11 @@ impl Chat {
         if event == Event::Stopping {
             self.take(cx, guest, Input::Stopping);
         }
-        cx.wake_at(self.wake_guest_at(guest));
+        cx.wake_at(if cx.room() > 0 {
+            self.wake_guest_at(guest)
+        } else {
+            None
+        });
     }
 
     fn may_speak(&self, guest: &Guest) -> bool {
@@ -126,7 +130,8 @@ impl Chat {
         if guest.seat == Seat::Lobby && self.turns.is_open(cx.me()) {
             return Some(Input::Matched);
         }
-        if self.may_speak(guest) {
+        // Who takes no answers says nothing: each would bring another. It is woken when there is room.
+        if self.may_speak(guest) && cx.room() > 0 {
             return self.next_spoken(cx.heard(), guest);
         }
         let decoder = &guest.decoder;

@@ -1,11 +1,11 @@
 //! Two guests talk with each other: turns, arrivals and leavings.
 
-use epollo::protocol::chat::{Chat, Door, Partner};
+use epollo::protocol::chat::{Chat, Door, Partner, Settings};
 use epollo::protocol::framing::{Framing, PADDED_BYTES};
 use epollo::protocol::{CloseReason, PeerId};
 
-use super::{A_SECOND, chat};
-use crate::script::Script;
+use super::{A_SECOND, chat, settings};
+use crate::script::{ROOM, Script};
 
 fn pair() -> (Script<Chat>, PeerId, PeerId) {
     let mut script = chat(Partner::Guest, Framing::Line);
@@ -296,4 +296,31 @@ fn a_console_for_other_things_ends_no_talk_before_its_last_words() {
     script.put(guests[2], "QUIT\n");
     script.settle();
     assert_eq!(script.shown(guests[3]), "QUIT\n");
+}
+
+#[test]
+fn a_guest_who_takes_nothing_says_nothing_so_that_no_more_than_an_outbox_waits_for_it() {
+    let longest = 4_096;
+    let settings = Settings {
+        message_bytes_max: longest,
+        ..settings(Partner::Guest)
+    };
+    let mut script = Script::new(Chat::new(settings));
+    let (first, second) = (script.open(Door::Guest), script.open(Door::Guest));
+    script.block(second);
+    script.put(second, "\n".repeat(longest));
+    let message = [&[b'a'; 4_000][..], b"\n"].concat();
+    for _ in 0..100 {
+        script.send(first, &message);
+    }
+    let waiting = script.sent(second).len();
+    assert!(waiting <= ROOM + message.len(), "{waiting} bytes");
+    assert!(waiting >= ROOM, "{waiting} bytes: it stopped too early");
+    script.advance(2 * A_SECOND);
+    assert_eq!(script.refusal(second), None);
+
+    script.unblock(second);
+    assert_eq!(script.unread(first), 0, "they talk on");
+    assert_eq!(script.sent(second).len(), 100 * message.len() - waiting);
+    assert_eq!(script.shown(first), "\n".repeat(100));
 }
