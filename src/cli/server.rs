@@ -101,6 +101,26 @@ impl Server {
     }
 }
 
+impl Server {
+    fn step_other(&mut self, cx: &mut Context<'_>, session: &mut Session, event: Event<'_>) {
+        match session {
+            Session::Hello => self.hello.step(cx, &mut (), event),
+            Session::Echo(echo) => self.echo.step(cx, echo, event),
+            Session::Chat(guest) => self.chat.step_guest(cx, guest, event),
+            Session::Console(console) => {
+                for line in self.echo.printed() {
+                    console.line(cx, format_args!("{line}"));
+                }
+                self.chat.step_console(cx, console, event);
+            }
+            Session::Signals => match event {
+                Event::Received(_) => cx.stop(),
+                Event::Finished | Event::Woken | Event::Stopping => {}
+            },
+        }
+    }
+}
+
 impl Service for Server {
     type Session = Session;
     type Door = Door;
@@ -120,26 +140,25 @@ impl Service for Server {
         }
     }
 
+    /// Inlined into the loop with the one arm that is worth it: an echo costs half as much.
+    #[allow(
+        clippy::inline_always,
+        reason = "measured: 77 instructions an echo less"
+    )]
+    #[inline(always)]
     fn step(&mut self, cx: &mut Context<'_>, session: &mut Session, event: Event<'_>) {
         match session {
-            Session::Hello => self.hello.step(cx, &mut (), event),
             Session::Echo(echo) => {
                 self.echo.step(cx, echo, event);
-                if let Some(console) = self.console.filter(|_| self.echo.has_printed()) {
+                if self.echo.has_printed()
+                    && let Some(console) = self.console
+                {
                     cx.wake(console);
                 }
             }
-            Session::Chat(guest) => self.chat.step_guest(cx, guest, event),
-            Session::Console(console) => {
-                for line in self.echo.printed() {
-                    console.line(cx, format_args!("{line}"));
-                }
-                self.chat.step_console(cx, console, event);
+            Session::Hello | Session::Chat(_) | Session::Console(_) | Session::Signals => {
+                self.step_other(cx, session, event);
             }
-            Session::Signals => match event {
-                Event::Received(_) => cx.stop(),
-                Event::Finished | Event::Woken | Event::Stopping => {}
-            },
         }
     }
 
@@ -173,6 +192,7 @@ impl Service for Server {
         }
     }
 
+    #[inline]
     fn window(&self, session: &Session) -> usize {
         match session {
             Session::Hello => 0,

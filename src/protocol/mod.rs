@@ -92,6 +92,9 @@ pub enum Event<'a> {
 pub enum Effect {
     /// Send these bytes of [`Effects::bytes`] to the peer.
     Send(Range<usize>),
+    /// Send these bytes of what was just received back to the peer. Only in answer to
+    /// [`Event::Received`]; nothing is copied as long as the kernel takes them.
+    SendBack(Range<usize>),
     /// Send no more: once the outbox is empty, `shutdown(Write)`. The peer is still heard.
     Finish,
     /// Send no more and hear no more: like [`Effect::Finish`], while whatever the peer still sends
@@ -139,6 +142,15 @@ impl Effects {
     /// The bytes that [`Effect::Send`] speaks of.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// What to send, if that is the only wish. `received` is what the step was told of.
+    pub fn only_sending<'a>(&'a self, received: &'a [u8]) -> Option<&'a [u8]> {
+        match self.list.as_slice() {
+            [Effect::Send(range)] => Some(&self.bytes[range.clone()]),
+            [Effect::SendBack(range)] => Some(&received[range.clone()]),
+            _ => None,
+        }
     }
 
     /// Forgets everything and keeps the memory.
@@ -201,6 +213,19 @@ impl Context<'_> {
         let start = self.effects.bytes.len();
         compose(&mut self.effects.bytes);
         self.sent_since(start);
+    }
+
+    /// Wishes [`Effect::SendBack`].
+    #[allow(
+        clippy::inline_always,
+        reason = "measured: 20 instructions an echo less"
+    )]
+    #[inline(always)]
+    pub fn send_back(&mut self, received: Range<usize>) {
+        if !received.is_empty() {
+            self.room = self.room.saturating_sub(received.len());
+            self.effects.list.push(Effect::SendBack(received));
+        }
     }
 
     fn sent_since(&mut self, start: usize) {

@@ -114,6 +114,15 @@ impl<Stream, Session> Connection<Stream, Session> {
         }
     }
 
+    /// It owes nothing and is owed nothing: all that may happen is that it says something.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.unread == Unread::Nothing
+            && self.inbound == Inbound::Open
+            && self.outbound == Outbound::Open
+            && self.outbox.is_none()
+            && !self.read_on
+    }
+
     /// What its session says will be sent.
     pub(super) fn is_speaking(&self) -> bool {
         match self.outbound {

@@ -17,33 +17,31 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         let cx = self.effects.context(self.now, id, connection.room());
         let mut cx = cx.heard_until(heard);
         self.service.step(&mut cx, &mut connection.session, event);
-        self.apply(id);
+        let received = match event {
+            Event::Received(bytes) => bytes,
+            Event::Finished | Event::Woken | Event::Stopping => &[],
+        };
+        self.apply(id, received);
     }
 
-    /// Carries out what the session has just asked for.
-    pub(super) fn apply(&mut self, id: PeerId) {
+    /// Carries out what the session has just asked for; `received` is what it was told of.
+    pub(super) fn apply(&mut self, id: PeerId, received: &[u8]) {
         if self.effects.list().is_empty() {
             return;
         }
         let mut effects = mem::take(&mut self.effects);
         for effect in effects.list() {
-            self.carry_out(id, effect, effects.bytes());
+            self.carry_out(id, effect, effects.bytes(), received);
         }
         effects.clear();
         self.effects = effects;
     }
 
-    fn carry_out(&mut self, id: PeerId, effect: &Effect, bytes: &[u8]) {
+    fn carry_out(&mut self, id: PeerId, effect: &Effect, bytes: &[u8], received: &[u8]) {
         let peer = find(&mut self.peers, id);
         match (effect, peer) {
-            (Effect::Send(range), Some(connection)) => {
-                if connection.is_speaking() {
-                    let outbox = connection.outbox.get_or_insert_with(|| self.spares.take());
-                    self.held_bytes -= outbox.held();
-                    outbox.push(&bytes[range.clone()], self.now);
-                    self.held_bytes += outbox.held();
-                }
-            }
+            (Effect::Send(range), Some(_)) => self.owe(id, &bytes[range.clone()]),
+            (Effect::SendBack(range), Some(_)) => self.owe(id, &received[range.clone()]),
             (Effect::Finish, Some(connection)) => connection.finish(),
             (Effect::Leave, Some(connection)) => {
                 connection.leave(&self.doors[connection.door.index()].1);
@@ -66,6 +64,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             // What a session asks for itself with its last words finds nobody.
             (
                 Effect::Send(_)
+                | Effect::SendBack(_)
                 | Effect::Finish
                 | Effect::Leave
                 | Effect::Refuse(_)
@@ -73,6 +72,19 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
                 | Effect::Abort,
                 None,
             ) => {}
+        }
+    }
+
+    /// Puts bytes into a peer's outbox, unless we have said that no more comes.
+    pub(super) fn owe(&mut self, id: PeerId, bytes: &[u8]) {
+        let Some(connection) = find(&mut self.peers, id) else {
+            return;
+        };
+        if connection.is_speaking() {
+            let outbox = connection.outbox.get_or_insert_with(|| self.spares.take());
+            self.held_bytes -= outbox.held();
+            outbox.push(bytes, self.now);
+            self.held_bytes += outbox.held();
         }
     }
 }

@@ -14,6 +14,7 @@ use slab::Slab;
 use crate::protocol::{CloseReason, Effects, Event, PeerId, Service, Time};
 
 mod accept;
+mod answer;
 mod connection;
 mod counters;
 mod effects;
@@ -97,7 +98,8 @@ pub struct Reactor<K: Kernel, S: Service> {
     /// What all outboxes hold.
     held_bytes: usize,
     spares: Spares,
-    scratch: Box<[u8]>,
+    /// `None` while it is lent.
+    scratch: Option<Box<[u8; SCRATCH_BYTES]>>,
     effects: Effects,
     counters: Counters,
 }
@@ -128,7 +130,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             touched: Vec::new(),
             held_bytes: 0,
             spares: Spares::default(),
-            scratch: vec![0; SCRATCH_BYTES].into(),
+            scratch: Some(Box::new([0; SCRATCH_BYTES])),
             effects: Effects::default(),
             counters: Counters::default(),
         }
@@ -254,29 +256,35 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         !self.peers.is_empty() || (self.run == Run::Going && !self.listeners.is_empty())
     }
 
-    /// Phase 2: what is ready becomes events, events become effects.
+    /// Phase 2: what is ready becomes events, events become effects. First those whose reading stopped
+    /// early, then those that the kernel has told of.
     fn receive(&mut self) {
+        for _ in 0..self.unread.len() {
+            if let Some(id) = self.unread.pop_front() {
+                self.read(id);
+            }
+            self.relieve();
+        }
         let ready = mem::take(&mut self.ready);
         for readiness in &ready {
             match readiness.token.target() {
+                Target::Peer(id) => {
+                    if !self.answer(id, readiness) {
+                        self.notice(id, readiness);
+                        self.relieve();
+                    }
+                }
                 Target::Listener(index) => {
                     if let Some(listening) = self.listeners.get_mut(index) {
                         listening.accepting = Accepting::Ready;
                     }
                 }
-                Target::Peer(id) => self.notice(id, readiness),
             }
         }
         self.ready = ready;
         let (first, count) = (self.first_listener, self.listeners.len());
         for offset in 0..count {
             self.accept((first + offset) % count);
-        }
-        for _ in 0..self.unread.len() {
-            if let Some(id) = self.unread.pop_front() {
-                self.read(id);
-            }
-            self.relieve();
         }
     }
 
@@ -311,6 +319,9 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
 
     /// Phase 4: outboxes go out, interests follow, whoever is done is closed.
     fn send(&mut self) {
+        if self.touched.is_empty() {
+            return;
+        }
         let mut touched = mem::take(&mut self.touched);
         for id in touched.drain(..) {
             self.settle(id);
@@ -322,10 +333,15 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
 
     /// If all unsent bytes together take too much memory, sends what the kernel takes, then closes
     /// those that are owed the most. To be called after whatever adds some.
+    #[inline]
     fn relieve(&mut self) {
-        if self.held_bytes <= self.limits.unsent_bytes_max {
-            return;
+        if self.held_bytes > self.limits.unsent_bytes_max {
+            self.evict();
         }
+    }
+
+    #[cold]
+    fn evict(&mut self) {
         self.send();
         while self.held_bytes > self.limits.unsent_bytes_max {
             let worst = self

@@ -60,7 +60,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             is_touched: false,
             is_guest: false,
         });
-        self.apply(id);
+        self.apply(id, &[]);
         self.touch(id);
         Ok(id)
     }
@@ -74,7 +74,8 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         }
     }
 
-    /// Remembers what the kernel said about a peer, which may be gone.
+    /// Remembers what the kernel said about a peer, which may be gone, and reads it if there may be
+    /// something.
     pub(super) fn notice(&mut self, id: PeerId, readiness: &Readiness) {
         let Some(connection) = find(&mut self.peers, id) else {
             return;
@@ -95,13 +96,13 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             && connection.inbound != Inbound::Finished
         {
             connection.unread = Unread::Queued;
-            self.unread.push_back(id);
+            self.read(id);
         }
         self.touch(id);
     }
 
     pub(super) fn read(&mut self, id: PeerId) {
-        let mut scratch = mem::take(&mut self.scratch);
+        let mut scratch = self.scratch.take().expect("lent for one step only");
         let mut budget = READ_BYTES_PER_TURN_MAX;
         while let Some(connection) = find(&mut self.peers, id) {
             let wanted = self.service.window(&connection.session);
@@ -148,11 +149,11 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
                 break;
             }
         }
-        self.scratch = scratch;
+        self.scratch = Some(scratch);
         self.touch(id);
     }
 
-    fn set_unread(&mut self, id: PeerId, unread: Unread) {
+    pub(super) fn set_unread(&mut self, id: PeerId, unread: Unread) {
         if let Some(connection) = find(&mut self.peers, id) {
             connection.unread = unread;
             if unread == Unread::Queued {
@@ -162,7 +163,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
     }
 
     /// The peer sends no more.
-    fn hear_end(&mut self, id: PeerId) {
+    pub(super) fn hear_end(&mut self, id: PeerId) {
         let Some(connection) = find(&mut self.peers, id) else {
             return;
         };
@@ -342,7 +343,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         }
         let mut cx = self.effects.context(self.now, id, 0);
         self.service.close(&mut cx, connection.session, reason);
-        self.apply(id);
+        self.apply(id, &[]);
     }
 
     /// Closes a stream. Somebody else may need its descriptor.
@@ -354,6 +355,6 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
     }
 }
 
-fn broken(error: &io::Error) -> CloseReason {
+pub(super) fn broken(error: &io::Error) -> CloseReason {
     CloseReason::Broken(error.raw_os_error().unwrap_or(0))
 }

@@ -20,8 +20,9 @@ impl Timers {
         self.entries.remove(&(at, id));
     }
 
-    pub(super) fn next(&self) -> Option<Time> {
-        self.entries.first().map(|&(at, _)| at)
+    /// When the first one is due; [`Time::NEVER`] if there is none.
+    pub(super) fn next(&self) -> Time {
+        self.entries.first().map_or(Time::NEVER, |&(at, _)| at)
     }
 
     pub(super) fn pop_due(&mut self, now: Time) -> Option<PeerId> {

@@ -62,22 +62,26 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         self.kernel.wait(rest, &mut self.ready)
     }
 
+    /// How long nothing is due; `None` if nothing ever is.
     fn timeout(&self) -> Option<Duration> {
         let has_work = !self.unread.is_empty()
             || !self.woken.is_empty()
             || !self.touched.is_empty()
             || self.run == Run::StopAsked;
-        let listeners = self.listeners.iter().filter_map(|l| match l.accepting {
-            Accepting::Drained => None,
-            Accepting::Ready => Some(self.now),
-            Accepting::Paused(until) => Some(until),
-        });
-        let end = match self.run {
-            Run::Going | Run::StopAsked | Run::Stopping(Time::NEVER) => None,
-            Run::Stopping(deadline) => Some(deadline),
-        };
-        let work = has_work.then_some(self.now);
-        let times = listeners.chain(end).chain(work).chain(self.timers.next());
-        times.min().map(|time| time.since(self.now))
+        if has_work {
+            return Some(Duration::ZERO);
+        }
+        let mut due = self.timers.next();
+        if let Run::Stopping(deadline) = self.run {
+            due = due.min(deadline);
+        }
+        for listening in &self.listeners {
+            match listening.accepting {
+                Accepting::Drained => {}
+                Accepting::Ready => return Some(Duration::ZERO),
+                Accepting::Paused(until) => due = due.min(until),
+            }
+        }
+        (due < Time::NEVER).then(|| due.since(self.now))
     }
 }

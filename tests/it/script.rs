@@ -139,7 +139,7 @@ impl<S: Service> Script<S> {
             wake_at: None,
         }));
         self.records.push(Record::default());
-        self.carry_out(id, &effects);
+        self.carry_out(id, &effects, &[]);
         id
     }
 

@@ -92,13 +92,18 @@ impl<S: Service> Script<S> {
         let mut cx = effects.context(self.now, id, room);
         peer.is_parked = false;
         self.service.step(&mut cx, &mut peer.session, event);
-        self.carry_out(id, &effects);
+        let received = match event {
+            Event::Received(bytes) => bytes,
+            Event::Finished | Event::Woken | Event::Stopping => &[],
+        };
+        self.carry_out(id, &effects, received);
     }
 
-    pub(super) fn carry_out(&mut self, id: PeerId, effects: &Effects) {
+    pub(super) fn carry_out(&mut self, id: PeerId, effects: &Effects, received: &[u8]) {
         for effect in effects.list() {
             match effect {
                 Effect::Send(range) => self.deliver(id, &effects.bytes()[range.clone()]),
+                Effect::SendBack(range) => self.deliver(id, &received[range.clone()]),
                 Effect::Finish => self.end(id),
                 Effect::Leave => self.leave(id),
                 Effect::Refuse(why) => {
@@ -175,6 +180,6 @@ impl<S: Service> Script<S> {
         let mut effects = Effects::default();
         let mut cx = effects.context(self.now, id, 0);
         self.service.close(&mut cx, peer.session, reason);
-        self.carry_out(id, &effects);
+        self.carry_out(id, &effects, &[]);
     }
 }
