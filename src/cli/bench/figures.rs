@@ -110,7 +110,7 @@ fn percentiles(report: &Report) -> Option<Drawing> {
             told.join(", ")
         ),
         plot: Plot {
-            x: |_, end| Axis::percentiles(end),
+            x: Axis::percentiles,
             x_end: end,
             y: Axis::logarithmic("response time", lowest as f64, response.max as f64),
             lines: vec![Line {

@@ -253,8 +253,11 @@ fn settings(report: &Report) -> Markup {
         ),
         ("arrivals", asked.arrivals.as_deref().map(shown)),
         ("framing", asked.framing.as_deref().map(shown)),
-        ("duration", Some(time(asked.duration * 1e9))),
-        ("warm-up", Some(time(asked.warmup * 1e9))),
+        (
+            "duration",
+            Some(format!("{} s", units::round(asked.duration))),
+        ),
+        ("warm-up", Some(format!("{} s", units::round(asked.warmup)))),
         ("seed", Some(asked.seed.to_string())),
     ];
     html! {

@@ -127,12 +127,16 @@ impl Axis {
 
     /// Percentiles by how few are above: as far from 90 to 99 % as from 99 to 99.9 %. Its places are
     /// those of [`place_of_percentile`].
-    pub(super) fn percentiles(end: f64) -> Axis {
+    pub(super) fn percentiles(size: &Size, end: f64) -> Axis {
         let names = ["90", "99", "99.9", "99.99", "99.999", "99.9999"];
         let nines = names.into_iter().enumerate();
         let mut labels = vec![(place_of_percentile(50.0), "50".to_owned())];
         labels.extend(nines.map(|(nines, name)| (nines as f64 + 1.0, name.to_owned())));
         labels.retain(|(place, _)| *place <= end * 1.001);
+        // Long names next to each other would touch.
+        while labels.len() as f64 > size.labels {
+            labels.remove(labels.len() - 2);
+        }
         Axis {
             title: "percentile (%)".to_owned(),
             start: 0.0,
@@ -238,5 +242,5 @@ fn draw(
 
 /// An axis of seconds.
 pub(super) fn seconds(size: &Size, end: f64) -> Axis {
-    Axis::linear("seconds", end, size.labels, |place| format!("{place:.0}"))
+    Axis::linear("seconds", end, size.labels, units::round)
 }

@@ -60,10 +60,9 @@ pub(super) fn load(report: &Report) -> String {
 
 /// When it was measured, and what would give the same load again.
 pub(super) fn span(report: &Report) -> String {
-    let measured = units::time(report.seconds * 1e9);
-    let warmup = units::time(report.asked.warmup * 1e9);
+    let [measured, warmup] = [report.seconds, report.asked.warmup].map(units::round);
     let seed = report.asked.seed;
-    format!("{measured} measured after {warmup} of warm-up, seed {seed}")
+    format!("{measured} s measured after {warmup} s of warm-up, seed {seed}")
 }
 
 /// How much came back.
@@ -138,7 +137,7 @@ pub(super) fn cost(cost: &Cost, report: &Report) -> [String; 2] {
     }
     let command = Escaped(cost.command.as_bytes());
     let second = format!(
-        "{command} (pid {}), memory {} -> {}, context switches: {} voluntary, {} forced",
+        "{command} (pid {}), memory {} to {}, context switches: {} voluntary, {} forced",
         cost.pid,
         units::bytes(cost.rss_before),
         units::bytes(cost.rss),

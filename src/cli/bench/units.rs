@@ -32,13 +32,14 @@ pub(super) fn round_time(ns: f64) -> String {
 /// Three digits, or all of those before the point: `1.23`, `12.3`, `123`, `12,345`.
 pub(super) fn digits(value: f64) -> String {
     match value.abs() {
+        0.0 => "0".to_owned(),
         ..9.995 => format!("{value:.2}"),
         ..99.95 => format!("{value:.1}"),
         _ => HumanFloatCount(value.round()).to_string(),
     }
 }
 
-/// A number on an axis: `0.5`, `20`, `50k`, `1.5M`.
+/// A number in as few digits as it needs: `0.5`, `20`, `50k`, `1.5M`.
 pub(super) fn round(value: f64) -> String {
     let (value, unit) = match value {
         ..1e4 => (value, ""),
