@@ -178,6 +178,22 @@ fn what_differs_is_told_with_its_interval() {
 }
 
 #[test]
+fn what_one_server_shows_against_itself_is_no_difference() {
+    let of_rate = |rate| {
+        Run {
+            seed: 2,
+            rate,
+            ..USUAL
+        }
+        .report()
+    };
+    let shown = compared(&USUAL.report(), &of_rate(USUAL.rate * 1.03));
+    assert!(shown.contains("\nno difference can be told\n"), "{shown}");
+    let shown = compared(&USUAL.report(), &of_rate(USUAL.rate * 1.15));
+    assert!(shown.contains("\nB answers 1"), "{shown}");
+}
+
+#[test]
 fn the_same_files_always_give_the_same_words() {
     let other = Run { seed: 9, ..USUAL }.report();
     let files = Files::new();
