@@ -25,6 +25,7 @@ mod promises;
 mod protocols;
 mod reactor;
 mod readme;
+mod reported;
 mod scarcity;
 mod script;
 mod sim;
