@@ -10,6 +10,7 @@ mod terminal;
 
 mod asked;
 mod attacks;
+mod compared;
 mod course;
 mod crowd;
 mod endings;
@@ -24,6 +25,7 @@ mod promises;
 mod protocols;
 mod reactor;
 mod readme;
+mod reported;
 mod scarcity;
 mod script;
 mod sim;

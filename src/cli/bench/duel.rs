@@ -95,25 +95,37 @@ fn ratio(judged: &Judged, pairs: &[(&Report, &Report)]) -> Ratio {
     }
 }
 
-/// Why the runs are to be doubted: each reason once, with how many runs of which server gave it.
+/// A reason to doubt runs: how many of A and of B gave it, and the words of the first.
+struct Doubt {
+    of_a: u64,
+    of_b: u64,
+    words: String,
+}
+
+/// Why the runs are to be doubted: each reason once. Its figures differ from run to run; what it leads
+/// to, after the last colon, does not.
 fn trust(runs: &[Report], which_is_a: &[bool]) -> Vec<String> {
-    let mut reasons: Vec<(String, bool, u64)> = Vec::new();
+    let consequence = |reason: &str| reason.rsplit(": ").next().map(str::to_owned);
+    let mut doubts: Vec<Doubt> = Vec::new();
     for (run, &is_a) in runs.iter().zip(which_is_a) {
         let wrong = text::wrong(run).map(|_| "answers were wrong or missing".to_owned());
-        for reason in run.trust.iter().cloned().chain(wrong) {
-            let known = reasons
-                .iter_mut()
-                .find(|(known, of_a, _)| *known == reason && *of_a == is_a);
-            match known {
-                Some((_, _, times)) => *times += 1,
-                None => reasons.push((reason, is_a, 1)),
-            }
+        for words in run.trust.iter().cloned().chain(wrong) {
+            let key = consequence(&words);
+            let known = doubts
+                .iter()
+                .position(|doubt| consequence(&doubt.words) == key);
+            let at = known.unwrap_or_else(|| {
+                let (of_a, of_b) = (0, 0);
+                doubts.push(Doubt { of_a, of_b, words });
+                doubts.len() - 1
+            });
+            doubts[at].of_a += u64::from(is_a);
+            doubts[at].of_b += u64::from(!is_a);
         }
     }
-    let told = reasons.into_iter().map(|(reason, is_a, times)| {
-        let server = if is_a { "A" } else { "B" };
-        let blocks = units::counted(times, "block", "blocks");
-        format!("{server}, {blocks}: {reason}")
+    let told = doubts.into_iter().map(|Doubt { of_a, of_b, words }| {
+        let such_as = if of_a + of_b > 1 { "such as " } else { "" };
+        format!("in {of_a} of A's blocks and {of_b} of B's: {such_as}{words}")
     });
     told.collect()
 }

@@ -11,7 +11,8 @@ pub(in crate::cli) struct Condition {
     name: String,
     figure: Figure,
     operator: Operator,
-    /// In nanoseconds for times.
+    /// As it was given, and in nanoseconds where it is a time.
+    limit: String,
     value: f64,
 }
 
@@ -124,11 +125,13 @@ pub(in crate::cli) fn parse_condition(text: &str) -> Result<Condition, String> {
         .find(|(sign, _)| rest.starts_with(sign))
         .expect("it begins with one of these");
     let figure = parse_figure(name).ok_or_else(|| unknown(name))?;
+    let limit = rest[sign.len()..].trim();
     Ok(Condition {
         name: name.to_owned(),
         figure,
         operator,
-        value: parse_value(figure, rest[sign.len()..].trim())?,
+        limit: limit.to_owned(),
+        value: parse_value(figure, limit)?,
     })
 }
 
@@ -182,9 +185,7 @@ pub(super) fn judge(conditions: &[Condition], report: &Report) -> Vec<String> {
 
 impl Condition {
     fn judge(&self, report: &Report) -> Option<String> {
-        let Condition {
-            name, value: limit, ..
-        } = self;
+        let name = &self.name;
         let Some(value) = self.figure.of(report) else {
             let lack = match self.figure {
                 Figure::Time(_, _) => "nothing came to measure it by",
@@ -195,13 +196,13 @@ impl Condition {
             return Some(format!("{name} is not known: {lack}"));
         };
         let (holds, words) = match self.operator {
-            Operator::Less => (value < *limit, "less than"),
-            Operator::LessOrEqual => (value <= *limit, "not more than"),
-            Operator::More => (value > *limit, "more than"),
-            Operator::MoreOrEqual => (value >= *limit, "not less than"),
+            Operator::Less => (value < self.value, "less than"),
+            Operator::LessOrEqual => (value <= self.value, "not more than"),
+            Operator::More => (value > self.value, "more than"),
+            Operator::MoreOrEqual => (value >= self.value, "not less than"),
         };
-        let [is, limit] = [value, *limit].map(|value| self.figure.show(value));
-        holds.then(|| format!("{name} is {is}, {words} {limit}"))
+        let is = self.figure.show(value);
+        holds.then(|| format!("{name} is {is}, {words} {}", self.limit))
     }
 }
 
@@ -220,6 +221,7 @@ impl Figure {
     fn show(self, value: f64) -> String {
         match self {
             Figure::Time(_, _) | Figure::Nanoseconds(_) => units::time(value),
+            Figure::Number(_) if value.fract() == 0.0 => format!("{value}"),
             Figure::Number(_) => units::digits(value),
         }
     }

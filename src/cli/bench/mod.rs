@@ -15,6 +15,7 @@ mod compare;
 mod cost;
 mod duel;
 mod fail_if;
+mod figures;
 mod files;
 mod html;
 mod load;

@@ -84,6 +84,10 @@ pub(super) fn paired(pairs: &[(f64, f64)]) -> Option<Spread> {
 /// moving-block bootstrap: Künsch, 1989), and the end of the series is followed by its beginning, so
 /// that no second is drawn less often than others (the circular form: Politis and Romano, 1992). A
 /// block is as long as the cube root of the series, the usual rate.
+///
+/// A short series has few blocks, and its resamples are more alike than new runs would be: with `n`
+/// seconds in blocks of `l` their variance is about `(n - l) / n` of what it should be, so they are
+/// spread out again by as much.
 pub(super) fn series<T: Copy>(
     a: &[T],
     b: &[T],
@@ -95,10 +99,14 @@ pub(super) fn series<T: Copy>(
     let mut rng = Rng::with_seed(SEED);
     let (mut of_a, mut of_b) = (a.to_vec(), b.to_vec());
     let value = statistic(a) / statistic(b);
+    let shorter = a.len().min(b.len());
+    let blocks_apart = (shorter - block_length(shorter)).max(1);
+    let widening = (shorter as f64 / blocks_apart as f64).sqrt();
     Some(Spread::of(value, || {
         draw_blocks(a, &mut of_a, &mut rng);
         draw_blocks(b, &mut of_b, &mut rng);
-        statistic(&of_a) / statistic(&of_b)
+        let ratio = statistic(&of_a) / statistic(&of_b);
+        value * (ratio / value).powf(widening)
     }))
 }
 

@@ -12,13 +12,10 @@ pub(super) fn words(report: &Report) -> String {
     words += &format!("{}\n\n", throughput(report));
     words += &aligned(&latencies(report));
     words.push('\n');
-    let mut rows = Vec::new();
-    if let Some(server) = &report.server {
-        rows.extend(cost("server", server, report));
-    }
-    rows.extend(cost("generator", &report.generator, report));
-    for (name, told) in rows {
-        words += &format!("{name:<10}  {told}\n");
+    let server = report.server.as_ref().map(|server| ("server", server));
+    for (name, process) in server.into_iter().chain([("generator", &report.generator)]) {
+        let [first, second] = cost(process, report);
+        words += &format!("{name:<10}  {first}\n{:<10}  {second}\n", "");
     }
     words + &verdict(report)
 }
@@ -63,10 +60,9 @@ pub(super) fn load(report: &Report) -> String {
 
 /// When it was measured, and what would give the same load again.
 pub(super) fn span(report: &Report) -> String {
-    let measured = units::time(report.seconds * 1e9);
-    let warmup = units::time(report.asked.warmup * 1e9);
+    let [measured, warmup] = [report.seconds, report.asked.warmup].map(units::round);
     let seed = report.asked.seed;
-    format!("{measured} measured after {warmup} of warm-up, seed {seed}")
+    format!("{measured} s measured after {warmup} s of warm-up, seed {seed}")
 }
 
 /// How much came back.
@@ -122,12 +118,8 @@ fn latencies(report: &Report) -> Vec<Vec<String>> {
     rows
 }
 
-/// What a process did: lines with a name, of which those after the first have none.
-pub(super) fn cost(
-    name: &'static str,
-    cost: &Cost,
-    report: &Report,
-) -> Vec<(&'static str, String)> {
+/// What a process did, in two lines.
+pub(super) fn cost(cost: &Cost, report: &Report) -> [String; 2] {
     let (one, _) = units::answers_of(&report.service);
     let mut first = vec![format!(
         "{} of CPU per {one}",
@@ -145,14 +137,37 @@ pub(super) fn cost(
     }
     let command = Escaped(cost.command.as_bytes());
     let second = format!(
-        "{command} (pid {}), memory {} -> {}, context switches: {} voluntary, {} forced",
+        "{command} (pid {}), memory {} to {}, context switches: {} voluntary, {} forced",
         cost.pid,
         units::bytes(cost.rss_before),
         units::bytes(cost.rss),
         units::count(cost.context_switches_voluntary),
         units::count(cost.context_switches_forced),
     );
-    vec![(name, first.join(", ")), ("", second)]
+    [first.join(", "), second]
+}
+
+/// The command that loads a server in the same way.
+pub(super) fn command(report: &Report) -> String {
+    let asked = &report.asked;
+    let mut command = format!("epollo bench {} -c {}", title(report), asked.connections);
+    if asked.idle > 0 {
+        command += &format!(" --idle {}", asked.idle);
+    }
+    if report.service != "hello" {
+        command += &format!(" -s {} -P {}", asked.size, asked.pipeline);
+    }
+    if let Some(rate) = asked.rate {
+        command += &format!(" -R {rate}");
+    }
+    if let Some(arrivals) = &asked.arrivals {
+        command += &format!(" --arrivals {}", Escaped(arrivals.as_bytes()));
+    }
+    if let Some(framing) = &asked.framing {
+        command += &format!(" --framing {}", Escaped(framing.as_bytes()));
+    }
+    let (duration, warmup) = (asked.duration, asked.warmup);
+    command + &format!(" -d {duration}s --warmup {warmup}s --seed {}", asked.seed)
 }
 
 /// Counts of all that went wrong: `3 lost, 1 changed`. None if nothing did.

@@ -19,13 +19,36 @@ pub(super) fn whole_time(ns: u64) -> String {
     time(ns as f64)
 }
 
+/// A time that is a whole number of its unit, as on an axis: `20 ms`.
+pub(super) fn round_time(ns: f64) -> String {
+    match ns {
+        ..999.5 => format!("{ns:.0} ns"),
+        ..999.5e3 => format!("{:.0} µs", ns / 1e3),
+        ..999.5e6 => format!("{:.0} ms", ns / 1e6),
+        _ => format!("{:.0} s", ns / 1e9),
+    }
+}
+
 /// Three digits, or all of those before the point: `1.23`, `12.3`, `123`, `12,345`.
 pub(super) fn digits(value: f64) -> String {
     match value.abs() {
+        0.0 => "0".to_owned(),
         ..9.995 => format!("{value:.2}"),
         ..99.95 => format!("{value:.1}"),
         _ => HumanFloatCount(value.round()).to_string(),
     }
+}
+
+/// A number in as few digits as it needs: `0.5`, `20`, `50k`, `1.5M`.
+pub(super) fn round(value: f64) -> String {
+    let (value, unit) = match value {
+        ..1e4 => (value, ""),
+        ..1e6 => (value / 1e3, "k"),
+        _ => (value / 1e6, "M"),
+    };
+    let text = format!("{value:.2}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    format!("{text}{unit}")
 }
 
 /// A number of things: `12,345`.
