@@ -1,7 +1,11 @@
 //! `epollo sim` as its users run it: what it prints, that a seed is a whole run, and that it fails
 //! when it should. That it finds bugs is shown by the mutants beside these tests.
 
-use crate::support::Epollo;
+use std::process::{Command, Stdio};
+
+use rustix::io::ioctl_fionread;
+
+use crate::support::{Epollo, eventually, read_to_end};
 
 /// What it prints, and its exit code.
 fn ran(arguments: &[&str]) -> (i32, String) {
@@ -51,6 +55,35 @@ fn a_seed_is_the_same_run_every_time_and_tells_every_step() {
         assert!(first.iter().any(|step| step.contains(part)), "no {part}");
     }
     assert_eq!(first, steps());
+}
+
+#[test]
+fn a_slow_reader_gets_every_line_of_a_replay() {
+    let trace = |slowly: bool| {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_epollo"));
+        command.args(["sim", "--seed", "3", "--clients", "40", "-v"]);
+        let streams = [Stdio::null(), Stdio::null(), writer.into()];
+        let mut process = Epollo::spawn_with(&mut command, streams);
+        drop(command);
+        if slowly {
+            let is_full = || ioctl_fionread(&reader).unwrap() > 60_000;
+            eventually("it waits for room", || is_full() && is_done(process.id()));
+        }
+        let told = read_to_end(&mut reader);
+        assert_eq!(process.code(), 0);
+        told.iter().filter(|&&byte| byte == b'\n').count()
+    };
+    let lines = trace(false);
+    assert!(lines > 1_000, "{lines} lines are more than a pipe holds");
+    assert_eq!(trace(true), lines);
+}
+
+/// Whether a process has nothing to do, or has ended (proc_pid_stat(5)).
+fn is_done(id: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
+    let (_, state) = stat.rsplit_once(") ").unwrap();
+    state.starts_with(['S', 'Z'])
 }
 
 #[test]
