@@ -4,9 +4,8 @@
 use std::cell::Cell;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -34,11 +33,13 @@ pub(super) fn run(arguments: &SimArguments) -> Result<(), Failure> {
     if let Some(count) = arguments.open {
         return open(count);
     }
+    // Whoever names a range names its end, so that the last seed of all is only run by its own name.
+    let range = |seeds: Range<u64>| seeds.start..=seeds.end - 1;
     let seeds = match (arguments.seed, &arguments.seeds, arguments.steps) {
-        (Some(seed), _, _) => seed..seed.saturating_add(1),
-        (None, Some(seeds), _) => seeds.clone(),
-        (None, None, Some(_)) => 0..u64::MAX,
-        (None, None, None) => SEEDS_DEFAULT,
+        (Some(seed), _, _) => seed..=seed,
+        (None, Some(seeds), _) => range(seeds.clone()),
+        (None, None, Some(_)) => 0..=u64::MAX,
+        (None, None, None) => range(SEEDS_DEFAULT),
     };
     say_which_seed_panicked(arguments.clients);
     let began = Instant::now();
@@ -48,21 +49,24 @@ pub(super) fn run(arguments: &SimArguments) -> Result<(), Failure> {
 }
 
 /// Hands out the seeds to as many threads as there are cores.
-fn run_all(arguments: &SimArguments, seeds: Range<u64>) -> (Outcome, u64) {
+fn run_all(arguments: &SimArguments, seeds: RangeInclusive<u64>) -> (Outcome, u64) {
     let bar = progress_bar(arguments, &seeds);
-    let next = AtomicU64::new(seeds.start);
+    let count = (seeds.end() - seeds.start()).saturating_add(1);
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let threads = usize::try_from(count).map_or(cores, |count| count.min(cores));
+    let seeds = Mutex::new(seeds);
     let total = Mutex::new((Outcome::default(), 0));
     let steps_max = arguments.steps.unwrap_or(u64::MAX);
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let threads = usize::try_from(seeds.end - seeds.start).map_or(cores, |count| count.min(cores));
     let work = || loop {
-        let seed = next.fetch_add(1, Ordering::Relaxed);
         let is_enough = |so_far: &Outcome| {
             so_far.steps >= steps_max || so_far.violations.len() >= VIOLATIONS_TOLD_MAX
         };
-        if seed >= seeds.end || is_enough(&total.lock().expect("no thread panics").0) {
+        if is_enough(&total.lock().expect("no thread panics").0) {
             return;
         }
+        let Some(seed) = seeds.lock().expect("no thread panics").next() else {
+            return;
+        };
         SEED.set(Some(seed));
         let outcome = run_seed(&Plan::of(seed, arguments.clients));
         let mut total = total.lock().expect("no thread panics");
@@ -89,8 +93,9 @@ fn run_all(arguments: &SimArguments, seeds: Range<u64>) -> (Outcome, u64) {
 }
 
 /// Shown on a terminal only.
-fn progress_bar(arguments: &SimArguments, seeds: &Range<u64>) -> ProgressBar {
-    let length = arguments.steps.unwrap_or(seeds.end - seeds.start);
+fn progress_bar(arguments: &SimArguments, seeds: &RangeInclusive<u64>) -> ProgressBar {
+    let count = (seeds.end() - seeds.start()).saturating_add(1);
+    let length = arguments.steps.unwrap_or(count);
     let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr_with_hz(5));
     let style = ProgressStyle::with_template("{elapsed} {wide_bar} {percent}%  {msg}");
     bar.with_style(style.expect("the template is right"))

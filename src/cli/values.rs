@@ -86,10 +86,15 @@ pub(super) fn parse_seeds(text: &str) -> Result<Range<u64>, String> {
 }
 
 pub(super) fn parse_steps(text: &str) -> Result<u64, String> {
-    parse_size::Config::new()
-        .with_decimal()
-        .parse_size(text)
-        .map_err(|_| format!("'{text}' is not a number of steps (try 100M)"))
+    parse_number(text)
+        .filter(|&steps| steps > 0)
+        .ok_or_else(|| format!("'{text}' is not a number of steps from 1 up (try 100M)"))
+}
+
+/// 100, 1k, 100M.
+fn parse_number(text: &str) -> Option<u64> {
+    let config = parse_size::Config::new().with_decimal();
+    config.parse_size(text).ok()
 }
 
 /// The most clients that a simulation has.

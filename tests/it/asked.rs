@@ -61,6 +61,7 @@ fn what_is_asked_wrongly_gets_one_line_and_code_2() {
             "'many' is not a number of steps",
         ),
         (&["sim", "--clients", "0"], "'0' is not a number from 1 up"),
+        (&["sim", "--steps", "0"], "not a number of steps from 1 up"),
         (&["sim", "--open", "99999999"], "are too many"),
         (
             &["sim", "--seed", "1", "--seeds", "1..2"],

@@ -40,6 +40,17 @@ fn steps_end_it_between_two_seeds() {
 }
 
 #[test]
+fn the_last_seeds_of_all_are_run_and_there_it_ends() {
+    let last = u64::MAX;
+    let seeds = format!("{}..{last}", last - 3);
+    let (code, shown) = ran(&["--seeds", &seeds, "--clients", "5"]);
+    assert_eq!((code, figure(&shown, "seeds")), (0, 3.0), "{shown}");
+    let (code, shown) = ran(&["--seed", &last.to_string(), "--clients", "5"]);
+    assert_eq!((code, figure(&shown, "seeds")), (0, 1.0), "{shown}");
+    assert!(figure(&shown, "steps") > 0.0, "{shown}");
+}
+
+#[test]
 fn a_seed_is_the_same_run_every_time_and_tells_every_step() {
     let steps = || {
         let mut process = Epollo::run(&["sim", "--seed", "3", "--clients", "40", "-v"]);
