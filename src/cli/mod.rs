@@ -108,7 +108,7 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
         Command::Echo(server) => talk::echo(&server),
         Command::Chat(arguments) => talk::chat(arguments),
         Command::Bench(arguments) => bench::run(&arguments),
-        Command::Sim(arguments) => sim::run(&arguments),
+        Command::Sim(simulation) => sim::run(&simulation, arguments.log.is_quiet()),
     };
     log.end();
     done

@@ -28,10 +28,14 @@ thread_local! {
     static SEED: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
-/// Runs what was asked for.
-pub(super) fn run(arguments: &SimArguments) -> Result<(), Failure> {
+/// Runs what was asked for. If quiet, figures are not printed.
+pub(super) fn run(arguments: &SimArguments, is_quiet: bool) -> Result<(), Failure> {
+    let print_figures = |figures: &str| match is_quiet {
+        true => Ok(()),
+        false => print(figures.as_bytes()),
+    };
     if let Some(count) = arguments.open {
-        return open(count);
+        return open(count, print_figures);
     }
     // Whoever names a range names its end, so that the last seed of all is only run by its own name.
     let range = |seeds: Range<u64>| seeds.start..=seeds.end - 1;
@@ -44,7 +48,7 @@ pub(super) fn run(arguments: &SimArguments) -> Result<(), Failure> {
     say_which_seed_panicked(arguments.clients);
     let began = Instant::now();
     let (outcome, runs) = run_all(arguments, seeds);
-    print(report(&outcome, runs, began.elapsed()).as_bytes())?;
+    print_figures(&report(&outcome, runs, began.elapsed()))?;
     verdict(arguments, &outcome)
 }
 
@@ -177,16 +181,19 @@ fn verdict(arguments: &SimArguments, outcome: &Outcome) -> Result<(), Failure> {
     }
     print(words.as_bytes())?;
     if let Some((seed, _)) = outcome.violations.first() {
+        let who = match outcome.violations.len() {
+            1 => "1 seed breaks".to_owned(),
+            count => format!("{count} seeds break"),
+        };
+        let replay = replay(*seed, arguments.clients);
         return Err(Failure::at_work(format_args!(
-            "{} seeds break a promise (try {})",
-            outcome.violations.len(),
-            replay(*seed, arguments.clients)
+            "{who} a promise (try {replay})"
         )));
     }
     let missed = outcome.faults.missed();
     match missed.first() {
         Some((call, fault, state)) if arguments.all_faults => Err(Failure::at_work(format_args!(
-            "{} faults never happened, among them {call:?} {fault:?} {state:?} (try more --steps)",
+            "faults never happened: {}, among them {call:?} {fault:?} {state:?} (try more --steps)",
             missed.len()
         ))),
         Some(_) | None => Ok(()),
@@ -194,7 +201,7 @@ fn verdict(arguments: &SimArguments, outcome: &Outcome) -> Result<(), Failure> {
 }
 
 /// So many connections at once: what each costs in memory and time.
-fn open(count: usize) -> Result<(), Failure> {
+fn open(count: usize, print_figures: impl Fn(&str) -> Result<(), Failure>) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::cannot("simulate so many clients", &error);
     let server = echo::Echo::new(echo::Settings::default());
     let mut herd = Herd::new(count, server, (), Policy::default()).map_err(failed)?;
@@ -206,7 +213,7 @@ fn open(count: usize) -> Result<(), Failure> {
         bytes,
         bytes as f64 / count as f64
     );
-    print(line.as_bytes())?;
+    print_figures(&line)?;
     let (steps, began) = (herd.steps(), Instant::now());
     let wrong = herd.echo().map_err(failed)?;
     let took = began.elapsed().as_secs_f64();
@@ -217,7 +224,7 @@ fn open(count: usize) -> Result<(), Failure> {
          left         {held:?} (peers, timers, bytes)\n",
         steps as f64 / took / 1e6
     );
-    print(line.as_bytes())?;
+    print_figures(&line)?;
     if wrong > 0 || held != (0, 0, 0) {
         return Err(Failure::at_work("an echo was wrong, or something was left"));
     }

@@ -85,6 +85,11 @@ pub(super) fn parse_seeds(text: &str) -> Result<Range<u64>, String> {
     parsed.ok_or_else(|| format!("'{text}' is not a range of seeds (try 0..100)"))
 }
 
+pub(super) fn parse_seed(text: &str) -> Result<u64, String> {
+    text.parse()
+        .map_err(|_| format!("'{text}' is not a seed (0 to {})", u64::MAX))
+}
+
 pub(super) fn parse_steps(text: &str) -> Result<u64, String> {
     parse_number(text)
         .filter(|&steps| steps > 0)
@@ -101,12 +106,12 @@ fn parse_number(text: &str) -> Option<u64> {
 const CLIENTS_MAX: usize = 10_000_000;
 
 pub(super) fn parse_clients(text: &str) -> Result<usize, String> {
-    match parse_count(text)? {
-        count @ 1..=CLIENTS_MAX => Ok(count),
-        count => Err(format!(
-            "{count} clients are too many ({CLIENTS_MAX} at most)"
-        )),
-    }
+    let count = parse_number(text).filter(|&count| count > 0);
+    let count = count.ok_or_else(|| format!("'{text}' is not a number from 1 up (try 1k)"))?;
+    usize::try_from(count)
+        .ok()
+        .filter(|&count| count <= CLIENTS_MAX)
+        .ok_or_else(|| format!("{count} clients are too many ({CLIENTS_MAX} at most)"))
 }
 
 pub(super) fn parse_backlog(text: &str) -> Result<u32, String> {

@@ -108,6 +108,18 @@ fn faults_that_never_happened_fail_where_all_are_asked_for() {
 }
 
 #[test]
+fn what_is_asked_to_be_quiet_says_nothing_if_nothing_is_wrong() {
+    for asked in [
+        &["-q", "--seed", "1", "--clients", "5"][..],
+        &["-q", "--open", "1k"],
+    ] {
+        assert_eq!(ran(asked), (0, String::new()), "{asked:?}");
+    }
+    let (code, shown) = ran(&["--open", "1k"]);
+    assert_eq!((code, figure(&shown, "connections")), (0, 1_000.0));
+}
+
+#[test]
 fn a_herd_costs_a_little_each_and_leaves_nothing() {
     let (code, shown) = ran(&["--open", "50000"]);
     assert_eq!(code, 0, "{shown}");
