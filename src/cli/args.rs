@@ -13,8 +13,8 @@ use log::LevelFilter;
 use super::bench::args::BenchArguments;
 use super::values::{
     Greeting, Limit, local, parse_backlog, parse_clients, parse_count, parse_duration,
-    parse_greeting, parse_level, parse_limit, parse_message_size, parse_remote_port, parse_seeds,
-    parse_service, parse_size, parse_steps, parse_word,
+    parse_greeting, parse_level, parse_limit, parse_message_size, parse_remote_port, parse_seed,
+    parse_seeds, parse_service, parse_size, parse_steps, parse_word,
 };
 use crate::protocol::framing::Framing;
 
@@ -64,6 +64,11 @@ pub(super) enum When {
 }
 
 impl LogArguments {
+    /// Only what failed is to be said.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// The level that was asked for, if any was.
     pub(super) fn level(&self) -> Option<LevelFilter> {
         match (self.log_level, self.quiet, self.verbose) {
@@ -102,7 +107,7 @@ pub(super) struct SimArguments {
     #[arg(long, value_name = "N", value_parser = parse_steps)]
     pub(super) steps: Option<u64>,
     /// This seed alone; with -v every step is told
-    #[arg(long, value_name = "N", conflicts_with_all = ["seeds", "steps"])]
+    #[arg(long, value_name = "N", value_parser = parse_seed, conflicts_with_all = ["seeds", "steps"])]
     pub(super) seed: Option<u64>,
     /// Clients of each seed
     #[arg(long, value_name = "N", default_value = "2000", value_parser = parse_clients)]
@@ -111,7 +116,7 @@ pub(super) struct SimArguments {
     #[arg(long)]
     pub(super) all_faults: bool,
     /// Instead: so many echo clients at once, without faults, to see what each costs
-    #[arg(long, value_name = "N", value_parser = parse_clients, conflicts_with_all = ["seeds", "steps", "seed", "all_faults"])]
+    #[arg(long, value_name = "N", value_parser = parse_clients, conflicts_with_all = ["seeds", "steps", "seed", "clients", "all_faults"])]
     pub(super) open: Option<usize>,
 }
 

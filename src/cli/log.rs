@@ -1,4 +1,5 @@
-//! The log: which lines, in which colours, to a standard error that may be stuck.
+//! The log: which lines, in which colours, and what becomes of them if standard error is stuck. What
+//! is worth a line is not decided here.
 
 use std::io::IsTerminal;
 
@@ -7,8 +8,30 @@ use env_logger::{Builder, Target, WriteStyle};
 use super::args::{LogArguments, When};
 use super::stdio::StuckProofStderr;
 
+/// What becomes of a line for which standard error has no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoRoom {
+    /// It is dropped and counted: a server must go on.
+    Drop,
+    /// It waits: the lines are the result.
+    Wait,
+}
+
+/// A log that was started.
+#[derive(Debug)]
+pub(super) struct Log(Option<StuckProofStderr>);
+
+impl Log {
+    /// Says how many lines were dropped, if that was not said yet.
+    pub(super) fn end(&self) {
+        if let Some(stderr) = &self.0 {
+            stderr.end();
+        }
+    }
+}
+
 /// Starts logging as asked: `--log-level` first, then `-v` and `-q`, then `RUST_LOG`, else `default`.
-pub(super) fn start(arguments: &LogArguments, default: &str) {
+pub(super) fn start(arguments: &LogArguments, default: &str, no_room: NoRoom) -> Log {
     let mut builder = Builder::new();
     match arguments.level() {
         // Other crates' details are for RUST_LOG.
@@ -32,9 +55,18 @@ pub(super) fn start(arguments: &LogArguments, default: &str) {
     } else {
         WriteStyle::Never
     };
+    let stderr = match no_room {
+        NoRoom::Drop => Some(StuckProofStderr::new()),
+        NoRoom::Wait => None,
+    };
+    let target = match stderr.clone() {
+        Some(stderr) => Target::Pipe(Box::new(stderr)),
+        None => Target::Stderr,
+    };
     builder
         .write_style(style)
         .format_target(false)
-        .target(Target::Pipe(Box::new(StuckProofStderr::new())))
+        .target(target)
         .init();
+    Log(stderr)
 }

@@ -22,6 +22,7 @@ mod values;
 
 use crate::protocol::display::Escaped;
 use args::{Arguments, Command};
+use log::NoRoom;
 
 /// Why the program ends without success, in the words for its user.
 #[derive(Debug)]
@@ -91,24 +92,26 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
             return Ok(());
         }
     };
-    // A simulated server has nothing to complain of unless it is watched.
-    let log_default = match arguments.command {
-        Command::Sim(_) => "off",
+    let (log_default, no_room) = match arguments.command {
+        // A simulated server has nothing to complain of unless it is watched, and then at leisure.
+        Command::Sim(_) => ("off", NoRoom::Wait),
         Command::Serve(_)
         | Command::Hello(_)
         | Command::Echo(_)
         | Command::Chat(_)
-        | Command::Bench(_) => "warn",
+        | Command::Bench(_) => ("warn", NoRoom::Drop),
     };
-    log::start(&arguments.log, log_default);
-    match arguments.command {
+    let log = log::start(&arguments.log, log_default, no_room);
+    let done = match arguments.command {
         Command::Serve(arguments) => serve::run(*arguments),
         Command::Hello(server) => talk::hello(&server),
         Command::Echo(server) => talk::echo(&server),
         Command::Chat(arguments) => talk::chat(arguments),
         Command::Bench(arguments) => bench::run(&arguments),
-        Command::Sim(arguments) => sim::run(&arguments),
-    }
+        Command::Sim(simulation) => sim::run(&simulation, arguments.log.is_quiet()),
+    };
+    log.end();
+    done
 }
 
 /// What is asked for, or the help or version that is asked for instead.

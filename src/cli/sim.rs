@@ -4,9 +4,8 @@
 use std::cell::Cell;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -29,40 +28,49 @@ thread_local! {
     static SEED: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
-/// Runs what was asked for.
-pub(super) fn run(arguments: &SimArguments) -> Result<(), Failure> {
+/// Runs what was asked for. If quiet, figures are not printed.
+pub(super) fn run(arguments: &SimArguments, is_quiet: bool) -> Result<(), Failure> {
+    let print_figures = |figures: &str| match is_quiet {
+        true => Ok(()),
+        false => print(figures.as_bytes()),
+    };
     if let Some(count) = arguments.open {
-        return open(count);
+        return open(count, print_figures);
     }
+    // Whoever names a range names its end, so that the last seed of all is only run by its own name.
+    let range = |seeds: Range<u64>| seeds.start..=seeds.end - 1;
     let seeds = match (arguments.seed, &arguments.seeds, arguments.steps) {
-        (Some(seed), _, _) => seed..seed.saturating_add(1),
-        (None, Some(seeds), _) => seeds.clone(),
-        (None, None, Some(_)) => 0..u64::MAX,
-        (None, None, None) => SEEDS_DEFAULT,
+        (Some(seed), _, _) => seed..=seed,
+        (None, Some(seeds), _) => range(seeds.clone()),
+        (None, None, Some(_)) => 0..=u64::MAX,
+        (None, None, None) => range(SEEDS_DEFAULT),
     };
     say_which_seed_panicked(arguments.clients);
     let began = Instant::now();
     let (outcome, runs) = run_all(arguments, seeds);
-    print(report(&outcome, runs, began.elapsed()).as_bytes())?;
+    print_figures(&report(&outcome, runs, began.elapsed()))?;
     verdict(arguments, &outcome)
 }
 
 /// Hands out the seeds to as many threads as there are cores.
-fn run_all(arguments: &SimArguments, seeds: Range<u64>) -> (Outcome, u64) {
+fn run_all(arguments: &SimArguments, seeds: RangeInclusive<u64>) -> (Outcome, u64) {
     let bar = progress_bar(arguments, &seeds);
-    let next = AtomicU64::new(seeds.start);
+    let count = (seeds.end() - seeds.start()).saturating_add(1);
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let threads = usize::try_from(count).map_or(cores, |count| count.min(cores));
+    let seeds = Mutex::new(seeds);
     let total = Mutex::new((Outcome::default(), 0));
     let steps_max = arguments.steps.unwrap_or(u64::MAX);
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let threads = usize::try_from(seeds.end - seeds.start).map_or(cores, |count| count.min(cores));
     let work = || loop {
-        let seed = next.fetch_add(1, Ordering::Relaxed);
         let is_enough = |so_far: &Outcome| {
             so_far.steps >= steps_max || so_far.violations.len() >= VIOLATIONS_TOLD_MAX
         };
-        if seed >= seeds.end || is_enough(&total.lock().expect("no thread panics").0) {
+        if is_enough(&total.lock().expect("no thread panics").0) {
             return;
         }
+        let Some(seed) = seeds.lock().expect("no thread panics").next() else {
+            return;
+        };
         SEED.set(Some(seed));
         let outcome = run_seed(&Plan::of(seed, arguments.clients));
         let mut total = total.lock().expect("no thread panics");
@@ -89,8 +97,9 @@ fn run_all(arguments: &SimArguments, seeds: Range<u64>) -> (Outcome, u64) {
 }
 
 /// Shown on a terminal only.
-fn progress_bar(arguments: &SimArguments, seeds: &Range<u64>) -> ProgressBar {
-    let length = arguments.steps.unwrap_or(seeds.end - seeds.start);
+fn progress_bar(arguments: &SimArguments, seeds: &RangeInclusive<u64>) -> ProgressBar {
+    let count = (seeds.end() - seeds.start()).saturating_add(1);
+    let length = arguments.steps.unwrap_or(count);
     let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr_with_hz(5));
     let style = ProgressStyle::with_template("{elapsed} {wide_bar} {percent}%  {msg}");
     bar.with_style(style.expect("the template is right"))
@@ -172,16 +181,19 @@ fn verdict(arguments: &SimArguments, outcome: &Outcome) -> Result<(), Failure> {
     }
     print(words.as_bytes())?;
     if let Some((seed, _)) = outcome.violations.first() {
+        let who = match outcome.violations.len() {
+            1 => "1 seed breaks".to_owned(),
+            count => format!("{count} seeds break"),
+        };
+        let replay = replay(*seed, arguments.clients);
         return Err(Failure::at_work(format_args!(
-            "{} seeds break a promise (try {})",
-            outcome.violations.len(),
-            replay(*seed, arguments.clients)
+            "{who} a promise (try {replay})"
         )));
     }
     let missed = outcome.faults.missed();
     match missed.first() {
         Some((call, fault, state)) if arguments.all_faults => Err(Failure::at_work(format_args!(
-            "{} faults never happened, among them {call:?} {fault:?} {state:?} (try more --steps)",
+            "faults never happened: {}, among them {call:?} {fault:?} {state:?} (try more --steps)",
             missed.len()
         ))),
         Some(_) | None => Ok(()),
@@ -189,7 +201,7 @@ fn verdict(arguments: &SimArguments, outcome: &Outcome) -> Result<(), Failure> {
 }
 
 /// So many connections at once: what each costs in memory and time.
-fn open(count: usize) -> Result<(), Failure> {
+fn open(count: usize, print_figures: impl Fn(&str) -> Result<(), Failure>) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::cannot("simulate so many clients", &error);
     let server = echo::Echo::new(echo::Settings::default());
     let mut herd = Herd::new(count, server, (), Policy::default()).map_err(failed)?;
@@ -201,7 +213,7 @@ fn open(count: usize) -> Result<(), Failure> {
         bytes,
         bytes as f64 / count as f64
     );
-    print(line.as_bytes())?;
+    print_figures(&line)?;
     let (steps, began) = (herd.steps(), Instant::now());
     let wrong = herd.echo().map_err(failed)?;
     let took = began.elapsed().as_secs_f64();
@@ -212,7 +224,7 @@ fn open(count: usize) -> Result<(), Failure> {
          left         {held:?} (peers, timers, bytes)\n",
         steps as f64 / took / 1e6
     );
-    print(line.as_bytes())?;
+    print_figures(&line)?;
     if wrong > 0 || held != (0, 0, 0) {
         return Err(Failure::at_work("an echo was wrong, or something was left"));
     }

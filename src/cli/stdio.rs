@@ -8,6 +8,8 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, Mode, OFlags, fstat, open};
@@ -20,6 +22,8 @@ const PIPE_SURE_BYTES: usize = 4096;
 const SOCKET_SURE_BYTES: usize = 1024;
 /// The same of a terminal, which polls writable as long as there is room for anything.
 const TERMINAL_SURE_BYTES: usize = 1;
+/// How long the end of the program waits for room to say that lines were dropped.
+const LAST_WORDS_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Standard input.
 ///
@@ -60,20 +64,47 @@ fn open_apart(fd: BorrowedFd<'_>, path: &str, access: OFlags) -> io::Result<(Fil
     }
 }
 
-/// Standard error for a log: a line for which there is no room is dropped, and counted in the next
-/// line that finds room.
+/// Standard error for a log that must never wait: a line for which there is no room is dropped, and
+/// counted in the next line that finds room. Clones are one and the same.
+#[derive(Clone, Debug)]
+pub(super) struct StuckProofStderr(Arc<Mutex<Lines>>);
+
 #[derive(Debug)]
-pub(super) struct StuckProofStderr {
+struct Lines {
     file: Option<(File, Manner)>,
-    lines_dropped: u64,
+    dropped: u64,
 }
 
 impl StuckProofStderr {
     pub(super) fn new() -> StuckProofStderr {
         let path = "/proc/self/fd/2";
-        StuckProofStderr {
+        StuckProofStderr(Arc::new(Mutex::new(Lines {
             file: open_apart(io::stderr().as_fd(), path, OFlags::WRONLY).ok(),
-            lines_dropped: 0,
+            dropped: 0,
+        })))
+    }
+
+    /// Says how many lines were dropped since that was last said; waits a while for room.
+    pub(super) fn end(&self) {
+        let mut lines = self.lines();
+        if let Some((file, _)) = lines.file.as_ref().filter(|_| lines.dropped > 0) {
+            takes_bytes(file, LAST_WORDS_PATIENCE);
+        }
+        lines.report_dropped();
+    }
+
+    fn lines(&self) -> MutexGuard<'_, Lines> {
+        self.0.lock().expect("nobody panics with it")
+    }
+}
+
+impl Lines {
+    fn report_dropped(&mut self) {
+        if self.dropped > 0 {
+            let report = format!("epollo: log lines dropped: {}\n", self.dropped);
+            if self.try_write(report.as_bytes()) {
+                self.dropped = 0;
+            }
         }
     }
 
@@ -86,30 +117,25 @@ impl StuckProofStderr {
             Manner::Blocking { sure_bytes } => sure_bytes,
         };
         let can_block = matches!(manner, Manner::Blocking { .. });
-        line.chunks(step)
-            .all(|piece| (!can_block || takes_bytes(file)) && file.write_all(piece).is_ok())
+        line.chunks(step).all(|piece| {
+            (!can_block || takes_bytes(file, Duration::ZERO)) && file.write_all(piece).is_ok()
+        })
     }
 }
 
-fn takes_bytes(file: &File) -> bool {
+/// Whether there is room for at least one byte, or will be within this time.
+fn takes_bytes(file: &File, patience: Duration) -> bool {
     let mut fds = [PollFd::new(file, PollFlags::OUT)];
-    let at_once = Timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    poll(&mut fds, Some(&at_once)).is_ok_and(|count| count > 0)
+    let timeout = Timespec::try_from(patience).ok();
+    poll(&mut fds, timeout.as_ref()).is_ok_and(|count| count > 0)
 }
 
 impl Write for StuckProofStderr {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if self.lines_dropped > 0 {
-            let report = format!("epollo: {} log lines dropped\n", self.lines_dropped);
-            if self.try_write(report.as_bytes()) {
-                self.lines_dropped = 0;
-            }
-        }
-        if self.lines_dropped > 0 || !self.try_write(line) {
-            self.lines_dropped += 1;
+        let mut lines = self.lines();
+        lines.report_dropped();
+        if lines.dropped > 0 || !lines.try_write(line) {
+            lines.dropped += 1;
         }
         Ok(line.len())
     }

@@ -85,23 +85,33 @@ pub(super) fn parse_seeds(text: &str) -> Result<Range<u64>, String> {
     parsed.ok_or_else(|| format!("'{text}' is not a range of seeds (try 0..100)"))
 }
 
+pub(super) fn parse_seed(text: &str) -> Result<u64, String> {
+    text.parse()
+        .map_err(|_| format!("'{text}' is not a seed (0 to {})", u64::MAX))
+}
+
 pub(super) fn parse_steps(text: &str) -> Result<u64, String> {
-    parse_size::Config::new()
-        .with_decimal()
-        .parse_size(text)
-        .map_err(|_| format!("'{text}' is not a number of steps (try 100M)"))
+    parse_number(text)
+        .filter(|&steps| steps > 0)
+        .ok_or_else(|| format!("'{text}' is not a number of steps from 1 up (try 100M)"))
+}
+
+/// 100, 1k, 100M.
+fn parse_number(text: &str) -> Option<u64> {
+    let config = parse_size::Config::new().with_decimal();
+    config.parse_size(text).ok()
 }
 
 /// The most clients that a simulation has.
 const CLIENTS_MAX: usize = 10_000_000;
 
 pub(super) fn parse_clients(text: &str) -> Result<usize, String> {
-    match parse_count(text)? {
-        count @ 1..=CLIENTS_MAX => Ok(count),
-        count => Err(format!(
-            "{count} clients are too many ({CLIENTS_MAX} at most)"
-        )),
-    }
+    let count = parse_number(text).filter(|&count| count > 0);
+    let count = count.ok_or_else(|| format!("'{text}' is not a number from 1 up (try 1k)"))?;
+    usize::try_from(count)
+        .ok()
+        .filter(|&count| count <= CLIENTS_MAX)
+        .ok_or_else(|| format!("{count} clients are too many ({CLIENTS_MAX} at most)"))
 }
 
 pub(super) fn parse_backlog(text: &str) -> Result<u32, String> {

@@ -12,7 +12,46 @@ use super::socket::Key;
 use crate::protocol::Time;
 use crate::reactor::{Crowding, Interest, Kernel, Readiness, Token};
 
+/// Calls between two waits. A fair turn makes a few thousand; 1,024 peers that all keep it reading until
+/// the budget of each ends would take it to some 70,000.
+const TURN_CALLS_MAX: u64 = 100_000;
+
 impl<O: Outside> SimKernel<O> {
+    /// A call begins: it takes time, in which others may act. It fails if there have been far too many
+    /// in this turn, so that a process which retries in vain gives up.
+    ///
+    /// # Panics
+    /// If it does not give up either.
+    pub(super) fn call(&mut self) -> io::Result<()> {
+        self.call_surely();
+        self.calls_in_turn += 1;
+        if self.calls_in_turn <= TURN_CALLS_MAX {
+            return Ok(());
+        }
+        if self.calls_in_turn == TURN_CALLS_MAX + 1 {
+            self.outside.never_waits(TURN_CALLS_MAX);
+        }
+        assert!(
+            self.calls_in_turn <= 2 * TURN_CALLS_MAX,
+            "a turn ends when every call fails"
+        );
+        Err(io::Error::other("too many calls in a turn"))
+    }
+
+    /// One that cannot fail.
+    fn call_surely(&mut self) {
+        self.steps += 1;
+        let cost_max = self.manners.call_cost_max.as_nanos();
+        let cost = self
+            .rng
+            .below(usize::try_from(cost_max).unwrap_or(usize::MAX) + 1);
+        let cost = Duration::from_nanos(cost as u64);
+        self.net.now = self.net.now.after(cost);
+        if self.rng.happens(1, 16) {
+            self.outside.act(&mut self.net);
+        }
+    }
+
     fn accept_well(&mut self, listener: usize, state: State) -> io::Result<(SocketId, SocketAddr)> {
         match self.net.accept(listener) {
             Ok((id, address)) => {
@@ -36,7 +75,7 @@ impl<O: Outside> SimKernel<O> {
         token: Token,
         interest: Interest,
     ) -> io::Result<()> {
-        self.call();
+        self.call()?;
         if let Some((fault, state)) = self.draw_for(call, id) {
             self.count(call, fault, state);
             return Err(self.break_off(id, fault));
@@ -76,7 +115,8 @@ impl<O: Outside> Kernel for SimKernel<O> {
         timeout: Option<Duration>,
         ready: &mut Vec<Readiness>,
     ) -> io::Result<Crowding> {
-        self.call();
+        self.calls_in_turn = 0;
+        self.call()?;
         let state = match timeout {
             Some(Duration::ZERO) => State::Looking,
             Some(_) | None => State::Asleep,
@@ -127,13 +167,13 @@ impl<O: Outside> Kernel for SimKernel<O> {
     }
 
     fn listen(&mut self, listener: &mut usize, token: Token) -> io::Result<()> {
-        self.call();
+        self.call()?;
         self.net.watch_listener(*listener, token);
         Ok(())
     }
 
     fn accept(&mut self, listener: &mut usize) -> io::Result<(SocketId, SocketAddr)> {
-        self.call();
+        self.call()?;
         let state = match self.net.waiting(*listener) {
             0 => State::Nobody,
             _ => State::Crowd,
@@ -186,7 +226,7 @@ impl<O: Outside> Kernel for SimKernel<O> {
     }
 
     fn write(&mut self, stream: &mut SocketId, bytes: &[u8]) -> io::Result<usize> {
-        self.call();
+        self.call()?;
         let id = *stream;
         let state = self.net.socket(id).state();
         let mut offered = bytes.len();
@@ -219,7 +259,7 @@ impl<O: Outside> Kernel for SimKernel<O> {
     }
 
     fn shutdown(&mut self, stream: &mut SocketId) -> io::Result<()> {
-        self.call();
+        self.call()?;
         let id = *stream;
         let state = self.net.socket(id).state();
         if let Some((fault, _)) = self.draw_for(Call::Shutdown, id) {
@@ -236,7 +276,7 @@ impl<O: Outside> Kernel for SimKernel<O> {
     }
 
     fn close(&mut self, stream: SocketId) {
-        self.call();
+        self.call_surely();
         if let Some((token, _)) = self.net.socket(stream).watched {
             self.gone.rotate_right(1);
             self.gone[0] = Some(token);
@@ -246,7 +286,7 @@ impl<O: Outside> Kernel for SimKernel<O> {
     }
 
     fn close_listener(&mut self, listener: usize) {
-        self.call();
+        self.call_surely();
         for id in self.net.close_listener(listener) {
             self.outside.saw(&mut self.net, id, Deed::Closed);
             self.net.forget_if_closed(id);

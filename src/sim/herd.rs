@@ -99,6 +99,8 @@ impl Outside for Clients {
     fn accept_failed(&mut self, _net: &Net) {}
 
     fn waits(&mut self, _net: &Net, _is_asleep: bool) {}
+
+    fn never_waits(&mut self, _calls: u64) {}
 }
 
 impl<S: Service> Herd<S> {

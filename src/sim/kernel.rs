@@ -86,6 +86,9 @@ pub trait Outside {
 
     /// The process waits: `is_asleep` if it would sleep now, since epoll has nothing to tell.
     fn waits(&mut self, net: &Net, is_asleep: bool);
+
+    /// The process has made so many calls since it waited that it will not; they fail from here on.
+    fn never_waits(&mut self, calls: u64);
 }
 
 /// Nothing happens but what the process does.
@@ -101,6 +104,8 @@ impl Outside for () {
     fn accept_failed(&mut self, _net: &Net) {}
 
     fn waits(&mut self, _net: &Net, _is_asleep: bool) {}
+
+    fn never_waits(&mut self, _calls: u64) {}
 }
 
 /// How a simulated kernel behaves.
@@ -131,6 +136,8 @@ pub struct SimKernel<O> {
     pub(super) rng: Random,
     tally: Tally,
     pub(super) steps: u64,
+    /// Calls since the last wait.
+    pub(super) calls_in_turn: u64,
     /// Tokens of peers that are gone, the latest few.
     pub(super) gone: [Option<Token>; 4],
 }
@@ -145,6 +152,7 @@ impl<O: Outside> SimKernel<O> {
             rng: Random::new(seed),
             tally: Tally::default(),
             steps: 0,
+            calls_in_turn: 0,
             gone: [None; 4],
         }
     }
@@ -173,23 +181,6 @@ impl<O: Outside> SimKernel<O> {
     pub fn behave(&mut self) {
         self.manners.faults_per_1024 = 0;
         self.manners.stops_per_65536 = 0;
-    }
-
-    /// A call begins: it takes time, in which others may act.
-    pub(super) fn call(&mut self) {
-        self.steps += 1;
-        let cost_max = self.manners.call_cost_max.as_nanos();
-        let cost = self
-            .rng
-            .below(usize::try_from(cost_max).unwrap_or(usize::MAX) + 1);
-        self.pass(Duration::from_nanos(cost as u64));
-        if self.rng.happens(1, 16) {
-            self.outside.act(&mut self.net);
-        }
-    }
-
-    fn pass(&mut self, time: Duration) {
-        self.net.now = self.net.now.after(time);
     }
 
     /// Draws what goes wrong with this call, if anything does.
@@ -258,7 +249,7 @@ impl<O: Outside> SimKernel<O> {
         id: SocketId,
         buffer: &mut [u8],
     ) -> io::Result<usize> {
-        self.call();
+        self.call()?;
         let state = self.net.socket(id).state();
         let mut end = buffer.len();
         match self.draw_for(call, id) {

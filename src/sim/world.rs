@@ -348,4 +348,10 @@ impl Outside for World {
     fn waits(&mut self, net: &Net, is_asleep: bool) {
         self.check(net, is_asleep);
     }
+
+    fn never_waits(&mut self, calls: u64) {
+        self.accuse(format!(
+            "the process has made {calls} calls and does not wait: it spins"
+        ));
+    }
 }

@@ -61,6 +61,13 @@ fn what_is_asked_wrongly_gets_one_line_and_code_2() {
             "'many' is not a number of steps",
         ),
         (&["sim", "--clients", "0"], "'0' is not a number from 1 up"),
+        (&["sim", "--seed", "abc"], "'abc' is not a seed (0 to "),
+        (&["sim", "--open", "100M"], "100000000 clients are too many"),
+        (
+            &["sim", "--open", "1k", "--clients", "5"],
+            "cannot be used with",
+        ),
+        (&["sim", "--steps", "0"], "not a number of steps from 1 up"),
         (&["sim", "--open", "99999999"], "are too many"),
         (
             &["sim", "--seed", "1", "--seeds", "1..2"],

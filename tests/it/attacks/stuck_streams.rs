@@ -93,6 +93,29 @@ fn a_server_goes_on_while_nobody_reads_its_output_or_its_log() {
 }
 
 #[test]
+fn the_last_words_of_a_server_are_how_many_log_lines_were_dropped() {
+    let (mut reader, writer) = full_pipe();
+    let address = quiet_address();
+    // The kernel's limit is lower: that is worth a warning, and nothing else here is.
+    let echo = format!("echo={address}");
+    let arguments = ["serve", &echo, "--backlog", "2000000000"];
+    let streams = [Stdio::null(), Stdio::null(), writer.into()];
+    let mut server = Epollo::spawn_with(&mut redirected("", &arguments), streams);
+    await_listening(address);
+    let mut client = connect(address);
+    client.write_all(b"ping").unwrap();
+    assert_eq!(read_exactly(&mut client, 4), b"ping");
+    server.signal(Signal::TERM);
+    let told = read_to_end(&mut reader);
+    assert_eq!(server.code(), 0);
+    let told = String::from_utf8_lossy(&told);
+    assert_eq!(
+        told.trim_start_matches('.'),
+        "epollo: log lines dropped: 1\n"
+    );
+}
+
+#[test]
 fn a_server_goes_on_when_its_output_or_its_log_is_lost() {
     for redirections in [
         ">/dev/full",
