@@ -38,8 +38,8 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         match (effect, peer) {
             (Effect::Send(range), Some(connection)) => {
                 if connection.is_speaking() {
+                    self.held_bytes -= connection.held();
                     let outbox = connection.outbox.get_or_insert_with(|| self.spares.take());
-                    self.held_bytes -= outbox.held();
                     outbox.push(&bytes[range.clone()], self.now);
                     self.held_bytes += outbox.held();
                 }
