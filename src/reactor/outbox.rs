@@ -94,7 +94,7 @@ impl Spares {
     }
 
     pub(super) fn give_back(&mut self, mut outbox: Box<Outbox>) {
-        let is_small = outbox.bytes.capacity() <= 2 * OUTBOX_BYTES_MAX;
+        let is_small = outbox.bytes.capacity() <= OUTBOX_BYTES_MAX;
         if is_small && self.outboxes.len() < SPARE_MAX {
             outbox.reset();
             self.outboxes.push(outbox);
