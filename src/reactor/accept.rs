@@ -170,7 +170,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
                             Accepting::Drained
                         }
                         AcceptTrouble::Pause => {
-                            self.counters.accept_paused(&error);
+                            self.counters.accept_paused(&error, self.now);
                             Accepting::Paused(self.now.after(ACCEPT_PAUSE))
                         }
                     };

@@ -5,8 +5,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use crate::protocol::{CloseReason, PeerId};
+use crate::protocol::{CloseReason, PeerId, Time};
+
+/// How long people are not told again that no connection can be taken: clients who come and go
+/// could say it as often as they like.
+const STARVED_AGAIN: Duration = Duration::from_secs(10);
 
 /// Totals since the start.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +28,8 @@ pub struct Counters {
     pub closed: BTreeMap<CloseReason, u64>,
     /// People were told that no connection can be taken, and not yet that it works again.
     is_starved: bool,
+    /// When they were told so.
+    starved_at: Option<Time>,
     /// People were told that a limit is reached, and not yet that there is room.
     is_full: bool,
 }
@@ -39,9 +46,12 @@ impl Counters {
         }
     }
 
-    pub(super) fn accept_paused(&mut self, error: &io::Error) {
+    pub(super) fn accept_paused(&mut self, error: &io::Error, now: Time) {
         self.accept_pauses += 1;
-        if !std::mem::replace(&mut self.is_starved, true) {
+        let is_late = |at| now.since(at) >= STARVED_AGAIN;
+        if !self.is_starved && self.starved_at.is_none_or(is_late) {
+            self.is_starved = true;
+            self.starved_at = Some(now);
             log::warn!("cannot accept for now: {error}; clients wait until a connection ends");
         }
     }
