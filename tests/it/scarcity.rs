@@ -1,14 +1,14 @@
 //! The machine has nothing left for another connection: nobody is stranded, nothing spins.
 
 use std::collections::VecDeque;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::support::{Epollo, Server, read_exactly};
+use crate::support::{Epollo, Server, eventually, read_exactly};
 
 /// How long the clients wait while no descriptor comes free.
 const WAITING: Duration = Duration::from_secs(2);
@@ -111,5 +111,31 @@ fn clients_that_come_and_go_do_not_fill_the_log_with_what_they_cause() {
     let pauses = rest.split(',').next().unwrap();
     assert!(pauses.parse::<u32>().unwrap() >= crowds, "{words}");
     let warnings = words.matches("cannot accept for now").count();
+    assert!((1..=3).contains(&warnings), "{warnings} warnings");
+}
+
+#[test]
+fn clients_too_many_do_not_fill_the_log_by_coming_and_going() {
+    let mut server = Server::start(&["echo=0", "--max-conns", "2"]);
+    let is_served = |client: &mut TcpStream| {
+        // It fails where the client was turned away.
+        let _ = client.write_all(b"x");
+        matches!(client.read(&mut [0]), Ok(1))
+    };
+    for _ in 0..30 {
+        let mut served = Vec::new();
+        eventually("two are served", || {
+            let mut client = server.connect("echo");
+            if is_served(&mut client) {
+                served.push(client);
+            }
+            served.len() == 2
+        });
+        assert!(!is_served(&mut server.connect("echo")), "one too many");
+    }
+    server.process.signal(Signal::TERM);
+    assert_eq!(server.process.code(), 0);
+    let words = server.process.errors();
+    let warnings = words.matches("all places are taken").count();
     assert!((1..=3).contains(&warnings), "{warnings} warnings");
 }
