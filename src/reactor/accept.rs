@@ -170,7 +170,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
                             Accepting::Drained
                         }
                         AcceptTrouble::Pause => {
-                            self.counters.accept_paused(&error);
+                            self.counters.accept_paused(&error, self.now);
                             Accepting::Paused(self.now.after(ACCEPT_PAUSE))
                         }
                     };
@@ -184,7 +184,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         self.counters.accepted();
         let is_full = self.guests >= self.limits.guests_max;
         if is_full || !self.per_address.has_room(address.ip()) {
-            self.counters.turned_away(address, is_full);
+            self.counters.turned_away(address, is_full, self.now);
             self.give_back(stream);
             return;
         }

@@ -5,8 +5,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use crate::protocol::{CloseReason, PeerId};
+use crate::protocol::{CloseReason, PeerId, Time};
+
+/// How long people are not warned of the same again: clients who come and go could cause it as
+/// often as they like.
+const WARNED_AGAIN: Duration = Duration::from_secs(10);
 
 /// Totals since the start.
 #[derive(Clone, Debug, Default)]
@@ -22,9 +27,29 @@ pub struct Counters {
     /// Peers that came through a listener and are gone, by reason.
     pub closed: BTreeMap<CloseReason, u64>,
     /// People were told that no connection can be taken, and not yet that it works again.
-    is_starved: bool,
+    starved: Warning,
     /// People were told that a limit is reached, and not yet that there is room.
-    is_full: bool,
+    full: Warning,
+}
+
+/// Something that people are warned of until it is over.
+#[derive(Clone, Copy, Debug, Default)]
+struct Warning {
+    stands: bool,
+    latest: Option<Time>,
+}
+
+impl Warning {
+    /// Whether people are to be warned now.
+    fn is_due(&mut self, now: Time) -> bool {
+        let is_old = |latest| now.since(latest) >= WARNED_AGAIN;
+        let is_due = !self.stands && self.latest.is_none_or(is_old);
+        if is_due {
+            self.stands = true;
+            self.latest = Some(now);
+        }
+        is_due
+    }
 }
 
 impl Counters {
@@ -34,22 +59,22 @@ impl Counters {
 
     /// Nobody waits any more to be accepted.
     pub(super) fn accept_drained(&mut self) {
-        if std::mem::take(&mut self.is_starved) {
+        if std::mem::take(&mut self.starved.stands) {
             log::info!("everybody who waited is accepted");
         }
     }
 
-    pub(super) fn accept_paused(&mut self, error: &io::Error) {
+    pub(super) fn accept_paused(&mut self, error: &io::Error, now: Time) {
         self.accept_pauses += 1;
-        if !std::mem::replace(&mut self.is_starved, true) {
+        if self.starved.is_due(now) {
             log::warn!("cannot accept for now: {error}; clients wait until a connection ends");
         }
     }
 
-    pub(super) fn turned_away(&mut self, address: SocketAddr, is_full: bool) {
+    pub(super) fn turned_away(&mut self, address: SocketAddr, is_full: bool, now: Time) {
         self.turned_away += 1;
         log::debug!("turned {address} away");
-        if is_full && !std::mem::replace(&mut self.is_full, true) {
+        if is_full && self.full.is_due(now) {
             log::warn!("all places are taken; more clients are turned away (see --max-conns)");
         }
     }
@@ -76,7 +101,7 @@ impl Counters {
 
     /// There is room again, and not just for one.
     pub(super) fn has_room(&mut self) {
-        self.is_full = false;
+        self.full.stands = false;
     }
 }
 

@@ -81,8 +81,8 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             return;
         };
         if connection.is_speaking() {
+            self.held_bytes -= connection.held();
             let outbox = connection.outbox.get_or_insert_with(|| self.spares.take());
-            self.held_bytes -= outbox.held();
             outbox.push(bytes, self.now);
             self.held_bytes += outbox.held();
         }

@@ -331,8 +331,9 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         self.touched = touched;
     }
 
-    /// If all unsent bytes together take too much memory, sends what the kernel takes, then closes
-    /// those that are owed the most. To be called after whatever adds some.
+    /// If all unsent bytes together take too much memory, sends what the kernel takes, then gives
+    /// back what the rest does not need, then closes those that are owed the most. To be called after
+    /// whatever adds some.
     #[inline]
     fn relieve(&mut self) {
         if self.held_bytes > self.limits.unsent_bytes_max {
@@ -343,6 +344,9 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
     #[cold]
     fn evict(&mut self) {
         self.send();
+        if self.held_bytes > self.limits.unsent_bytes_max {
+            self.fit_outboxes();
+        }
         while self.held_bytes > self.limits.unsent_bytes_max {
             let worst = self
                 .peers
@@ -354,6 +358,16 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             };
             let id = peer_id(slot, connection.generation);
             self.close(id, CloseReason::Evicted);
+        }
+    }
+
+    fn fit_outboxes(&mut self) {
+        for (_, connection) in &mut self.peers {
+            if let Some(outbox) = &mut connection.outbox {
+                self.held_bytes -= outbox.held();
+                outbox.fit();
+                self.held_bytes += outbox.held();
+            }
         }
     }
 }

@@ -27,9 +27,18 @@ impl Outbox {
         &self.bytes[self.taken..]
     }
 
-    /// The memory that it takes: what is sent lies in it until there is need of its place.
+    /// The memory that it takes: it keeps what it once needed until [`Outbox::fit`].
     pub(super) fn held(&self) -> usize {
-        self.bytes.len()
+        self.bytes.capacity()
+    }
+
+    /// Gives back the memory that what is pending does not need, if that is half of it or more.
+    pub(super) fn fit(&mut self) {
+        if self.bytes.capacity() >= 2 * self.pending().len() {
+            // Shrunk where it lies, it would leave a hole that is too small for the next such outbox.
+            self.bytes = self.pending().to_vec();
+            self.taken = 0;
+        }
     }
 
     pub(super) fn push(&mut self, bytes: &[u8], now: Time) {
@@ -85,7 +94,7 @@ impl Spares {
     }
 
     pub(super) fn give_back(&mut self, mut outbox: Box<Outbox>) {
-        let is_small = outbox.bytes.capacity() <= 2 * OUTBOX_BYTES_MAX;
+        let is_small = outbox.bytes.capacity() <= OUTBOX_BYTES_MAX;
         if is_small && self.outboxes.len() < SPARE_MAX {
             outbox.reset();
             self.outboxes.push(outbox);

@@ -253,7 +253,7 @@ fn p99(sorted: &[Duration]) -> Duration {
 }
 
 /// What proc(5) says in `status` about the memory of a process, in KiB: `VmRSS`, `VmHWM`.
-fn memory(process: u32, what: &str) -> u64 {
+pub fn memory(process: u32, what: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with(what)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()

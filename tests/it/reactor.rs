@@ -9,6 +9,11 @@ use epollo::protocol::echo::{Echo, Settings};
 use epollo::reactor::{EVENTS_PER_TURN_MAX, Limits, Policy, Reactor};
 use epollo::sim::{Manners, Received, SimKernel, SocketId};
 
+use crate::attacks::memory;
+
+/// What all outboxes together may take.
+const UNSENT_BYTES_MAX: usize = 8 << 20;
+
 /// A server with its clients; the clock moves only while the reactor waits.
 struct Rig<S: Service> {
     reactor: Reactor<SimKernel<()>, S>,
@@ -30,9 +35,9 @@ impl<S: Service> Rig<S> {
         let mut kernel = SimKernel::new(1, manners, ());
         let listeners: Vec<usize> = doors.iter().map(|_| kernel.listener(128)).collect();
         let limits = Limits {
-            guests_max: 1_000,
+            guests_max: 10_000,
             guests_per_address_max: None,
-            unsent_bytes_max: 64 << 20,
+            unsent_bytes_max: UNSENT_BYTES_MAX,
             grace: None,
             spin: Duration::ZERO,
         };
@@ -127,4 +132,35 @@ fn a_crowd_at_one_listener_does_not_keep_every_descriptor_from_another() {
         }
     }
     assert!(served.len() <= 4, "after {} of the crowd", served.len() - 2);
+}
+
+#[test]
+fn who_takes_nearly_everything_keeps_no_memory_that_is_not_counted() {
+    let count = 4_000;
+    let mut rig = Rig::new(Echo::new(Settings::default()), 10_000, &[()]);
+    let before = memory(std::process::id(), "VmRSS");
+    for _ in 0..count {
+        let client = rig.connect(0, (1_024, 16_384));
+        // As much as it may owe and still be read, and what the kernel takes.
+        let sent = 49 * 1_024;
+        for _ in 0..sent / 1_024 {
+            rig.send(client, &[b'.'; 1_024]);
+            rig.settle();
+        }
+        let mut taken = 0;
+        while taken < sent - 16_384 - 1 {
+            let most = sent - 16_384 - 1 - taken;
+            let Received::Bytes(count) = rig.reactor.kernel_mut().net.receive(client, most) else {
+                panic!("it is owed more");
+            };
+            taken += count;
+            rig.settle();
+        }
+        rig.send(client, b"!");
+        rig.settle();
+    }
+    let grown = memory(std::process::id(), "VmRSS").saturating_sub(before);
+    assert_eq!(rig.reactor.holdings().0, count, "nobody is owed so much");
+    // Each could keep 64 KiB. Most of this is for the simulation, and for other tests beside it.
+    assert!(grown < 128 * 1024, "{grown} KiB for {count}");
 }

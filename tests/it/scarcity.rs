@@ -1,12 +1,14 @@
 //! The machine has nothing left for another connection: nobody is stranded, nothing spins.
 
 use std::collections::VecDeque;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::support::{Epollo, Server, read_exactly};
+use rustix::process::Signal;
+
+use crate::support::{Epollo, Server, eventually, read_exactly};
 
 /// How long the clients wait while no descriptor comes free.
 const WAITING: Duration = Duration::from_secs(2);
@@ -31,22 +33,24 @@ fn is_served(client: &TcpStream) -> bool {
     is_served
 }
 
-#[test]
-fn out_of_descriptors_every_client_is_served_as_soon_as_one_comes_free() {
+/// A server of echo that has so many descriptors; `None` where none can be limited.
+fn server_with(descriptors: usize, options: &[&str]) -> Option<Server> {
     if Command::new("prlimit").arg("--version").output().is_err() {
-        eprintln!(
-            "SKIPPED out_of_descriptors: prlimit is not installed (Debian package util-linux)"
-        );
-        return;
+        eprintln!("SKIPPED scarcity: prlimit is not installed (Debian package util-linux)");
+        return None;
     }
     let mut command = Command::new("prlimit");
-    command.args([
-        "--nofile=64",
-        env!("CARGO_BIN_EXE_epollo"),
-        "serve",
-        "echo=0",
-    ]);
-    let mut server = Server::of(Epollo::spawn(&mut command), &["echo=0"]);
+    command.arg(format!("--nofile={descriptors}"));
+    command.args([env!("CARGO_BIN_EXE_epollo"), "serve", "echo=0"]);
+    command.args(options);
+    Some(Server::of(Epollo::spawn(&mut command), &["echo=0"]))
+}
+
+#[test]
+fn out_of_descriptors_every_client_is_served_as_soon_as_one_comes_free() {
+    let Some(mut server) = server_with(64, &[]) else {
+        return;
+    };
     let mut clients: Vec<TcpStream> = (0..200)
         .map(|_| {
             let mut client = server.connect("echo");
@@ -84,4 +88,54 @@ fn out_of_descriptors_every_client_is_served_as_soon_as_one_comes_free() {
         "out of descriptors: {used} ticks in {WAITING:?}, served {worst:?} after one came free"
     );
     server.stop();
+}
+
+#[test]
+fn clients_that_come_and_go_do_not_fill_the_log_with_what_they_cause() {
+    let Some(mut server) = server_with(32, &["-v"]) else {
+        return;
+    };
+    let crowds = 30;
+    for _ in 0..crowds {
+        let mut crowd: VecDeque<TcpStream> = (0..40).map(|_| server.connect("echo")).collect();
+        // Some wait until others leave; then nobody waits any more.
+        while let Some(mut client) = crowd.pop_front() {
+            client.write_all(b"x").unwrap();
+            read_exactly(&mut client, 1);
+        }
+    }
+    server.process.signal(Signal::TERM);
+    assert_eq!(server.process.code(), 0);
+    let words = server.process.errors();
+    let rest = words.split("accept pauses ").nth(1).unwrap();
+    let pauses = rest.split(',').next().unwrap();
+    assert!(pauses.parse::<u32>().unwrap() >= crowds, "{words}");
+    let warnings = words.matches("cannot accept for now").count();
+    assert!((1..=3).contains(&warnings), "{warnings} warnings");
+}
+
+#[test]
+fn clients_too_many_do_not_fill_the_log_by_coming_and_going() {
+    let mut server = Server::start(&["echo=0", "--max-conns", "2"]);
+    let is_served = |client: &mut TcpStream| {
+        // It fails where the client was turned away.
+        let _ = client.write_all(b"x");
+        matches!(client.read(&mut [0]), Ok(1))
+    };
+    for _ in 0..30 {
+        let mut served = Vec::new();
+        eventually("two are served", || {
+            let mut client = server.connect("echo");
+            if is_served(&mut client) {
+                served.push(client);
+            }
+            served.len() == 2
+        });
+        assert!(!is_served(&mut server.connect("echo")), "one too many");
+    }
+    server.process.signal(Signal::TERM);
+    assert_eq!(server.process.code(), 0);
+    let words = server.process.errors();
+    let warnings = words.matches("all places are taken").count();
+    assert!((1..=3).contains(&warnings), "{warnings} warnings");
 }

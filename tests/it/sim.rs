@@ -29,6 +29,10 @@ fn every_promise_holds_over_some_seeds() {
     assert_eq!(figure(&shown, "violations"), 0.0);
     assert!(figure(&shown, "connections") > 1_000.0, "{shown}");
     assert!(figure(&shown, "faults") > 1_000.0, "{shown}");
+    for kind in ["Spurious", "Duplicate", "Stale", "Crowded"] {
+        let row = format!("  Wait       {kind} ");
+        assert!(shown.contains(&row), "no event was {kind}: {shown}");
+    }
 }
 
 #[test]

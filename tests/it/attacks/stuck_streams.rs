@@ -1,7 +1,7 @@
 //! A server whose own three streams are stuck, full, closed or of a strange kind: its clients notice
 //! nothing, and a signal ends it.
 
-use std::io::{PipeReader, PipeWriter, Write};
+use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -139,6 +139,65 @@ fn a_server_goes_on_when_those_who_read_its_output_and_its_log_have_left() {
     drop(ours);
     let gone = || Stdio::from(OwnedFd::from(theirs.try_clone().unwrap()));
     assert_goes_on("", gone(), gone(), "a socket whose other end is closed");
+}
+
+#[test]
+fn lines_that_no_output_takes_are_counted_in_the_log() {
+    let address = quiet_address();
+    let echo = format!("echo={address}");
+    let (_reader, writer) = full_pipe();
+    for (redirection, stdout, lost) in [
+        ("", Stdio::from(writer), "were dropped: it took none"),
+        (">/dev/full", Stdio::null(), "were dropped: it failed"),
+    ] {
+        let arguments = ["serve", &echo, "--print", "--grace", "100ms"];
+        let mut command = redirected(redirection, &arguments);
+        let streams = [Stdio::null(), stdout, Stdio::piped()];
+        let mut server = Epollo::spawn_with(&mut command, streams);
+        await_listening(address);
+        assert_serves(address, lost);
+        server.signal(Signal::TERM);
+        assert_eq!(server.code(), 0);
+        let words = server.errors();
+        assert!(words.contains(lost), "{words}");
+    }
+}
+
+#[test]
+fn lines_that_no_log_takes_are_counted_in_the_first_that_finds_room() {
+    let address = quiet_address();
+    let (mut reader, writer) = full_pipe();
+    let mut command = redirected("", &["serve", &format!("echo={address}"), "-vv"]);
+    let streams = [Stdio::null(), Stdio::null(), Stdio::from(writer)];
+    let mut server = Epollo::spawn_with(&mut command, streams);
+    await_listening(address);
+    for _ in 0..10 {
+        let mut client = connect(address);
+        client.write_all(b"ping").unwrap();
+        assert_eq!(read_exactly(&mut client, 4), b"ping");
+    }
+    // Who reads at last finds what the pipe was full of, and then the next line.
+    rustix::io::ioctl_fionbio(&reader, true).unwrap();
+    while reader.read(&mut [0; 4096]).is_ok() {}
+    drop(connect(address));
+    let mut words = Vec::new();
+    eventually("a report of what was dropped", || {
+        let mut piece = [0; 4096];
+        let count = reader.read(&mut piece).unwrap_or(0);
+        words.extend_from_slice(&piece[..count]);
+        String::from_utf8_lossy(&words).contains(" log lines dropped\n")
+    });
+    server.signal(Signal::TERM);
+    assert_eq!(server.code(), 0);
+    let words = String::from_utf8(words).unwrap();
+    let count = words
+        .strip_prefix("epollo: ")
+        .and_then(|rest| rest.split(' ').next());
+    // One of each client, and one of whoever looked whether it listens.
+    assert!(
+        count.is_some_and(|count| count.parse().is_ok_and(|count: u32| count >= 11)),
+        "{words}"
+    );
 }
 
 /// Says something to the operator; the answer must be this.
