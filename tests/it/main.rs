@@ -19,6 +19,7 @@ mod fuzzed;
 mod hostile;
 mod kernel_facts;
 mod layers;
+mod machine;
 mod machines;
 mod narrow;
 mod promises;
