@@ -29,7 +29,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         let id = peer_id(entry.key(), self.generation);
         let interest = match outbound {
             Outbound::Connecting => Interest::Both,
-            Outbound::Open | Outbound::Finishing | Outbound::Finished(_) => Interest::Readable,
+            Outbound::Open | Outbound::Finishing | Outbound::Finished => Interest::Readable,
         };
         if let Err(error) = self.kernel.register(&mut stream, Token::peer(id), interest) {
             self.give_back(stream);
@@ -44,6 +44,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             outbox: None,
             active: self.now,
             wake_at: Time::NEVER,
+            finished_at: Time::NEVER,
             timer: Time::NEVER,
             generation: id.generation,
             door,
@@ -213,7 +214,8 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         };
         let policy = self.doors[connection.door.index()].1;
         if connection.outbound == Outbound::Finishing && connection.outbox.is_none() {
-            connection.outbound = Outbound::Finished(self.now);
+            connection.outbound = Outbound::Finished;
+            connection.finished_at = self.now;
             if !connection.is_done() {
                 // If the peer has reset the connection meanwhile, the next read will tell.
                 let _ = self.kernel.shutdown(&mut connection.stream);

@@ -196,8 +196,7 @@ fn others(server: Option<u32>) -> BTreeMap<i32, (String, u64)> {
     let ticks = processes.filter_map(|process| {
         let stat = process.stat().ok()?;
         let is_spared = spared.contains(&Some(stat.pid.unsigned_abs()));
-        let children = u64::try_from(stat.cutime + stat.cstime).unwrap_or_default();
-        let ticks = stat.utime + stat.stime + children;
+        let ticks = stat.utime + stat.stime;
         (!is_spared).then_some((stat.pid, (stat.comm, ticks)))
     });
     ticks.collect()
