@@ -117,6 +117,15 @@ pub trait Kernel {
     /// Those of send(2) or write(2); `WouldBlock` when it takes nothing.
     fn write(&mut self, stream: &mut Self::Stream, bytes: &[u8]) -> io::Result<usize>;
 
+    /// Like [`Kernel::write`], where [`Kernel::shutdown`] follows as soon as all of it is taken: the
+    /// kernel may keep it for as long, so that the end goes out with it.
+    ///
+    /// # Errors
+    /// Those of [`Kernel::write`].
+    fn write_last(&mut self, stream: &mut Self::Stream, bytes: &[u8]) -> io::Result<usize> {
+        self.write(stream, bytes)
+    }
+
     /// Tells the peer that no more will be sent.
     ///
     /// # Errors
@@ -141,6 +150,10 @@ pub enum Crowding {
 
 /// How many readiness events one wait brings at most.
 pub const EVENTS_PER_TURN_MAX: usize = 1024;
+
+/// MSG_NOSIGNAL and MSG_MORE (send(2)): what is sent waits for what follows, one segment instead of two.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const LAST: std::ffi::c_int = 0x4000 | 0x8000;
 
 /// A stream of the real kernel.
 #[derive(Debug)]
@@ -268,6 +281,14 @@ impl Kernel for OsKernel {
         match stream {
             OsStream::Tcp(stream) => stream.write(bytes),
             OsStream::Terminal(terminal) => terminal.write(self.poll.registry(), bytes),
+        }
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn write_last(&mut self, stream: &mut OsStream, bytes: &[u8]) -> io::Result<usize> {
+        match stream {
+            OsStream::Tcp(stream) => socket2::SockRef::from(&*stream).send_with_flags(bytes, LAST),
+            OsStream::Terminal(_) => self.write(stream, bytes),
         }
     }
 

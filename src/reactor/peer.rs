@@ -280,7 +280,13 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         let mut result = Ok(());
         while !outbox.is_blocked && !outbox.pending().is_empty() {
             let offered = outbox.pending().len();
-            match self.kernel.write(&mut connection.stream, outbox.pending()) {
+            let written = if connection.outbound == Outbound::Finishing {
+                self.kernel
+                    .write_last(&mut connection.stream, outbox.pending())
+            } else {
+                self.kernel.write(&mut connection.stream, outbox.pending())
+            };
+            match written {
                 Ok(0) => {
                     result = Err(io::ErrorKind::WriteZero.into());
                     break;
