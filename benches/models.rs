@@ -15,7 +15,7 @@ use common::programs::{self, Program, Sought};
 use common::server::Server;
 use common::statistics::median;
 use common::table::{Table, micros};
-use common::{Asked, Result, doubts, saved, tell};
+use common::{Asked, Result, all_measured, attempt, doubts, saved, tell};
 use serde::Serialize;
 
 #[allow(dead_code, reason = "no target needs all of it")]
@@ -107,13 +107,10 @@ fn bench(asked: &Asked) -> Result<()> {
         )
     };
     let models = find_all(asked)?;
+    let mut failed = Vec::new();
     let mut served = Vec::new();
-    for (name, program) in &models {
-        served.push(Served {
-            model: name,
-            served: serves(program)?,
-            of: AT_ONCE,
-        });
+    for (model, program) in &models {
+        served.extend(attempt(serves(model, program), &mut failed));
     }
     let mut rows = Vec::new();
     for crowd in [Crowd::Few, Crowd::All] {
@@ -121,13 +118,15 @@ fn bench(asked: &Asked) -> Result<()> {
             .iter()
             .filter(|&&clients| clients <= connections_max())
         {
-            rows.extend(measure(&models, crowd, clients, rounds, duration)?);
+            let load = crowd.load(clients, duration);
+            rows.extend(measure(&models, crowd, &load, rounds, &mut failed));
         }
     }
     let results = Results { served, rows };
     tell_all(&results, counts);
     saved::results(asked, "models", &results)?;
-    draw(asked, &results)
+    draw(asked, &results)?;
+    all_measured(&failed)
 }
 
 fn find_all(asked: &Asked) -> Result<Vec<(&'static str, Program)>> {
@@ -146,7 +145,7 @@ fn find_all(asked: &Asked) -> Result<Vec<(&'static str, Program)>> {
 }
 
 /// How many of some clients, all connected, get their echo.
-fn serves(program: &Program) -> Result<usize> {
+fn serves(model: &'static str, program: &Program) -> Result<Served> {
     let server = Server::start(program)?;
     let connect = |_| TcpStream::connect(server.address);
     let mut clients = (0..AT_ONCE)
@@ -164,17 +163,22 @@ fn serves(program: &Program) -> Result<usize> {
     }
     drop(clients);
     server.stop()?;
-    Ok(served)
+    Ok(Served {
+        model,
+        served,
+        of: AT_ONCE,
+    })
 }
 
 /// Every model in turn, round after round.
 fn measure(
     models: &[(&'static str, Program)],
     crowd: Crowd,
-    clients: usize,
+    load: &Load,
     rounds: usize,
-    duration: Duration,
-) -> Result<Vec<Row>> {
+    failed: &mut Vec<String>,
+) -> Vec<Row> {
+    let clients = load.connections + load.idle;
     // One at a time, the second client would wait for ever.
     let able = models
         .iter()
@@ -184,15 +188,14 @@ fn measure(
         .collect();
     for _ in 0..rounds {
         for (_, program, reports) in &mut runs {
-            let mut server = Server::start(program)?;
-            reports.push(crowd.load(clients, duration).run(&mut server)?);
-            server.stop()?;
+            reports.extend(attempt(run(program, load), failed));
         }
     }
     doubts::tell_all(
         runs.iter()
             .flat_map(|(name, _, reports)| reports.iter().map(|report| (*name, report))),
     );
+    runs.retain(|(_, _, reports)| !reports.is_empty());
     let rows = runs.into_iter().map(|(model, _, reports)| {
         let of = |pick: fn(&Report) -> f64| median(&reports.iter().map(pick).collect::<Vec<f64>>());
         Row {
@@ -204,7 +207,14 @@ fn measure(
             cpu_ns_per_echo: of(|report| report.cpu_ns_per_echo().unwrap_or(f64::NAN)),
         }
     });
-    Ok(rows.collect())
+    rows.collect()
+}
+
+fn run(program: &Program, load: &Load) -> Result<Report> {
+    let mut server = Server::start(program)?;
+    let report = load.run(&mut server)?;
+    server.stop()?;
+    Ok(report)
 }
 
 fn tell_all(results: &Results, counts: &[usize]) {

@@ -10,7 +10,7 @@ use common::programs::{self, Program, Sought};
 use common::server::Server;
 use common::statistics::median;
 use common::table::{Table, micros, or_dash};
-use common::{Asked, Result, doubts, plot, saved, tell};
+use common::{Asked, Result, all_measured, attempt, doubts, plot, saved, tell};
 use serde::Serialize;
 
 #[allow(dead_code, reason = "no target needs all of it")]
@@ -72,8 +72,10 @@ fn bench(asked: &Asked) -> Result<()> {
         (&[1, 64, 1_000, 10_000], 5, Duration::from_secs(2))
     };
     let mut rows = Vec::new();
+    let mut failed = Vec::new();
     for &connections in counts {
-        rows.extend(measure(&programs, connections, rounds, duration)?);
+        let load = Load::echo(connections, duration);
+        rows.extend(measure(&programs, &load, rounds, &mut failed));
     }
     saved::results(asked, "peers", &rows)?;
     for &connections in counts {
@@ -90,7 +92,7 @@ fn bench(asked: &Asked) -> Result<()> {
         )?;
         saved::file(asked, &format!("peers-{connections}.svg"), &svg)?;
     }
-    Ok(())
+    all_measured(&failed)
 }
 
 fn find_all(asked: &Asked) -> Result<Vec<Program>> {
@@ -108,23 +110,20 @@ fn find_all(asked: &Asked) -> Result<Vec<Program>> {
 }
 
 /// Everybody in turn, round after round, so that a change of the machine meets all of them.
-fn measure(
-    programs: &[Program],
-    connections: usize,
-    rounds: usize,
-    duration: Duration,
-) -> Result<Vec<Row>> {
+fn measure(programs: &[Program], load: &Load, rounds: usize, failed: &mut Vec<String>) -> Vec<Row> {
+    let connections = load.connections;
     let able = |program: &&Program| !program.forks || connections <= CONNECTIONS_OF_FORKING_MAX;
     let able: Vec<&Program> = programs.iter().filter(able).collect();
     let mut runs: Vec<Vec<Run>> = able.iter().map(|_| Vec::new()).collect();
     for _ in 0..rounds {
         for (program, runs) in able.iter().zip(&mut runs) {
-            runs.push(run(program, &Load::echo(connections, duration))?);
+            runs.extend(attempt(run(program, load), failed));
         }
     }
     let rows: Vec<Row> = able
         .iter()
         .zip(&runs)
+        .filter(|(_, runs)| !runs.is_empty())
         .map(|(program, runs)| row(&program.name, connections, runs))
         .collect();
     tell_rows(connections, &rows);
@@ -134,7 +133,7 @@ fn measure(
             runs.iter().map(|run| (program.name.as_str(), &run.report))
         }),
     );
-    Ok(rows)
+    rows
 }
 
 struct Run {

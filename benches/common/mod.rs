@@ -80,6 +80,24 @@ pub(crate) fn run(
     }
 }
 
+/// What cannot be measured is told, and the others are measured all the same.
+pub(crate) fn attempt<T>(result: Result<T>, failed: &mut Vec<String>) -> Option<T> {
+    result
+        .map_err(|error| {
+            tell(&format!("cannot be measured: {error}"));
+            failed.push(error.to_string());
+        })
+        .ok()
+}
+
+/// Fails where something could not be measured.
+pub(crate) fn all_measured(failed: &[String]) -> Result<()> {
+    match failed {
+        [] => Ok(()),
+        failed => Err(format!("not everything was measured: {}", failed.join("; ")).into()),
+    }
+}
+
 /// Prints a line. Where nobody listens any more, there is nobody to tell.
 pub(crate) fn tell(line: &str) {
     let mut out = std::io::stdout().lock();
