@@ -1,0 +1,320 @@
+//! `cargo bench --bench models`: the classic picture. The same echo as courses teach it, step by step: one client
+//! at a time, a thread for each, poll(2), epoll(7) level- and edge-triggered, and epollo's reactor, from
+//! one client to ten thousand: all of them busy, or 64 of them while the others are silent. The programs
+//! in `peers/` are meant to be read.
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use common::load::{Load, Report};
+use common::machine::connections_max;
+use common::plot::{Lines, Plot, Scale};
+use common::programs::{self, Program, Sought};
+use common::server::Server;
+use common::statistics::median;
+use common::table::{Table, micros};
+use common::{Asked, Result, all_measured, attempt, doubts, saved, tell};
+use serde::Serialize;
+
+#[allow(dead_code, reason = "no target needs all of it")]
+mod common;
+
+/// The models, and what they are called in the plots.
+const MODELS: [(&str, &str); 6] = [
+    ("blocking", "one client at a time"),
+    ("threads", "a thread for each"),
+    ("poll", "poll(2)"),
+    ("level", "epoll, level-triggered"),
+    ("edge", "epoll, edge-triggered"),
+    ("epollo", "epollo's reactor"),
+];
+/// How long a client waits for its echo before it counts as not served.
+const SERVED_WITHIN: Duration = Duration::from_millis(200);
+/// How many clients come at once to see how many are served.
+const AT_ONCE: usize = 10;
+
+fn main() -> ExitCode {
+    common::run(&MODELS.map(|(name, _)| name), std::env::args_os(), bench)
+}
+
+/// How many of the clients are active.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+enum Crowd {
+    /// At most 64, and the others are connected and silent.
+    Few,
+    All,
+}
+
+/// Active clients of a crowd of which few are.
+const FEW: usize = 64;
+
+impl Crowd {
+    fn load(self, clients: usize, duration: Duration) -> Load {
+        let active = match self {
+            Crowd::Few => clients.min(FEW),
+            Crowd::All => clients,
+        };
+        let idle = clients - active;
+        Load {
+            idle,
+            ..Load::echo(active, duration)
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Crowd::Few => "clients, 64 of them active",
+            Crowd::All => "clients, all active",
+        }
+    }
+}
+
+/// One model with so many clients.
+#[derive(Debug, Serialize)]
+struct Row {
+    model: &'static str,
+    crowd: Crowd,
+    clients: usize,
+    per_second: f64,
+    response_p99_ns: f64,
+    cpu_ns_per_echo: f64,
+}
+
+/// How many of those who come at once are served.
+#[derive(Debug, Serialize)]
+struct Served {
+    model: &'static str,
+    served: usize,
+    of: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Results {
+    served: Vec<Served>,
+    rows: Vec<Row>,
+}
+
+fn bench(asked: &Asked) -> Result<()> {
+    let (counts, rounds, duration): (&[usize], usize, Duration) = if asked.quick {
+        (&[1, 100, 10_000], 1, Duration::from_millis(500))
+    } else {
+        (
+            &[1, 10, 100, 1_000, 3_000, 10_000],
+            5,
+            Duration::from_secs(2),
+        )
+    };
+    let models = find_all(asked)?;
+    let mut failed = Vec::new();
+    let mut served = Vec::new();
+    for (model, program) in &models {
+        served.extend(attempt(serves(model, program), &mut failed));
+    }
+    let mut rows = Vec::new();
+    for crowd in [Crowd::Few, Crowd::All] {
+        for &clients in counts
+            .iter()
+            .filter(|&&clients| clients <= connections_max())
+        {
+            let load = crowd.load(clients, duration);
+            rows.extend(measure(&models, crowd, &load, rounds, &mut failed));
+        }
+    }
+    let results = Results { served, rows };
+    tell_all(&results, counts);
+    saved::results(asked, "models", &results)?;
+    draw(asked, &results)?;
+    all_measured(&failed)
+}
+
+fn find_all(asked: &Asked) -> Result<Vec<(&'static str, Program)>> {
+    let mut models = Vec::new();
+    for (name, _) in MODELS.into_iter().filter(|(name, _)| asked.wants(name)) {
+        let sought = match name {
+            "epollo" => Sought::Found(programs::epollo(&[])?),
+            c => programs::c(c, &[])?,
+        };
+        match sought {
+            Sought::Found(program) => models.push((name, program)),
+            Sought::Missing(what) => tell(&format!("skipped {name}: {what}")),
+        }
+    }
+    Ok(models)
+}
+
+/// How many of some clients, all connected, get their echo.
+fn serves(model: &'static str, program: &Program) -> Result<Served> {
+    let server = Server::start(program)?;
+    let connect = |_| TcpStream::connect(server.address);
+    let mut clients = (0..AT_ONCE)
+        .map(connect)
+        .collect::<std::io::Result<Vec<_>>>()?;
+    let mut served = 0;
+    for client in &mut clients {
+        client.set_read_timeout(Some(SERVED_WITHIN))?;
+        client.write_all(b"?")?;
+        match client.read(&mut [0]) {
+            Ok(count) => served += count,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    drop(clients);
+    server.stop()?;
+    Ok(Served {
+        model,
+        served,
+        of: AT_ONCE,
+    })
+}
+
+/// Every model in turn, round after round.
+fn measure(
+    models: &[(&'static str, Program)],
+    crowd: Crowd,
+    load: &Load,
+    rounds: usize,
+    failed: &mut Vec<String>,
+) -> Vec<Row> {
+    let clients = load.connections + load.idle;
+    // One at a time, the second client would wait for ever.
+    let able = models
+        .iter()
+        .filter(|(name, _)| *name != "blocking" || clients == 1);
+    let mut runs: Vec<_> = able
+        .map(|(name, program)| (*name, program, Vec::new()))
+        .collect();
+    for _ in 0..rounds {
+        for (_, program, reports) in &mut runs {
+            reports.extend(attempt(run(program, load), failed));
+        }
+    }
+    doubts::tell_all(
+        runs.iter()
+            .flat_map(|(name, _, reports)| reports.iter().map(|report| (*name, report))),
+    );
+    runs.retain(|(_, _, reports)| !reports.is_empty());
+    let rows = runs.into_iter().map(|(model, _, reports)| {
+        let of = |pick: fn(&Report) -> f64| median(&reports.iter().map(pick).collect::<Vec<f64>>());
+        Row {
+            model,
+            crowd,
+            clients,
+            per_second: of(|report| report.per_second),
+            response_p99_ns: of(|report| report.response_ns.p99 as f64),
+            cpu_ns_per_echo: of(|report| report.cpu_ns_per_echo().unwrap_or(f64::NAN)),
+        }
+    });
+    rows.collect()
+}
+
+fn run(program: &Program, load: &Load) -> Result<Report> {
+    let mut server = Server::start(program)?;
+    let report = load.run(&mut server)?;
+    server.stop()?;
+    Ok(report)
+}
+
+fn tell_all(results: &Results, counts: &[usize]) {
+    let figures: [(&str, Figure, Show); 3] = [
+        ("CPU us/echo", |row| row.cpu_ns_per_echo, micros),
+        (
+            "echoes/s",
+            |row| row.per_second,
+            |value| format!("{value:.0}"),
+        ),
+        ("p99 us", |row| row.response_p99_ns, micros),
+    ];
+    for crowd in [Crowd::Few, Crowd::All] {
+        for (what, figure, show) in figures {
+            let counts_told = counts.iter().map(usize::to_string);
+            let heading: Vec<String> = std::iter::once(format!("{what}, {}", crowd.words()))
+                .chain(counts_told)
+                .collect();
+            let mut table = Table::new(&heading.iter().map(String::as_str).collect::<Vec<_>>());
+            for served in &results.served {
+                table.add(cells(results, crowd, served, counts, |row| {
+                    show(figure(row))
+                }));
+            }
+            table.tell();
+        }
+    }
+    for Served { model, served, of } in &results.served {
+        tell(&format!(
+            "{model}: of {of} clients that come at once, {served} are served"
+        ));
+    }
+}
+
+type Figure = fn(&Row) -> f64;
+type Show = fn(f64) -> String;
+
+/// The row of a model in a table.
+fn cells(
+    results: &Results,
+    crowd: Crowd,
+    of: &Served,
+    counts: &[usize],
+    show: impl Fn(&Row) -> String,
+) -> Vec<String> {
+    let mut cells = vec![of.name()];
+    for &count in counts {
+        let is_meant =
+            |row: &&Row| row.model == of.model && row.crowd == crowd && row.clients == count;
+        cells.push(match results.rows.iter().find(is_meant) {
+            Some(row) => show(row),
+            None => "-".to_owned(),
+        });
+    }
+    cells
+}
+
+impl Served {
+    /// As it stands in tables and plots.
+    fn name(&self) -> String {
+        let name = MODELS.iter().find(|(model, _)| *model == self.model);
+        let name = name.map_or(self.model, |(_, name)| name);
+        if self.served < self.of {
+            format!("{name} (serves {} of N)", self.served)
+        } else {
+            name.to_owned()
+        }
+    }
+}
+
+fn lines(results: &Results, crowd: Crowd, figure: Figure) -> Lines {
+    let line = |served: &Served| {
+        let is_meant = |row: &&Row| row.model == served.model && row.crowd == crowd;
+        let rows = results.rows.iter().filter(is_meant);
+        let points = rows.map(|row| (row.clients as f64, figure(row)));
+        (served.name(), points.collect())
+    };
+    results.served.iter().map(line).collect()
+}
+
+fn draw(asked: &Asked, results: &Results) -> Result<()> {
+    for (crowd, name) in [(Crowd::Few, "few"), (Crowd::All, "all")] {
+        let plot = |title, y, scale| Plot {
+            title,
+            x: crowd.words(),
+            y,
+            scale,
+        };
+        let title = "What an echo costs the server";
+        let svg = plot(title, "microseconds of CPU per echo", Scale::LogBoth).draw(&lines(
+            results,
+            crowd,
+            |row| row.cpu_ns_per_echo / 1e3,
+        ))?;
+        saved::file(asked, &format!("models-{name}-cpu.svg"), &svg)?;
+        let title = "Echoes a second, a core for the server and one for the load";
+        let svg =
+            plot(title, "echoes per second", Scale::LogX)
+                .draw(&lines(results, crowd, |row| row.per_second))?;
+        saved::file(asked, &format!("models-{name}-rate.svg"), &svg)?;
+    }
+    Ok(())
+}
