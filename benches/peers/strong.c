@@ -6,7 +6,9 @@
  * is read. A client that has finished gets everything before the connection closes.
  *
  *     strong PORT          echo
- *     strong PORT hello    13 bytes to whoever connects, then the end
+ *     strong PORT hello    13 bytes to whoever connects, then the end of them; closed when the client
+ *                          has ended too, so that nothing it sends resets the connection (epollo does so)
+ *     strong PORT abrupt   the same, and closed at once: cheaper, and a client that sends loses the 13 bytes
  */
 #define _GNU_SOURCE
 #include <stdbool.h>
@@ -106,14 +108,31 @@ static void serve(int fd, unsigned events)
         echo(fd, events);
 }
 
-static void greet(int fd)
+static void greet(int poll, int fd, bool is_abrupt)
 {
+    struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.fd = fd };
+
     if (send(fd, greeting, sizeof greeting, MSG_NOSIGNAL) < 0)
         perror("send");
-    close(fd);
+    if (is_abrupt || shutdown(fd, SHUT_WR) < 0 || epoll_ctl(poll, EPOLL_CTL_ADD, fd, &event) < 0)
+        close(fd);
 }
 
-static void accept_all(int poll, int listener, bool is_hello)
+/* What a client sends that was greeted is not wanted; its end is. */
+static void part(int fd)
+{
+    for (;;) {
+        ssize_t n = recv(fd, buffer, BUFFER, 0);
+        if (n < 0 && errno == EAGAIN)
+            return;
+        if (n <= 0) {
+            close(fd);
+            return;
+        }
+    }
+}
+
+static void accept_all(int poll, int listener, bool is_hello, bool is_abrupt)
 {
     for (;;) {
         int on = 1;
@@ -121,7 +140,7 @@ static void accept_all(int poll, int listener, bool is_hello)
         if (fd < 0)
             return;
         if (is_hello) {
-            greet(fd);
+            greet(poll, fd, is_abrupt);
             continue;
         }
         struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.fd = fd };
@@ -134,7 +153,8 @@ static void accept_all(int poll, int listener, bool is_hello)
 int main(int argc, char **argv)
 {
     static struct epoll_event events[EVENTS];
-    bool is_hello = argc > 2 && strcmp(argv[2], "hello") == 0;
+    bool is_abrupt = argc > 2 && strcmp(argv[2], "abrupt") == 0;
+    bool is_hello = is_abrupt || (argc > 2 && strcmp(argv[2], "hello") == 0);
     int listener = listen_on(argc > 1 ? argv[1] : "0", SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, BACKLOG);
     int poll = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event event = { .events = EPOLLIN, .data.fd = listener };
@@ -146,7 +166,9 @@ int main(int argc, char **argv)
         int count = epoll_wait(poll, events, EVENTS, -1);
         for (int i = 0; i < count; i++) {
             if (events[i].data.fd == listener)
-                accept_all(poll, listener, is_hello);
+                accept_all(poll, listener, is_hello, is_abrupt);
+            else if (is_hello)
+                part(events[i].data.fd);
             else
                 serve(events[i].data.fd, events[i].events);
         }
