@@ -14,6 +14,7 @@ mod compared;
 mod course;
 mod crowd;
 mod endings;
+mod faulty;
 mod framing;
 mod fuzzed;
 mod hostile;

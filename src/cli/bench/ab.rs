@@ -1,6 +1,8 @@
 //! Two servers in turn, A B B A, so that whatever drifts in the machine meets both alike. What the
 //! blocks say together is in `duel.rs`.
 
+use std::fs::File;
+
 use super::super::Failure;
 use super::duel::duel;
 use super::plan::Plan;
@@ -16,6 +18,7 @@ pub(super) fn run(
     b: &Plan,
     blocks: usize,
     progress: &mut Progress,
+    signals: &File,
 ) -> Result<(Duel, bool), Failure> {
     let mut runs: Vec<Report> = Vec::new();
     let mut which_is_a = Vec::new();
@@ -27,7 +30,7 @@ pub(super) fn run(
         let plan = if is_a { a } else { b };
         let report = loop {
             progress.begin(format!("block {} of {}, ", block + 1, 2 * blocks));
-            let outcome = super::run::run(plan, progress)?;
+            let outcome = super::run::run(plan, progress, signals)?;
             was_interrupted |= outcome.was_interrupted;
             let may_retry = discarded < 2 * blocks * RETRIES_PER_BLOCK && !was_interrupted;
             if !(outcome.is_disturbed && may_retry) {

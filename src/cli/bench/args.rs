@@ -8,7 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::super::values::{parse_count, parse_duration};
 use super::fail_if::{Condition, parse_condition};
-use super::plan::{Pids, parse_payload_size, parse_pids, parse_rate};
+use super::plan::{Pids, parse_payload_size, parse_pids, parse_rate, parse_requests};
 use super::preflight::{Sources, parse_sources};
 use crate::protocol::framing::Framing;
 
@@ -53,8 +53,8 @@ pub(super) struct LoadArguments {
     /// How long to measure [default: 10s]
     #[arg(short, long, value_name = "T", value_parser = parse_duration, env = "EPOLLO_DURATION")]
     pub(super) duration: Option<Duration>,
-    /// Instead: how many requests, all together
-    #[arg(short = 'n', long, value_name = "N", value_parser = parse_count, conflicts_with = "duration", env = "EPOLLO_REQUESTS")]
+    /// Instead: how many requests, all together; answers may take 5 s
+    #[arg(short = 'n', long, value_name = "N", value_parser = parse_requests, env = "EPOLLO_REQUESTS")]
     pub(super) requests: Option<usize>,
     /// Bytes of a request
     #[arg(short, long, value_name = "SIZE", default_value = "64", value_parser = parse_payload_size, env = "EPOLLO_SIZE")]

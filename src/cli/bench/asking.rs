@@ -179,7 +179,7 @@ impl Asking {
             orders.budget.spend();
             orders.under_way += 1;
             if self.pace.is_some() {
-                book.asked(due);
+                book.asked(due, now);
             }
         }
         let silence = self.decoder.as_ref().and_then(Decoder::wake_at);
@@ -207,8 +207,14 @@ impl Asking {
         }
     }
 
-    /// The connection is gone, or the run is: what is under way will not be answered.
-    pub(super) fn give_up(&mut self, orders: &mut Orders, book: &mut Book) {
+    /// The connection is gone, or the run is: nothing of it is under way any more.
+    pub(super) fn give_up(&mut self, orders: &mut Orders) {
+        orders.under_way -= self.under_way.len() as u64;
+        self.under_way.clear();
+    }
+
+    /// What was not answered never will be.
+    pub(super) fn lose_unanswered(&self, book: &mut Book) {
         let first = self.sent - self.verifier.unanswered(self.sent);
         for sequence in first..self.sent {
             book.lose(Name {
@@ -216,7 +222,5 @@ impl Asking {
                 sequence,
             });
         }
-        orders.under_way -= self.under_way.len() as u64;
-        self.under_way.clear();
     }
 }

@@ -58,8 +58,6 @@ pub(super) struct Book {
     second: Histogram<u64>,
     second_echoes: u64,
     second_cpu_ns: Option<u64>,
-    /// When the requests of this turn were due.
-    asked: Vec<Time>,
     lost_names: HashSet<Name>,
     crossed_names: HashSet<Name>,
 }
@@ -85,7 +83,6 @@ impl Book {
             second: histogram(),
             second_echoes: 0,
             second_cpu_ns: None,
-            asked: Vec::new(),
             lost_names: HashSet::new(),
             crossed_names: HashSet::new(),
         }
@@ -102,20 +99,18 @@ impl Book {
         self.since <= due && due < self.until
     }
 
-    /// A request of an open loop that was due then is sent, at the end of this turn at the latest.
-    pub(super) fn asked(&mut self, due: Time) {
+    /// A request of an open loop that was due then is sent in this turn; how long a turn takes is told
+    /// apart.
+    pub(super) fn asked(&mut self, due: Time, now: Time) {
         if self.counts(due) {
-            self.asked.push(due);
+            self.lag.saturating_record(nanoseconds(due, now));
         }
     }
 
-    /// A turn of the loop began and ended: by now its requests are sent for sure.
+    /// A turn of the loop began and ended.
     pub(super) fn turned(&mut self, began: Time, now: Time) {
         if self.counts(now) {
             self.turn.saturating_record(nanoseconds(began, now));
-        }
-        for due in self.asked.drain(..) {
-            self.lag.saturating_record(nanoseconds(due, now));
         }
     }
 
@@ -196,7 +191,6 @@ impl Book {
         if self.lost_names.len() < NAMES_MAX {
             self.lost_names.insert(name);
         }
-        self.say("lost", format_args!("{} was never answered", words(name)));
     }
 
     fn cross(&mut self, name: Name, connection: u32) {
@@ -217,6 +211,12 @@ impl Book {
     /// A greeting that is not what the first one was.
     pub(super) fn changed_greeting(&mut self, got: usize, first: usize) {
         self.wrongs.changed += 1;
+        if got == 0 {
+            return self.say(
+                "changed",
+                format_args!("a connection ended without a greeting"),
+            );
+        }
         self.say(
             "changed",
             format_args!("a greeting of {got} bytes, unlike the first of {first}"),
@@ -243,10 +243,13 @@ impl Book {
 
     /// What was wrong, for people: the first few of each kind.
     pub(super) fn words(&self) -> Vec<String> {
-        let words = self.words.iter();
-        words
-            .map(|(kind, words)| format!("{kind}: {words}"))
-            .collect()
+        let mut lost: Vec<Name> = self.lost_names.iter().copied().collect();
+        lost.sort_by_key(|name| (name.sequence, name.connection));
+        let lost = lost.iter().take(WORDS_MAX);
+        let lost = lost.map(|&name| format!("lost: {} was not answered in full", words(name)));
+        let others = self.words.iter();
+        let others = others.map(|(kind, words)| format!("{kind}: {words}"));
+        lost.chain(others).collect()
     }
 
     /// A second of the measurement is over; `cpu_ns` is the server's total.

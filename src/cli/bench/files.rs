@@ -1,6 +1,7 @@
 //! What `epollo bench` leaves for other programs: JSON on standard output, a line a second as CSV,
 //! the distribution as the text that HdrHistogram plotters read. People's reports are elsewhere.
 
+use std::fs::OpenOptions;
 use std::path::Path;
 
 use hdrhistogram::Histogram;
@@ -14,6 +15,20 @@ pub(super) fn json(object: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(object)
         .map_err(|error| Failure::at_work(format_args!("cannot write JSON: {error}")))?;
     print((text + "\n").as_bytes())
+}
+
+/// Sees before a run that its file can be written.
+pub(super) fn check(path: &Path) -> Result<(), Failure> {
+    if path.as_os_str() == "-" {
+        return Err(Failure::asked_wrongly(
+            "'-' is no file to write to (try a name, or --json >FILE)",
+        ));
+    }
+    let opened = OpenOptions::new().create(true).append(true).open(path);
+    let words = format!("write {}", path.display());
+    opened
+        .map(drop)
+        .map_err(|error| Failure::cannot(&words, &error))
 }
 
 /// Writes a file, over what was there.

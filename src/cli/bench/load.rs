@@ -3,6 +3,7 @@
 //! of it ([`Load::next_call`]).
 
 use super::super::args::Protocol;
+use super::args::Arrivals;
 use super::asking::{Asking, Budget, Orders};
 use super::book::Book;
 use super::pace::Pace;
@@ -129,6 +130,12 @@ impl Load {
 
     /// Whether a connection is to be made now, and which; then it is to be opened at once.
     pub(super) fn next_call(&mut self, now: Time) -> Option<Door> {
+        if self.stage == Stage::Connecting && self.made.silent + self.made.active == 0 {
+            self.progress_at = now;
+            let rate = self.plan.connect_rate;
+            let pace = |rate| Pace::new(now, rate, Arrivals::Fixed, (0, 1), self.plan.seed);
+            self.dialling = rate.map(pace);
+        }
         let door = self.wants_call(now)?;
         let due = match (&mut self.dialling, door) {
             (Some(pace), _) => {
@@ -151,7 +158,7 @@ impl Load {
             self.orders.budget.spend();
             self.orders.under_way += 1;
             if self.plan.rate.is_some() {
-                self.book.asked(due);
+                self.book.asked(due, now);
             }
         }
         Some(door)

@@ -1,7 +1,9 @@
 //! `epollo bench`: a load on somebody's server, every answer verified, and what can be said of it. The
 //! load is a Service on the same reactor as the server of `epollo serve`.
 
-use super::{Failure, print};
+use std::fs::File;
+
+use super::{Failure, print, signals};
 use args::{BenchArguments, BenchCommand, ReportArguments};
 use plan::{Plan, Wish};
 use progress::Progress;
@@ -53,8 +55,13 @@ pub(super) fn run(arguments: &BenchArguments) -> Result<(), Failure> {
 }
 
 fn one(plan: &Plan, wanted: &ReportArguments) -> Result<(), Failure> {
+    let paths = [&wanted.csv, &wanted.hdr, &wanted.html];
+    for path in paths.into_iter().flatten() {
+        files::check(path)?;
+    }
+    let signals = listen_to_signals()?;
     let mut progress = Progress::new();
-    let outcome = run::run(plan, &mut progress);
+    let outcome = run::run(plan, &mut progress, &signals);
     progress.end();
     let outcome = outcome?;
     let report = &outcome.report;
@@ -82,8 +89,9 @@ fn duel_of(a: &Plan, b: &Plan, blocks: usize, wanted: &ReportArguments) -> Resul
             "--csv, --hdr, --html and --fail-if are for one server, not for --ab",
         ));
     }
+    let signals = listen_to_signals()?;
     let mut progress = Progress::new();
-    let duel = ab::run(a, b, blocks, &mut progress);
+    let duel = ab::run(a, b, blocks, &mut progress, &signals);
     progress.end();
     let (duel, was_interrupted) = duel?;
     if wanted.json {
@@ -94,7 +102,21 @@ fn duel_of(a: &Plan, b: &Plan, blocks: usize, wanted: &ReportArguments) -> Resul
     for report in &duel.runs {
         judge(report, was_interrupted, wanted)?;
     }
+    if was_interrupted {
+        return Err(interrupted());
+    }
     Ok(())
+}
+
+fn listen_to_signals() -> Result<File, Failure> {
+    signals::first_asks_second_exits().map_err(|error| Failure::cannot("listen to signals", &error))
+}
+
+fn interrupted() -> Failure {
+    Failure {
+        code: INTERRUPTED,
+        words: "interrupted".to_owned(),
+    }
 }
 
 /// The exit code that scripts go by.
@@ -119,10 +141,7 @@ fn judge(report: &Report, was_interrupted: bool, wanted: &ReportArguments) -> Re
         )));
     }
     if was_interrupted {
-        return Err(Failure {
-            code: INTERRUPTED,
-            words: "interrupted".to_owned(),
-        });
+        return Err(interrupted());
     }
     if report.echoes == 0 {
         return Err(Failure::at_work(format_args!(

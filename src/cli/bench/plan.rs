@@ -39,6 +39,8 @@ pub(super) struct Plan {
     pub(super) arrivals: Arrivals,
     pub(super) connect_rate: Option<f64>,
     pub(super) warmup: Duration,
+    /// Our user chose the warm-up: if it is short, that is worth a word.
+    pub(super) warns_of_warmup: bool,
     pub(super) end: End,
     pub(super) sources: Option<Sources>,
     pub(super) framing: Framing,
@@ -72,6 +74,10 @@ impl Plan {
                 Arrivals::Poisson => "poisson".to_owned(),
             }),
             duration: duration.as_secs_f64(),
+            requests: match self.end {
+                End::After(_) => None,
+                End::Requests(requests) => Some(requests),
+            },
             warmup: self.warmup.as_secs_f64(),
             framing: (self.service == Protocol::Chat).then(|| self.framing.to_string()),
             seed: self.seed,
@@ -94,6 +100,11 @@ pub(super) fn understand(arguments: &BenchArguments) -> Result<Wish, Failure> {
     let load = &arguments.load;
     let (service, address) = match arguments.target.as_slice() {
         [] => (Protocol::Echo, None),
+        [host, port] if parse_service(host).is_err() && port.parse::<u16>().is_ok() => {
+            return Err(Failure::asked_wrongly(format_args!(
+                "there is no service '{host}' (try {host}:{port}, or --ab for two servers)"
+            )));
+        }
         [service, address] => (parse_service(service)?, Some(address)),
         [one] => match parse_service(one) {
             Ok(service) => (service, None),
@@ -165,7 +176,8 @@ fn plan(
     let plan = Plan {
         service,
         target,
-        connections: load.connections,
+        // More than there are requests would have nothing to do.
+        connections: load.connections.min(load.requests.unwrap_or(usize::MAX)),
         idle: load.idle,
         size: load.size,
         pipeline: load.pipeline,
@@ -173,6 +185,7 @@ fn plan(
         arrivals: load.arrivals,
         connect_rate: load.connect_rate,
         warmup,
+        warns_of_warmup: load.warmup.is_some(),
         end,
         sources: load.source_ip.clone(),
         framing: load.framing,
@@ -231,7 +244,7 @@ fn parse_service(text: &str) -> Result<Protocol, Failure> {
 fn resolve(text: &str) -> Result<SocketAddr, Failure> {
     let wrong = || {
         Failure::asked_wrongly(format_args!(
-            "'{text}' is not PORT, IP:PORT, [IPV6]:PORT or NAME:PORT"
+            "'{text}' is not PORT, IP:PORT, [IPV6]:PORT or NAME:PORT (a port is 1 to 65535)"
         ))
     };
     let port = text.rsplit(':').next().unwrap_or(text);
@@ -247,7 +260,7 @@ fn resolve(text: &str) -> Result<SocketAddr, Failure> {
         return Ok(address);
     }
     // More than one colon is an IPv6 address without brackets.
-    if text.matches(':').count() > 1 {
+    if text.matches(':').count() > 1 || text.starts_with(':') {
         return Err(wrong());
     }
     let found = text.to_socket_addrs().map(|mut addresses| addresses.next());
@@ -297,4 +310,14 @@ pub(super) fn parse_pids(text: &str) -> Result<Pids, String> {
     pids.filter(|pids| pids.len() <= 2)
         .map(Pids)
         .ok_or_else(|| format!("'{text}' is not a process id (two with --ab: PID1,PID2)"))
+}
+
+pub(super) fn parse_requests(text: &str) -> Result<usize, String> {
+    parse_size::Config::new()
+        .with_decimal()
+        .parse_size(text)
+        .ok()
+        .and_then(|count| usize::try_from(count).ok())
+        .filter(|&count| count > 0)
+        .ok_or_else(|| format!("'{text}' is not a number of requests from 1 up (try 1000 or 100k)"))
 }

@@ -75,6 +75,8 @@ pub(super) struct Asked {
     pub(super) arrivals: Option<String>,
     /// Seconds to measure, unless a number of requests ends it.
     pub(super) duration: f64,
+    /// That number.
+    pub(super) requests: Option<u64>,
     /// Seconds before that.
     pub(super) warmup: f64,
     /// How chat messages are cut.

@@ -1,11 +1,12 @@
 //! One run: the load on the reactor, turn by turn, with calls made and costs looked at between turns.
 //! What a session says or hears is in `load.rs`; nothing is printed here but progress.
 
+use std::fs::File;
 use std::net::IpAddr;
 
 use hdrhistogram::Histogram;
 
-use super::super::{Failure, reason, signals};
+use super::super::{Failure, reason};
 use super::book::{curve, quantiles};
 use super::load::{Door, Load, Stage};
 use super::meters::Meters;
@@ -34,7 +35,13 @@ pub(super) struct Outcome {
 }
 
 /// Loads the server as planned.
-pub(super) fn run(plan: &Plan, progress: &mut Progress) -> Result<Outcome, Failure> {
+///
+/// `signals` gives a byte when our user wants it to end.
+pub(super) fn run(
+    plan: &Plan,
+    progress: &mut Progress,
+    signals: &File,
+) -> Result<Outcome, Failure> {
     let sockets = plan.connections + plan.idle;
     preflight::check(&Needs {
         sockets,
@@ -48,7 +55,7 @@ pub(super) fn run(plan: &Plan, progress: &mut Progress) -> Result<Outcome, Failu
     let owners = owners::listening(plan.target);
     let server = plan.pid.or(owners.first().copied());
     let before = Machine::look(server);
-    let mut reactor = reactor(plan)?;
+    let mut reactor = reactor(plan, signals)?;
     let wait = |error| Failure::cannot("wait for events", &error);
     let doors = [Door::Silent, Door::Active].map(|door| (door, reactor.add_door(door, POLICY)));
     let mut calls = 0;
@@ -95,7 +102,7 @@ const POLICY: Policy = Policy {
     reads_while_owing: true,
 };
 
-fn reactor(plan: &Plan) -> Result<Reactor<OsKernel, Load>, Failure> {
+fn reactor(plan: &Plan, signals: &File) -> Result<Reactor<OsKernel, Load>, Failure> {
     let cannot = |error| Failure::cannot("start the event loop", &error);
     let kernel = OsKernel::new().map_err(cannot)?;
     let limits = Limits {
@@ -106,7 +113,7 @@ fn reactor(plan: &Plan) -> Result<Reactor<OsKernel, Load>, Failure> {
         spin: plan.spin,
     };
     let mut reactor = Reactor::new(kernel, Load::new(plan.clone()), limits);
-    let signals = signals::first_asks_second_exits().map_err(cannot)?;
+    let signals = signals.try_clone().map_err(cannot)?;
     let signals = Side::new(signals, Manner::Nonblocking);
     let signals = Terminal::new(Some(signals), None, reactor::Failure::Swallowed);
     let stream = OsStream::Terminal(Box::new(signals));
@@ -213,8 +220,12 @@ fn doubts(plan: &Plan, report: &Report) -> Vec<String> {
     let all = [
         trust::generator_saturated(&report.generator, !plan.spin.is_zero()),
         server.and_then(|server| trust::server_not_saturated(server, is_closed_loop)),
-        trust::few_answers(report.echoes),
-        trust::short_warmup(plan.warmup.as_secs_f64()),
+        (report.echoes > 0)
+            .then(|| trust::few_answers(report.echoes))
+            .flatten(),
+        plan.warns_of_warmup
+            .then(|| trust::short_warmup(plan.warmup.as_secs_f64()))
+            .flatten(),
         (!is_named)
             .then(|| trust::small_payload(plan.size, NAME_BYTES))
             .flatten(),

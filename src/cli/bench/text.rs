@@ -13,7 +13,9 @@ pub(super) fn words(report: &Report) -> String {
     words += &aligned(&latencies(report));
     words.push('\n');
     let server = report.server.as_ref().map(|server| ("server", server));
-    for (name, process) in server.into_iter().chain([("generator", &report.generator)]) {
+    let both = server.into_iter().chain([("generator", &report.generator)]);
+    // A run that never began to measure knows no cost.
+    for (name, process) in both.filter(|(_, process)| process.pid != 0) {
         let [first, second] = cost(process, report);
         words += &format!("{name:<10}  {first}\n{:<10}  {second}\n", "");
     }
@@ -98,6 +100,9 @@ fn latencies(report: &Report) -> Vec<Vec<String>> {
     let mut rows = vec![row(["", "p50", "p90", "p99", "p99.9", "max", "count"])];
     for (name, meaning, of) in LATENCIES {
         let quantiles = of(report);
+        if quantiles.count == 0 && report.response_ns.count > 0 {
+            continue;
+        }
         let mut cells = vec![format!("{name:<8}  {meaning}")];
         if quantiles.count == 0 {
             cells.extend(std::iter::repeat_n("-".to_owned(), 5));

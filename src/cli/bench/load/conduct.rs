@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use super::super::args::Arrivals;
 use super::super::asking::Budget;
 use super::super::pace::Pace;
 use super::super::plan::End;
@@ -43,17 +42,17 @@ impl Load {
             Stage::Measuring => {
                 let is_answered = self.orders.budget.is_spent() && self.orders.under_way == 0;
                 let is_given_up = self.is_given_up(now);
-                if self.book.until <= now || is_answered || is_given_up {
+                if self.book.until <= now || is_answered {
                     self.end_measuring(now);
+                } else if is_given_up {
+                    self.end_measuring(now);
+                    self.end(cx);
                 } else if self.next_second <= now {
                     self.mark = Some(now);
                     self.next_second = self.next_second.after(Duration::from_secs(1));
                 }
             }
-            Stage::Draining(until) if until <= now || self.orders.under_way == 0 => {
-                self.stage = Stage::Over;
-                cx.stop();
-            }
+            Stage::Draining(until) if until <= now || self.orders.under_way == 0 => self.end(cx),
             Stage::Warming(_) | Stage::Draining(_) | Stage::Over => {}
         }
         cx.wake_at(Some(self.looks_at(now)));
@@ -65,13 +64,6 @@ impl Load {
         let wanted = self.plan.idle + if is_hello { 0 } else { self.plan.connections };
         let (stands, _) = self.connected();
         let settled = stands + self.ended.silent + self.ended.active;
-        if self.dialling.is_none() && self.made.silent + self.made.active == 0 {
-            self.progress_at = now;
-            self.dialling = self
-                .plan
-                .connect_rate
-                .map(|rate| Pace::new(now, rate, Arrivals::Fixed, (0, 1), self.plan.seed));
-        }
         let is_stuck = now.since(self.progress_at) >= CONNECT_PATIENCE;
         if is_stuck && settled < wanted {
             self.book.broke(format_args!(
@@ -138,16 +130,17 @@ impl Load {
         self.stage = Stage::Draining(now.after(DRAIN));
     }
 
-    /// Our user has seen enough.
+    /// Our user has seen enough: what is under way is nobody's fault.
     pub(super) fn interrupt(&mut self, cx: &mut Context<'_>) {
         self.was_interrupted = true;
-        match self.stage {
-            Stage::Measuring => self.end_measuring(cx.now()),
-            Stage::Connecting | Stage::Warming(_) | Stage::Draining(_) => {
-                self.stage = Stage::Over;
-                cx.stop();
-            }
-            Stage::Over => {}
+        if self.stage == Stage::Measuring {
+            self.end_measuring(cx.now());
         }
+        self.end(cx);
+    }
+
+    fn end(&mut self, cx: &mut Context<'_>) {
+        self.stage = Stage::Over;
+        cx.stop();
     }
 }

@@ -208,7 +208,10 @@ impl Service for Load {
             Session::Silent(_) => self.ended.silent += 1,
             Session::Active(_, asking) => {
                 self.ended.active += 1;
-                asking.give_up(&mut self.orders, &mut self.book);
+                asking.give_up(&mut self.orders);
+                if !self.was_interrupted {
+                    asking.lose_unanswered(&mut self.book);
+                }
             }
             Session::Greeted(..) | Session::Done => {
                 self.ended.active += 1;

@@ -1,0 +1,220 @@
+//! `epollo bench` against servers that do something wrong to one message in so many: each kind of fault
+//! is caught, counted under its own name, and ends in exit code 1. And a server that stalls: what the
+//! load says of its latency is what arithmetic says.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::Epollo;
+
+/// Bytes of a message.
+const SIZE: usize = 64;
+/// One message in so many is treated wrongly.
+const ONE_IN: u64 = 10_000;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fault {
+    Drop,
+    Double,
+    /// With the next one of the same connection.
+    Swap,
+    /// With one of another connection.
+    Cross,
+    Change,
+    Shorten,
+    Lengthen,
+}
+
+/// What the connections of a faulty server share.
+struct Shared {
+    fault: Fault,
+    seen: AtomicU64,
+    /// A message on its way to the wrong connection, and whose it is.
+    astray: Mutex<Option<(usize, Vec<u8>)>>,
+}
+
+/// An echo server that goes wrong. It ends with the test.
+fn faulty(fault: Fault) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let shared = Arc::new(Shared {
+        fault,
+        seen: AtomicU64::new(0),
+        astray: Mutex::new(None),
+    });
+    thread::spawn(move || {
+        for (number, stream) in listener.incoming().flatten().enumerate() {
+            let shared = Arc::clone(&shared);
+            // The client leaves when it has seen enough.
+            thread::spawn(move || echo(stream, number, &shared));
+        }
+    });
+    address
+}
+
+fn echo(mut stream: TcpStream, number: usize, shared: &Shared) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut held: Option<Vec<u8>> = None;
+    loop {
+        let mut message = vec![0; SIZE];
+        stream.read_exact(&mut message)?;
+        let count = shared.seen.fetch_add(1, Ordering::Relaxed) + 1;
+        if let Some(held) = held.take() {
+            stream.write_all(&[message, held].concat())?;
+            continue;
+        }
+        if shared.fault == Fault::Cross {
+            message = astray(shared, number, message, count.is_multiple_of(ONE_IN));
+        } else if count.is_multiple_of(ONE_IN) {
+            match shared.fault {
+                Fault::Drop => message.clear(),
+                Fault::Double => message = message.repeat(2),
+                Fault::Swap => held = Some(std::mem::take(&mut message)),
+                Fault::Change => message[SIZE / 2] ^= 1,
+                Fault::Shorten => drop(message.pop()),
+                Fault::Lengthen => message.push(b'!'),
+                Fault::Cross => {}
+            }
+        }
+        stream.write_all(&message)?;
+    }
+}
+
+/// Every so often a message changes places with one of another connection.
+fn astray(shared: &Shared, number: usize, message: Vec<u8>, begins: bool) -> Vec<u8> {
+    let mut astray = shared.astray.lock().unwrap();
+    match astray.take() {
+        Some((owner, other)) if owner != number => {
+            // Its own goes nowhere: that one is lost.
+            drop(message);
+            other
+        }
+        None if begins => {
+            *astray = Some((number, message));
+            Vec::new()
+        }
+        waiting => {
+            *astray = waiting;
+            message
+        }
+    }
+}
+
+fn figure(report: &Value, name: &str) -> u64 {
+    report[name].as_u64().unwrap()
+}
+
+/// Loads a faulty server: what was found, by name.
+fn load(fault: Fault, more: &[&str]) -> (Value, String) {
+    let address = faulty(fault).to_string();
+    let usual = [
+        "bench", "echo", &address, "-c", "4", "-n", "59000", "-P", "4", "--json",
+    ];
+    let mut process = Epollo::run(&[&usual, more].concat());
+    let shown = process.rest();
+    assert_eq!(process.code(), 1, "{fault:?}");
+    (serde_json::from_slice(&shown).unwrap(), process.errors())
+}
+
+/// The counters that are not 0.
+fn wrongs(report: &Value) -> Vec<&'static str> {
+    let names = [
+        "lost",
+        "changed",
+        "duplicated",
+        "crossed",
+        "reordered",
+        "broken",
+    ];
+    let found = names.into_iter().filter(|name| figure(report, name) > 0);
+    found.collect()
+}
+
+#[test]
+fn each_kind_of_fault_is_caught_and_named() {
+    for (fault, expected) in [
+        (Fault::Drop, &["lost"][..]),
+        (Fault::Double, &["duplicated"]),
+        (Fault::Swap, &["reordered"]),
+        (Fault::Cross, &["lost", "crossed"]),
+        (Fault::Change, &["changed"]),
+        (Fault::Shorten, &["changed"]),
+        (Fault::Lengthen, &["changed"]),
+    ] {
+        let (report, words) = load(fault, &[]);
+        assert_eq!(wrongs(&report), expected, "{fault:?}: {report:#}");
+        let at_most = 59_000 / ONE_IN + 1;
+        for name in expected {
+            let count = figure(&report, name);
+            assert!(
+                (1..=2 * at_most).contains(&count),
+                "{fault:?}: {name} {count}"
+            );
+            assert!(words.contains(name), "{fault:?}: {words}");
+        }
+        assert!(words.contains("did not answer faithfully"), "{words}");
+        let said = report["wrong"][0].as_str().unwrap();
+        assert!(said.contains("connection"), "{fault:?}: {said}");
+    }
+}
+
+/// Echoes on one connection, and once a second does nothing for a while, busy or not.
+fn stalling(stall: Duration) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || -> io::Result<()> {
+        let (mut stream, _) = listener.accept()?;
+        stream.set_nodelay(true)?;
+        let began = Instant::now();
+        let mut stalls = 1;
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            if began.elapsed() >= Duration::from_secs(stalls) {
+                stalls += 1;
+                thread::sleep(stall);
+            }
+            let count = stream.read(&mut buffer)?;
+            if count == 0 {
+                return Ok(());
+            }
+            stream.write_all(&buffer[..count])?;
+        }
+    });
+    address
+}
+
+#[test]
+fn a_server_that_stalls_has_the_latency_that_arithmetic_gives() {
+    // A tenth of the requests is due within a stall, and waits for the rest of it: of all, one in a
+    // hundred more than 90 ms, one in a thousand more than 99 ms.
+    let expected = [("p99", 90.0), ("p999", 99.0)];
+    let measure = || {
+        let address = stalling(Duration::from_millis(100)).to_string();
+        let mut process = Epollo::run(&[
+            "bench", "echo", &address, "-c", "1", "-R", "2000", "-d", "6s", "--warmup", "500ms",
+            "--json",
+        ]);
+        let report: Value = serde_json::from_slice(&process.rest()).unwrap();
+        assert_eq!(process.code(), 0, "{}", process.errors());
+        assert_eq!(figure(&report, "echoes"), 12_000);
+        expected.map(|(name, _)| figure(&report["response_ns"], name) as f64 / 1e6)
+    };
+    // Other tests on the same cores stall the server, too; what is measured is never too good.
+    let tries: Vec<_> = (0..3).map(|_| measure()).collect();
+    for (index, (name, expected)) in expected.into_iter().enumerate() {
+        let best = tries
+            .iter()
+            .map(|tried| tried[index])
+            .fold(f64::MAX, f64::min);
+        assert!(
+            (best - expected).abs() <= 0.05 * expected,
+            "{name}: {best} ms, not {expected} ms: {tries:?}"
+        );
+    }
+}
