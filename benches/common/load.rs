@@ -41,8 +41,10 @@ pub(crate) enum Length {
 }
 
 impl Load {
-    /// A closed loop of 64-byte echoes.
+    /// A closed loop of 64-byte echoes. Long runs have a long warm-up.
     pub(crate) fn echo(connections: usize, duration: Duration) -> Load {
+        let is_long = duration > Duration::from_secs(1);
+        let warmup = Duration::from_millis(if is_long { 1_000 } else { 300 });
         Load {
             service: "echo",
             connections,
@@ -51,7 +53,7 @@ impl Load {
             pipeline: 1,
             rate: None,
             length: Length::For(duration),
-            warmup: Duration::from_millis(300),
+            warmup,
             gives_way: false,
         }
     }
@@ -141,9 +143,9 @@ impl Load {
             format!("--blocks={blocks}"),
         ];
         let mut running = self.start(&target)?;
-        // Disturbed blocks are measured again.
+        // Disturbed blocks are measured again, and thousands of connections take their time.
         let blocks = u32::try_from(blocks)?;
-        running.ends_by = Instant::now() + 6 * blocks * (self.takes() - BESIDE) + 2 * BESIDE;
+        running.ends_by = Instant::now() + 16 * blocks * (self.takes() - BESIDE) + 2 * BESIDE;
         running.answer()
     }
 }
