@@ -147,8 +147,8 @@ impl Effects {
     /// What to send, if that is the only wish. `received` is what the step was told of.
     pub fn only_sending<'a>(&'a self, received: &'a [u8]) -> Option<&'a [u8]> {
         match self.list.as_slice() {
-            [Effect::Send(range)] => Some(&self.bytes[range.clone()]),
             [Effect::SendBack(range)] => Some(&received[range.clone()]),
+            [Effect::Send(range)] => Some(&self.bytes[range.clone()]),
             _ => None,
         }
     }
