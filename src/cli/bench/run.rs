@@ -6,13 +6,14 @@ use std::net::IpAddr;
 
 use hdrhistogram::Histogram;
 
+use super::super::args::Protocol;
 use super::super::{Failure, reason};
 use super::book::{curve, quantiles};
 use super::load::{Door, Load, Stage};
 use super::meters::Meters;
 use super::owners;
 use super::payload::NAME_BYTES;
-use super::plan::Plan;
+use super::plan::{End, Plan};
 use super::preflight::{self, Needs};
 use super::progress::Progress;
 use super::report::Report;
@@ -180,9 +181,6 @@ fn report(plan: &Plan, load: &Load, meters: &Meters) -> Report {
         0.0
     };
     let wrongs = book.wrongs;
-    let mut service = quantiles(&book.service);
-    let response = quantiles(&book.response);
-    service.count = response.count;
     Report {
         epollo: env!("CARGO_PKG_VERSION").to_owned(),
         service: plan.service.name().to_owned(),
@@ -199,8 +197,8 @@ fn report(plan: &Plan, load: &Load, meters: &Meters) -> Report {
         reordered: wrongs.reordered,
         broken: wrongs.broken,
         wrong: book.words(),
-        response_ns: response,
-        service_ns: service,
+        response_ns: quantiles(&book.response),
+        service_ns: quantiles(&book.service),
         send_lag_ns: quantiles(&book.lag),
         connect_ns: quantiles(&book.connect),
         generator: meters.generator(book.echoes),
@@ -216,7 +214,7 @@ fn report(plan: &Plan, load: &Load, meters: &Meters) -> Report {
 fn doubts(plan: &Plan, report: &Report) -> Vec<String> {
     let is_closed_loop = plan.rate.is_none();
     let server = report.server.as_ref();
-    let is_named = plan.service == super::super::args::Protocol::Hello;
+    let has_payload = plan.service != Protocol::Hello;
     let all = [
         trust::generator_saturated(&report.generator, !plan.spin.is_zero()),
         server.and_then(|server| trust::server_not_saturated(server, is_closed_loop)),
@@ -226,7 +224,7 @@ fn doubts(plan: &Plan, report: &Report) -> Vec<String> {
         plan.warns_of_warmup
             .then(|| trust::short_warmup(plan.warmup.as_secs_f64()))
             .flatten(),
-        (!is_named)
+        has_payload
             .then(|| trust::small_payload(plan.size, NAME_BYTES))
             .flatten(),
         behind(plan, report),
@@ -250,8 +248,8 @@ fn behind(plan: &Plan, report: &Report) -> Option<String> {
     let rate = plan.rate?;
     let due = rate * report.seconds;
     let missing = due - as_float(report.echoes + report.lost);
-    let is_behind = missing > 0.01 * due && report.echoes > 0 && plan.warmup.as_secs_f64() >= 0.0;
-    (is_behind && matches!(plan.end, super::plan::End::After(_))).then(|| {
+    let is_behind = missing > 0.01 * due && report.echoes > 0;
+    (is_behind && matches!(plan.end, End::After(_))).then(|| {
         format!(
             "{missing:.0} of {due:.0} requests that were due were never sent: the server does not keep up \
              with this rate, and its latency grows for as long as it lasts"
