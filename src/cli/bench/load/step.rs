@@ -83,6 +83,7 @@ impl Load {
             let request = Request {
                 due: call.due,
                 sent: call.began,
+                is_ordered: call.is_ordered,
             };
             self.book.answered(request, now);
         } else {
