@@ -287,3 +287,22 @@ fn an_answer_that_nobody_waits_for_is_not_given_up() {
     let (code, report) = run("echo", address, &["-c", "1", "-n", "2", "-R", "0.18"]);
     assert_eq!((code, figure(&report, "echoes")), (0, 2));
 }
+
+#[test]
+fn a_greeting_that_never_ends_is_lost() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let mut kept = Vec::new();
+        for (number, mut stream) in listener.incoming().flatten().enumerate() {
+            // The load has not left yet, or the test fails anyway.
+            let _ = stream.write_all(b"hello");
+            if number >= 6 {
+                kept.push(stream);
+            }
+        }
+    });
+    let (code, report) = run("hello", address, &["-c", "2", "-n", "8"]);
+    assert_eq!((code, wrongs(&report)), (1, vec!["lost"]), "{report:#}");
+    assert_eq!((figure(&report, "echoes"), figure(&report, "lost")), (6, 2));
+}

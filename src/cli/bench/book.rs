@@ -231,6 +231,12 @@ impl Book {
         );
     }
 
+    /// A connection that waited for its greeting to the end of the run.
+    pub(super) fn lose_greeting(&mut self) {
+        self.wrongs.lost += 1;
+        self.say("lost", format_args!("a connection got no whole greeting"));
+    }
+
     /// A connection ended before its time.
     pub(super) fn broke(&mut self, how: std::fmt::Arguments<'_>) {
         self.wrongs.broken += 1;

@@ -215,6 +215,10 @@ impl Service for Load {
                 }
             }
             Session::Greeted(..) | Session::Done => {
+                let is_owed = matches!(session, Session::Greeted(..));
+                if is_owed && is_expected && !self.was_interrupted {
+                    self.book.lose_greeting();
+                }
                 self.ended.active += 1;
                 self.orders.under_way -= 1;
             }
