@@ -218,3 +218,91 @@ fn a_server_that_stalls_has_the_latency_that_arithmetic_gives() {
         );
     }
 }
+
+/// An echo server that sends `answer` of everything it reads on a connection, at most `most` bytes at
+/// once.
+fn answering(most: usize, answer: fn(&[u8]) -> Vec<u8>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            thread::spawn(move || -> io::Result<()> {
+                stream.set_nodelay(true)?;
+                let mut buffer = vec![0; most];
+                loop {
+                    let count = stream.read(&mut buffer)?;
+                    if count == 0 {
+                        return Ok(());
+                    }
+                    stream.write_all(&answer(&buffer[..count]))?;
+                }
+            });
+        }
+    });
+    address
+}
+
+/// The exit code and the report of a run.
+fn run(service: &str, address: SocketAddr, more: &[&str]) -> (i32, Value) {
+    let usual = ["bench", service, &address.to_string(), "--json"];
+    let mut process = Epollo::run(&[&usual, more].concat());
+    let report = serde_json::from_slice(&process.rest()).unwrap();
+    (process.code(), report)
+}
+
+#[test]
+fn a_chat_message_that_is_cut_wrongly_is_no_answer() {
+    let cut: fn(&[u8]) -> Vec<u8> = |bytes| [&bytes[..20], b"\n", &bytes[20..]].concat();
+    let empty: fn(&[u8]) -> Vec<u8> = |bytes| [bytes, b"\n"].concat();
+    let short: fn(&[u8]) -> Vec<u8> = |bytes| bytes[1..].to_vec();
+    for answer in [cut, empty, short] {
+        let more = ["--framing", "line", "-c", "1", "-n", "50"];
+        let (code, report) = run("chat", answering(SIZE + 1, answer), &more);
+        assert_eq!((code, wrongs(&report)), (1, vec!["changed"]), "{report:#}");
+    }
+}
+
+#[test]
+fn a_short_payload_that_is_changed_is_not_lost_as_well() {
+    let answer: fn(&[u8]) -> Vec<u8> = |bytes| bytes.iter().map(|byte| byte ^ 1).collect();
+    let more = ["-s", "8", "-c", "1", "-n", "50"];
+    let (code, report) = run("echo", answering(8, answer), &more);
+    assert_eq!((code, wrongs(&report)), (1, vec!["changed"]), "{report:#}");
+    assert_eq!(figure(&report, "changed"), 1);
+}
+
+#[test]
+fn as_many_answers_count_as_were_ordered_whatever_came_before() {
+    for pace in [&[][..], &["-R", "4000"]] {
+        let usual = ["-n", "500", "-c", "8", "-P", "16", "--warmup", "100ms"];
+        let address = answering(64 * 1024, <[u8]>::to_vec);
+        let (code, report) = run("echo", address, &[&usual, pace].concat());
+        assert_eq!((code, figure(&report, "echoes")), (0, 500), "{pace:?}");
+    }
+}
+
+#[test]
+fn an_answer_that_nobody_waits_for_is_not_given_up() {
+    let address = answering(SIZE, <[u8]>::to_vec);
+    let (code, report) = run("echo", address, &["-c", "1", "-n", "2", "-R", "0.18"]);
+    assert_eq!((code, figure(&report, "echoes")), (0, 2));
+}
+
+#[test]
+fn a_greeting_that_never_ends_is_lost() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let mut kept = Vec::new();
+        for (number, mut stream) in listener.incoming().flatten().enumerate() {
+            // The load has not left yet, or the test fails anyway.
+            let _ = stream.write_all(b"hello");
+            if number >= 6 {
+                kept.push(stream);
+            }
+        }
+    });
+    let (code, report) = run("hello", address, &["-c", "2", "-n", "8"]);
+    assert_eq!((code, wrongs(&report)), (1, vec!["lost"]), "{report:#}");
+    assert_eq!((figure(&report, "echoes"), figure(&report, "lost")), (6, 2));
+}

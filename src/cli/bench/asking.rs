@@ -32,6 +32,20 @@ pub(super) struct Orders {
     pub(super) budget: Budget,
     /// Requests under way on all connections.
     pub(super) under_way: u64,
+    /// Since when there are some.
+    pub(super) busy_since: Time,
+}
+
+impl Orders {
+    /// One more is sent; whether it is one of a number that was ordered.
+    pub(super) fn send(&mut self, now: Time) -> bool {
+        if self.under_way == 0 {
+            self.busy_since = now;
+        }
+        self.budget.spend();
+        self.under_way += 1;
+        self.budget != Budget::Unlimited
+    }
 }
 
 /// How many requests may still be sent.
@@ -48,7 +62,7 @@ impl Budget {
     }
 
     /// One is sent.
-    pub(super) fn spend(&mut self) {
+    fn spend(&mut self) {
         match self {
             Budget::Unlimited => {}
             Budget::Left(left) => *left -= 1,
@@ -121,6 +135,10 @@ impl Asking {
         while let Some(decoder) = &mut self.decoder {
             match decoder.next(cx.heard()) {
                 Ok(None) => break,
+                Ok(Some(message)) if !self.is_well_cut(orders, &message) => {
+                    self.refuse(orders, book, message.len());
+                    return false;
+                }
                 Ok(Some(message)) => {
                     if !self.judge(orders, book, cx.now(), &message) {
                         return false;
@@ -134,6 +152,19 @@ impl Asking {
             }
         }
         true
+    }
+
+    /// Whether a message ends where it should. A chunk may come in pieces, other messages may not.
+    fn is_well_cut(&self, orders: &Orders, message: &[u8]) -> bool {
+        orders.framing == Some(Framing::Chunk) || message.len() == orders.payloads.size()
+    }
+
+    fn refuse(&mut self, orders: &mut Orders, book: &mut Book, bytes: usize) {
+        let finding = self.verifier.refuse(self.sent, bytes);
+        if book.found(self.connection, finding) {
+            orders.under_way -= 1;
+            self.under_way.pop_front();
+        }
     }
 
     fn judge(&mut self, orders: &mut Orders, book: &mut Book, now: Time, bytes: &[u8]) -> bool {
@@ -175,9 +206,11 @@ impl Asking {
                 None => now,
             };
             self.send(cx, orders);
-            self.under_way.push_back(Request { due, sent: now });
-            orders.budget.spend();
-            orders.under_way += 1;
+            self.under_way.push_back(Request {
+                due,
+                sent: now,
+                is_ordered: orders.send(now),
+            });
             if self.pace.is_some() {
                 book.asked(due, now);
             }

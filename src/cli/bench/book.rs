@@ -24,6 +24,8 @@ const NAMES_MAX: usize = 100_000;
 pub(super) struct Request {
     pub(super) due: Time,
     pub(super) sent: Time,
+    /// One of the number that ends the run, if a number does.
+    pub(super) is_ordered: bool,
 }
 
 /// How many answers were wrong, by kind.
@@ -123,7 +125,13 @@ impl Book {
             self.second.saturating_record(response);
             self.second_echoes += 1;
         }
-        if self.counts(request.due) {
+        // Due in the turn in which the warm-up ends, it may belong to either side.
+        let counts = if self.until == Time::NEVER {
+            request.is_ordered
+        } else {
+            self.counts(request.due)
+        };
+        if counts {
             self.echoes += 1;
             self.response.saturating_record(response);
             self.service
@@ -221,6 +229,12 @@ impl Book {
             "changed",
             format_args!("a greeting of {got} bytes, unlike the first of {first}"),
         );
+    }
+
+    /// A connection that waited for its greeting to the end of the run.
+    pub(super) fn lose_greeting(&mut self) {
+        self.wrongs.lost += 1;
+        self.say("lost", format_args!("a connection got no whole greeting"));
     }
 
     /// A connection ended before its time.

@@ -41,6 +41,7 @@ pub(super) struct Call {
     due: Time,
     began: Time,
     stands: bool,
+    is_ordered: bool,
 }
 
 /// How far the run is.
@@ -93,6 +94,7 @@ impl Load {
             framing: (plan.service == Protocol::Chat).then_some(plan.framing),
             budget: Budget::Left(0),
             under_way: 0,
+            busy_since: Time::ZERO,
         };
         Load {
             plan,
@@ -149,14 +151,15 @@ impl Load {
             due,
             began: now,
             stands: false,
+            is_ordered: false,
         });
         match door {
             Door::Silent => self.made.silent += 1,
             Door::Active | Door::Conductor => self.made.active += 1,
         }
         if self.plan.service == Protocol::Hello && door == Door::Active {
-            self.orders.budget.spend();
-            self.orders.under_way += 1;
+            let is_ordered = self.orders.send(now);
+            self.calling = self.calling.map(|call| Call { is_ordered, ..call });
             if self.plan.rate.is_some() {
                 self.book.asked(due, now);
             }

@@ -74,11 +74,7 @@ impl Verifier {
             let (piece, rest) = bytes.split_at(length);
             if self.next >= sent || !payloads.has(self.name(), self.at, piece) {
                 if !payloads.are_named() {
-                    tell(if self.next >= sent {
-                        Finding::Surplus(bytes.len())
-                    } else {
-                        Finding::Changed(self.next)
-                    });
+                    tell(self.refuse(sent, bytes.len()));
                     return tell(Finding::LostTrack);
                 }
                 // What had come of this answer was right, so it can be written down again.
@@ -96,6 +92,15 @@ impl Verifier {
                 self.next += 1;
             }
         }
+    }
+
+    /// So many bytes came that are no answer: the one that should have come is done with.
+    pub(super) fn refuse(&mut self, sent: u64, bytes: usize) -> Finding {
+        if self.next >= sent {
+            return Finding::Surplus(bytes);
+        }
+        self.next += 1;
+        Finding::Changed(self.next - 1)
     }
 
     fn name(&self) -> Name {

@@ -112,7 +112,9 @@ impl Load {
     fn is_given_up(&self, now: Time) -> bool {
         let is_counted = self.orders.budget != Budget::Unlimited;
         let last = self.book.answered_last.max(self.book.since);
-        (is_counted && now.since(last) >= DRAIN) || self.is_deserted()
+        let last = last.max(self.orders.busy_since);
+        let is_owed = self.orders.under_way > 0;
+        (is_counted && is_owed && now.since(last) >= DRAIN) || self.is_deserted()
     }
 
     /// Every connection that could ask is gone.

@@ -83,6 +83,7 @@ impl Load {
             let request = Request {
                 due: call.due,
                 sent: call.began,
+                is_ordered: call.is_ordered,
             };
             self.book.answered(request, now);
         } else {
@@ -214,6 +215,10 @@ impl Service for Load {
                 }
             }
             Session::Greeted(..) | Session::Done => {
+                let is_owed = matches!(session, Session::Greeted(..));
+                if is_owed && is_expected && !self.was_interrupted {
+                    self.book.lose_greeting();
+                }
                 self.ended.active += 1;
                 self.orders.under_way -= 1;
             }
