@@ -164,20 +164,25 @@ fn each_kind_of_fault_is_caught_and_named() {
     }
 }
 
-/// Echoes on one connection, and once a second does nothing for a while, busy or not.
-fn stalling(stall: Duration) -> SocketAddr {
+/// Echoes on one connection, and once a second does nothing for a while, busy or not; how long it was
+/// each time.
+fn stalling(stall: Duration) -> (SocketAddr, Arc<Mutex<Vec<Duration>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
+    let stalls = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&stalls);
     thread::spawn(move || -> io::Result<()> {
         let (mut stream, _) = listener.accept()?;
         stream.set_nodelay(true)?;
         let began = Instant::now();
-        let mut stalls = 1;
+        let mut next = 1;
         let mut buffer = vec![0; 64 * 1024];
         loop {
-            if began.elapsed() >= Duration::from_secs(stalls) {
-                stalls += 1;
+            if began.elapsed() >= Duration::from_secs(next) {
+                next += 1;
+                let stall_began = Instant::now();
                 thread::sleep(stall);
+                told.lock().unwrap().push(stall_began.elapsed());
             }
             let count = stream.read(&mut buffer)?;
             if count == 0 {
@@ -186,16 +191,35 @@ fn stalling(stall: Duration) -> SocketAddr {
             stream.write_all(&buffer[..count])?;
         }
     });
-    address
+    (address, stalls)
+}
+
+/// Who is due within a stall waits for the rest of it: the milliseconds that this share of all requests
+/// of so many seconds exceeds.
+fn exceeded_by(share: f64, seconds: f64, stalls: &[Duration]) -> f64 {
+    let waiting_longer = |limit: f64| -> f64 {
+        let rest = |stall: &Duration| (stall.as_secs_f64() - limit).max(0.0);
+        stalls.iter().map(rest).sum()
+    };
+    let (mut low, mut high) = (0.0, 10.0);
+    for _ in 0..50 {
+        let middle = f64::midpoint(low, high);
+        if waiting_longer(middle) > share * seconds {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    low * 1e3
 }
 
 #[test]
 fn a_server_that_stalls_has_the_latency_that_arithmetic_gives() {
-    // A tenth of the requests is due within a stall, and waits for the rest of it: of all, one in a
-    // hundred more than 90 ms, one in a thousand more than 99 ms.
-    let expected = [("p99", 90.0), ("p999", 99.0)];
+    // With stalls of exactly 100 ms: 90 ms and 99 ms.
+    let figures = [("p99", 0.01), ("p999", 0.001)];
     let measure = || {
-        let address = stalling(Duration::from_millis(100)).to_string();
+        let (address, stalls) = stalling(Duration::from_millis(100));
+        let address = address.to_string();
         let mut process = Epollo::run(&[
             "bench", "echo", &address, "-c", "1", "-R", "2000", "-d", "6s", "--warmup", "500ms",
             "--json",
@@ -203,18 +227,22 @@ fn a_server_that_stalls_has_the_latency_that_arithmetic_gives() {
         let report: Value = serde_json::from_slice(&process.rest()).unwrap();
         assert_eq!(process.code(), 0, "{}", process.errors());
         assert_eq!(figure(&report, "echoes"), 12_000);
-        expected.map(|(name, _)| figure(&report["response_ns"], name) as f64 / 1e6)
+        let stalls = stalls.lock().unwrap();
+        figures.map(|(name, share)| {
+            let expected = exceeded_by(share, 6.0, &stalls);
+            figure(&report["response_ns"], name) as f64 / 1e6 / expected
+        })
     };
-    // Other tests on the same cores stall the server, too; what is measured is never too good.
+    // Other tests on the same cores stall it, too: what is measured may be too much, never too little.
     let tries: Vec<_> = (0..3).map(|_| measure()).collect();
-    for (index, (name, expected)) in expected.into_iter().enumerate() {
+    for (index, (name, _)) in figures.into_iter().enumerate() {
         let best = tries
             .iter()
             .map(|tried| tried[index])
             .fold(f64::MAX, f64::min);
         assert!(
-            (best - expected).abs() <= 0.05 * expected,
-            "{name}: {best} ms, not {expected} ms: {tries:?}"
+            (0.95..=1.05).contains(&best),
+            "{name}: {tries:?} of what is due"
         );
     }
 }
