@@ -256,15 +256,10 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         !self.peers.is_empty() || (self.run == Run::Going && !self.listeners.is_empty())
     }
 
-    /// Phase 2: what is ready becomes events, events become effects. First those whose reading stopped
-    /// early, then those that the kernel has told of.
+    /// Phase 2: what is ready becomes events, events become effects. First those that the kernel has
+    /// told of, then those whose reading stopped early in an earlier turn: whoever is both is read once.
     fn receive(&mut self) {
-        for _ in 0..self.unread.len() {
-            if let Some(id) = self.unread.pop_front() {
-                self.read(id);
-            }
-            self.relieve();
-        }
+        let carried_over = self.unread.len();
         let ready = mem::take(&mut self.ready);
         for readiness in &ready {
             match readiness.token.target() {
@@ -280,6 +275,12 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
                     }
                 }
             }
+        }
+        for _ in 0..carried_over {
+            if let Some(id) = self.unread.pop_front() {
+                self.read(id);
+            }
+            self.relieve();
         }
         self.ready = ready;
         let (first, count) = (self.first_listener, self.listeners.len());
