@@ -71,3 +71,4 @@ pub mod cli;
 pub mod protocol;
 pub mod reactor;
 pub mod sim;
+pub mod trace;

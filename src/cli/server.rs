@@ -8,7 +8,7 @@ use super::args::Protocol;
 use crate::protocol::chat::{self, Chat, Partner};
 use crate::protocol::echo::{self, Echo};
 use crate::protocol::hello::Hello;
-use crate::protocol::{CloseReason, Context, Event, PeerId, Service};
+use crate::protocol::{CloseReason, Context, Event, PeerId, Service, Standing};
 
 /// By which door a peer comes in.
 #[derive(Clone, Copy, Debug)]
@@ -202,6 +202,19 @@ impl Service for Server {
             Session::Chat(guest) => self.chat.window_of_guest(guest),
             Session::Console(console) => self.chat.window_of_console(console),
             Session::Signals => 64,
+        }
+    }
+
+    fn standing(&self, session: &Session) -> Standing {
+        match session {
+            Session::Hello => self.hello.standing(&()),
+            Session::Echo(echo) => self.echo.standing(echo),
+            Session::Chat(guest) => self.chat.standing_of_guest(guest),
+            Session::Console(_) => Chat::standing_of_console(),
+            Session::Signals => Standing {
+                protocol: "signals",
+                state: "waiting",
+            },
         }
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::display::without_line_end;
 use super::framing::{Framing, PADDED_BYTES};
 use super::turns::Turns;
-use super::{CloseReason, Context, Event, PeerId, Service};
+use super::{CloseReason, Context, Event, PeerId, Service, Standing};
 
 mod console;
 mod guest;
@@ -157,6 +157,13 @@ impl Service for Chat {
         match session {
             Session::Guest(guest) => self.window_of_guest(guest),
             Session::Console(console) => self.window_of_console(console),
+        }
+    }
+
+    fn standing(&self, session: &Session) -> Standing {
+        match session {
+            Session::Guest(guest) => self.standing_of_guest(guest),
+            Session::Console(_) => Chat::standing_of_console(),
         }
     }
 }

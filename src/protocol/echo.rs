@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::display::{Escaped, unfinished_suffix, without_line_end};
 use super::framing::SILENCE;
-use super::{CloseReason, Context, Event, Service, Time};
+use super::{CloseReason, Context, Event, Service, Standing, Time};
 
 pub mod client;
 
@@ -220,6 +220,17 @@ impl Service for Echo {
             Session::Mirror => usize::MAX,
             Session::Watching(watch) if watch.is_gone => 0,
             Session::Watching(_) => usize::MAX,
+        }
+    }
+
+    fn standing(&self, session: &Session) -> Standing {
+        let state = match session {
+            Session::Watching(watch) if watch.is_gone => "leaving",
+            Session::Mirror | Session::Watching(_) => "echoing",
+        };
+        Standing {
+            protocol: "echo",
+            state,
         }
     }
 }

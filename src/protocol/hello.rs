@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{CloseReason, Context, Event, Service, Time};
+use super::{CloseReason, Context, Event, Service, Standing, Time};
 
 /// How much of a greeting the client keeps, in bytes; what comes after is not read.
 pub const GREETING_BYTES_MAX: usize = 65_536;
@@ -43,6 +43,13 @@ impl Service for Hello {
 
     fn window(&self, (): &()) -> usize {
         0
+    }
+
+    fn standing(&self, (): &()) -> Standing {
+        Standing {
+            protocol: "hello",
+            state: "greeted",
+        }
     }
 }
 

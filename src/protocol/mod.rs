@@ -277,6 +277,15 @@ impl Context<'_> {
     }
 }
 
+/// Where a machine stands, for people who watch it: words of the protocol, no data of a peer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Standing {
+    /// Which protocol: `echo`.
+    pub protocol: &'static str,
+    /// Which state of it: `talking`.
+    pub state: &'static str,
+}
+
 /// Why a peer is gone. Every peer has exactly one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CloseReason {
@@ -326,4 +335,9 @@ pub trait Service {
     /// How many bytes the session will take now, at most. With 0 the peer is not read: what it
     /// sends waits in the kernel. Asked again after every step of the session.
     fn window(&self, session: &Self::Session) -> usize;
+
+    /// Where the session stands, for an observer; never asked when nobody looks.
+    fn standing(&self, _session: &Self::Session) -> Standing {
+        Standing::default()
+    }
 }

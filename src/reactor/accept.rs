@@ -11,6 +11,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{DoorId, Kernel, Outbound, Reactor, find};
 use crate::protocol::{PeerId, Service, Time};
+use crate::trace::{Moment, Observer};
 
 /// Connections accepted from one listener in one turn, at most; the rest waits for the next turn.
 pub const ACCEPTS_PER_TURN_MAX: usize = 128;
@@ -141,7 +142,7 @@ impl PerAddress {
     }
 }
 
-impl<K: Kernel, S: Service> Reactor<K, S> {
+impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// Takes what waits at one listener, within the budget of a turn.
     pub(super) fn accept(&mut self, index: usize) {
         for _ in 0..ACCEPTS_PER_TURN_MAX {
@@ -154,7 +155,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
                 Accepting::Paused(until) if until > self.now => return,
                 Accepting::Paused(_) | Accepting::Ready => {}
             }
-            match self.kernel.accept(&mut listening.listener) {
+            match self.kernel.accept(index, &mut listening.listener) {
                 Ok((stream, address)) => {
                     listening.accepting = Accepting::Ready;
                     let door = listening.door;
@@ -171,7 +172,12 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
                         }
                         AcceptTrouble::Pause => {
                             self.counters.accept_paused(&error, self.now);
-                            Accepting::Paused(self.now.after(ACCEPT_PAUSE))
+                            let until = self.now.after(ACCEPT_PAUSE);
+                            self.kernel.note(&Moment::Paused {
+                                listener: index,
+                                until,
+                            });
+                            Accepting::Paused(until)
                         }
                     };
                 }
@@ -203,7 +209,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
 
     pub(super) fn close_listeners(&mut self) {
         for listening in self.listeners.drain(..) {
-            self.kernel.close_listener(listening.listener);
+            self.kernel.kernel.close_listener(listening.listener);
         }
     }
 }

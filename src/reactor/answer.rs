@@ -7,8 +7,9 @@ use std::mem;
 use super::peer::broken;
 use super::{Kernel, OUTBOX_BYTES_MAX, Reactor, Readiness, SCRATCH_BYTES, Unread, find};
 use crate::protocol::{Event, PeerId, Service, Time};
+use crate::trace::Observer;
 
-impl<K: Kernel, S: Service> Reactor<K, S> {
+impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// Reads a peer once and answers at once; false if that is not for here, and nothing was done.
     ///
     /// It costs one look-up and one copy less than the phases do, and nobody waits for the others of
@@ -28,7 +29,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         }
         let scratch = self.scratch.as_mut().expect("lent for one step only");
         let buffer = &mut scratch[..window];
-        let count = match self.kernel.read(&mut connection.stream, buffer) {
+        let count = match self.kernel.read(id, &mut connection.stream, buffer) {
             Ok(count) if count > 0 => count,
             ended => {
                 self.not_heard(id, ended);
@@ -41,9 +42,15 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         // As in every step that is told of bytes: whether more of them wait is not known yet.
         let mut cx = cx.heard_until(Time::ZERO);
         let event = Event::Received(received);
+        let standing = |service: &S, session: &S::Session| service.standing(session);
+        let from = self
+            .kernel
+            .told(id, event, || standing(&self.service, &connection.session));
         self.service.step(&mut cx, &mut connection.session, event);
+        let to = from.map(|_| standing(&self.service, &connection.session));
+        self.kernel.stepped(id, from, to, &self.effects);
         match self.effects.only_sending(received) {
-            Some(answer) => match self.kernel.write(&mut connection.stream, answer) {
+            Some(answer) => match self.kernel.write(id, &mut connection.stream, answer) {
                 Ok(written) if written == answer.len() => self.effects.clear(),
                 written => self.answer_later(id, count, Some(written)),
             },

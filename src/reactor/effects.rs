@@ -4,8 +4,9 @@ use std::mem;
 
 use super::{Kernel, PeerId, Reactor, Run, Unread, find};
 use crate::protocol::{CloseReason, Effect, Event, Service, Time};
+use crate::trace::Observer;
 
-impl<K: Kernel, S: Service> Reactor<K, S> {
+impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// Tells a session something and carries out what it wishes.
     pub(super) fn step(&mut self, id: PeerId, event: Event<'_>) {
         let Some(connection) = find(&mut self.peers, id) else {
@@ -16,7 +17,12 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         let heard = if is_behind { Time::ZERO } else { self.heard };
         let cx = self.effects.context(self.now, id, connection.room());
         let mut cx = cx.heard_until(heard);
+        let from = self
+            .kernel
+            .told(id, event, || self.service.standing(&connection.session));
         self.service.step(&mut cx, &mut connection.session, event);
+        let to = from.map(|_| self.service.standing(&connection.session));
+        self.kernel.stepped(id, from, to, &self.effects);
         let received = match event {
             Event::Received(bytes) => bytes,
             Event::Finished | Event::Woken | Event::Stopping => &[],

@@ -11,6 +11,7 @@ use mio::net::{TcpListener, TcpStream};
 use super::terminal::Terminal;
 use super::token::Token;
 use crate::protocol::Time;
+use crate::trace::Flags;
 
 /// What a peer's stream is watched for. Errors are always told, the end of what a peer sends only
 /// to those who want to read.
@@ -48,6 +49,17 @@ pub trait Kernel {
 
     /// The time. Never goes back.
     fn now(&mut self) -> Time;
+
+    /// The time for an observer in the middle of a turn. Asking changes nothing.
+    fn clock(&self) -> Time;
+
+    /// What epoll said about the nth event of the latest wait, which became this readiness. Only for an
+    /// observer; the loop goes by [`Readiness`].
+    fn flags(&self, _nth: usize, readiness: &Readiness) -> Flags {
+        Flags::IN.only_if(readiness.readable)
+            | Flags::OUT.only_if(readiness.writable)
+            | Flags::RDHUP.only_if(readiness.read_on)
+    }
 
     /// Waits until something is ready, at most for `timeout` (`None`: as long as it takes), and
     /// appends it to `ready`. Returns whether there may be more that did not fit. The only call
@@ -191,8 +203,26 @@ impl Kernel for OsKernel {
     type Stream = OsStream;
 
     fn now(&mut self) -> Time {
+        self.clock()
+    }
+
+    #[inline]
+    fn clock(&self) -> Time {
         let elapsed = self.origin.elapsed();
         Time::from_nanos(elapsed.as_secs() * 1_000_000_000 + u64::from(elapsed.subsec_nanos()))
+    }
+
+    fn flags(&self, nth: usize, _: &Readiness) -> Flags {
+        let Some(event) = self.events.iter().nth(nth) else {
+            return Flags::NONE;
+        };
+        let is_over = event.is_read_closed() && event.is_write_closed();
+        Flags::IN.only_if(event.is_readable())
+            | Flags::PRI.only_if(event.is_priority())
+            | Flags::OUT.only_if(event.is_writable())
+            | Flags::RDHUP.only_if(event.is_read_closed())
+            | Flags::HUP.only_if(is_over)
+            | Flags::ERR.only_if(event.is_error())
     }
 
     fn wait(

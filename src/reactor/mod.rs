@@ -5,55 +5,51 @@
 //! not listen, a machine without descriptors) is remembered here and resumed here.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::io;
 use std::mem;
 
 use slab::Slab;
 
 use crate::protocol::{CloseReason, Effects, Event, PeerId, Service, Time};
+use crate::trace::{Moment, Observer, Off};
 
 mod accept;
 mod answer;
 mod connection;
 mod counters;
+mod doors;
 mod effects;
 mod kernel;
 mod limits;
 mod outbox;
 mod peer;
 mod stop;
+mod tap;
 mod terminal;
 mod timers;
 mod token;
+mod view;
 mod wait;
 
 pub use accept::{ACCEPT_PAUSE, ACCEPTS_PER_TURN_MAX, ListenOptions, bind};
 pub use counters::Counters;
+pub use doors::DoorId;
 pub use kernel::{Crowding, EVENTS_PER_TURN_MAX, Interest, Kernel, OsKernel, OsStream, Readiness};
 pub use limits::{Limits, Policy};
 pub use outbox::{OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX};
 pub use peer::READ_BYTES_PER_TURN_MAX;
 pub use terminal::{Failure, Manner, Side, Terminal};
 pub use token::{Target, Token};
+pub use view::PeerView;
 
 use accept::{Accepting, Listening, PerAddress};
 use connection::{Connection, Due, Inbound, Outbound, Unread};
 use outbox::Spares;
+use tap::Tap;
 use timers::Timers;
 
 /// The most that is read at once, and the size of the one buffer that all peers share.
 pub const SCRATCH_BYTES: usize = 64 * 1024;
-
-/// By which door a peer came in, with the policy that it is held to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DoorId(u16);
-
-impl DoorId {
-    fn index(self) -> usize {
-        usize::from(self.0)
-    }
-}
 
 /// How far the run is from its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,8 +63,8 @@ enum Run {
 
 /// The event loop. One thread; memory grows with the number of peers and with what they are owed,
 /// and both are bounded by [`Limits`].
-pub struct Reactor<K: Kernel, S: Service> {
-    kernel: K,
+pub struct Reactor<K: Kernel, S: Service, O: Observer = Off> {
+    kernel: Tap<K, O>,
     service: S,
     limits: Limits,
     doors: Vec<(S::Door, Policy)>,
@@ -106,10 +102,17 @@ pub struct Reactor<K: Kernel, S: Service> {
 
 impl<K: Kernel, S: Service> Reactor<K, S> {
     /// A reactor without listeners and peers.
-    pub fn new(mut kernel: K, service: S, limits: Limits) -> Reactor<K, S> {
+    pub fn new(kernel: K, service: S, limits: Limits) -> Reactor<K, S> {
+        Reactor::observed(kernel, service, limits, Off)
+    }
+}
+
+impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
+    /// A reactor without listeners and peers whose every [`Moment`] is seen by `observer`.
+    pub fn observed(mut kernel: K, service: S, limits: Limits, observer: O) -> Reactor<K, S, O> {
         let now = kernel.now();
         Reactor {
-            kernel,
+            kernel: Tap { kernel, observer },
             service,
             limits,
             doors: Vec::new(),
@@ -134,65 +137,6 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             effects: Effects::default(),
             counters: Counters::default(),
         }
-    }
-
-    /// Accepts from `listener`. Its peers come in by `door` and are held to `policy`.
-    ///
-    /// # Errors
-    /// Those of epoll_ctl(2).
-    pub fn listen(
-        &mut self,
-        mut listener: K::Listener,
-        door: S::Door,
-        policy: Policy,
-    ) -> io::Result<()> {
-        let index = u32::try_from(self.listeners.len()).expect("listeners are few");
-        self.kernel.listen(&mut listener, Token::listener(index))?;
-        let door = self.add_door(door, policy);
-        self.listeners.push(Listening {
-            listener,
-            door,
-            accepting: Accepting::Ready,
-        });
-        Ok(())
-    }
-
-    /// Takes a connected stream as a peer. It counts against no limit of [`Limits`].
-    ///
-    /// # Errors
-    /// Those of epoll_ctl(2).
-    pub fn attach(
-        &mut self,
-        stream: K::Stream,
-        door: S::Door,
-        policy: Policy,
-        name: fmt::Arguments<'_>,
-    ) -> io::Result<PeerId> {
-        self.now = self.kernel.now();
-        let door = self.add_door(door, policy);
-        self.open(stream, door, Outbound::Open, name)
-    }
-
-    /// A door for peers that come in by [`dial`](Reactor::dial). There can be 65,536.
-    pub fn add_door(&mut self, door: S::Door, policy: Policy) -> DoorId {
-        self.doors.push((door, policy));
-        DoorId(u16::try_from(self.doors.len() - 1).expect("doors are few"))
-    }
-
-    /// Takes a stream that is still connecting, or connected at once, as a peer. When the connection
-    /// stands, its session is told [`Event::Woken`]; if it fails, it is closed as broken. What is sent
-    /// before waits. It counts against no limit of [`Limits`].
-    ///
-    /// # Errors
-    /// Those of epoll_ctl(2).
-    pub fn dial(
-        &mut self,
-        stream: K::Stream,
-        door: DoorId,
-        name: fmt::Arguments<'_>,
-    ) -> io::Result<PeerId> {
-        self.now = self.kernel.now();
-        self.open(stream, door, Outbound::Connecting, name)
     }
 
     /// The service, with what its sessions left in it.
@@ -222,7 +166,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
 
     /// The kernel under it: a simulated one has something to say after a turn.
     pub fn kernel_mut(&mut self) -> &mut K {
-        &mut self.kernel
+        &mut self.kernel.kernel
     }
 
     /// Runs until a session asks to stop and everybody has got what they were owed, or until there
@@ -248,6 +192,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         self.receive();
         self.wake();
         self.send();
+        self.kernel.note(&Moment::Ended);
         Ok(())
     }
 
@@ -261,7 +206,8 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
     fn receive(&mut self) {
         let carried_over = self.unread.len();
         let ready = mem::take(&mut self.ready);
-        for readiness in &ready {
+        for (nth, readiness) in ready.iter().enumerate() {
+            self.kernel.ready(nth, readiness);
             match readiness.token.target() {
                 Target::Peer(id) => {
                     if !self.answer(id, readiness) {

@@ -7,16 +7,17 @@ use std::mem;
 
 use super::{
     Connection, DoorId, Due, Inbound, Interest, Kernel, OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX,
-    Outbound, PeerId, Reactor, Readiness, Token, Unread, find, peer_id,
+    Outbound, PeerId, Reactor, Readiness, Unread, find, peer_id,
 };
 use crate::protocol::{CloseReason, Event, Service, Time};
+use crate::trace::{Moment, Observer};
 
 /// How much one peer is read in one turn; the rest waits for the next turn, behind the others.
 pub const READ_BYTES_PER_TURN_MAX: usize = 64 * 1024;
 /// What a read counts at least against that budget, so that many small ones come to an end too.
 const READ_COST_MIN: usize = 1024;
 
-impl<K: Kernel, S: Service> Reactor<K, S> {
+impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     pub(super) fn open(
         &mut self,
         mut stream: K::Stream,
@@ -31,13 +32,22 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             Outbound::Connecting => Interest::Both,
             Outbound::Open | Outbound::Finishing | Outbound::Finished => Interest::Readable,
         };
-        if let Err(error) = self.kernel.register(&mut stream, Token::peer(id), interest) {
+        if let Err(error) = self.kernel.register(id, &mut stream, interest) {
             self.give_back(stream);
             return Err(error);
         }
         let mut cx = self.effects.context(self.now, id, OUTBOX_BYTES_MAX);
         let session = self.service.open(&mut cx, self.doors[door.index()].0, name);
-        let is_socket = self.kernel.is_socket(&stream);
+        if O::IS_ON {
+            let standing = self.service.standing(&session);
+            self.kernel.note(&Moment::Opened {
+                peer: id,
+                name,
+                standing,
+            });
+            self.kernel.stepped(id, None, None, &self.effects);
+        }
+        let is_socket = self.kernel.kernel.is_socket(&stream);
         entry.insert(Connection {
             stream,
             session,
@@ -115,7 +125,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             }
             let cost = match self
                 .kernel
-                .read(&mut connection.stream, &mut scratch[..window])
+                .read(id, &mut connection.stream, &mut scratch[..window])
             {
                 Ok(0) => {
                     self.hear_end(id);
@@ -134,7 +144,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
                     count.max(READ_COST_MIN)
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    connection.read_on = !self.kernel.is_socket(&connection.stream);
+                    connection.read_on = !self.kernel.kernel.is_socket(&connection.stream);
                     connection.unread = Unread::Nothing;
                     break;
                 }
@@ -181,6 +191,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             return;
         };
         connection.timer = Time::NEVER;
+        self.kernel.note(&Moment::Fired { peer: id });
         let policy = &self.doors[connection.door.index()].1;
         match connection.due(policy, self.heard) {
             Due::Nothing => {}
@@ -218,7 +229,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             connection.finished_at = self.now;
             if !connection.is_done() {
                 // If the peer has reset the connection meanwhile, the next read will tell.
-                let _ = self.kernel.shutdown(&mut connection.stream);
+                let _ = self.kernel.shutdown(id, &mut connection.stream);
             }
         }
         if connection.is_done() {
@@ -237,6 +248,10 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             self.timers.remove(connection.timer, id);
             self.timers.insert(deadline, id);
             connection.timer = deadline;
+            self.kernel.note(&Moment::Armed {
+                peer: id,
+                at: deadline,
+            });
         }
         self.watch(id);
     }
@@ -254,7 +269,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             return;
         }
         let peeked = loop {
-            match self.kernel.peek(&mut connection.stream, &mut [0]) {
+            match self.kernel.peek(id, &mut connection.stream, &mut [0]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 peeked => break peeked,
             }
@@ -276,15 +291,16 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             return Ok(());
         };
         self.held_bytes -= outbox.held();
-        let is_socket = self.kernel.is_socket(&connection.stream);
+        let is_socket = self.kernel.kernel.is_socket(&connection.stream);
         let mut result = Ok(());
         while !outbox.is_blocked && !outbox.pending().is_empty() {
             let offered = outbox.pending().len();
             let written = if connection.outbound == Outbound::Finishing {
                 self.kernel
-                    .write_last(&mut connection.stream, outbox.pending())
+                    .write_last(id, &mut connection.stream, outbox.pending())
             } else {
-                self.kernel.write(&mut connection.stream, outbox.pending())
+                self.kernel
+                    .write(id, &mut connection.stream, outbox.pending())
             };
             match written {
                 Ok(0) => {
@@ -323,10 +339,7 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             return;
         }
         connection.watched = interest;
-        if let Err(error) =
-            self.kernel
-                .reregister(&mut connection.stream, Token::peer(id), interest)
-        {
+        if let Err(error) = self.kernel.reregister(id, &mut connection.stream, interest) {
             log::warn!("peer {id}: cannot be watched: {error}");
             self.close(id, broken(&error));
         }
@@ -351,12 +364,14 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
         }
         let mut cx = self.effects.context(self.now, id, 0);
         self.service.close(&mut cx, connection.session, reason);
+        self.kernel.note(&Moment::Closed { peer: id, reason });
+        self.kernel.stepped(id, None, None, &self.effects);
         self.apply(id, &[]);
     }
 
     /// Closes a stream. Somebody else may need its descriptor.
     pub(super) fn give_back(&mut self, stream: K::Stream) {
-        self.kernel.close(stream);
+        self.kernel.kernel.close(stream);
         for listening in &mut self.listeners {
             listening.resume();
         }

@@ -3,8 +3,9 @@
 
 use super::{Kernel, Reactor, Run, find, peer_id};
 use crate::protocol::{CloseReason, Event, PeerId, Service, Time};
+use crate::trace::Observer;
 
-impl<K: Kernel, S: Service> Reactor<K, S> {
+impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// Nobody new comes in; everybody gets what they are owed, for as long as the grace lasts.
     pub(super) fn begin_stop(&mut self) {
         self.close_listeners();

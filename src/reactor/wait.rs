@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use super::{Accepting, Crowding, Kernel, Reactor, Run};
 use crate::protocol::{Service, Time};
+use crate::trace::{Moment, Observer};
 
-impl<K: Kernel, S: Service> Reactor<K, S> {
+impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// Phase 1, the only place where time passes.
     pub(super) fn wait(&mut self) -> io::Result<()> {
         self.ready.clear();
         let timeout = self.timeout();
+        self.kernel.note(&Moment::Waiting { timeout });
         let mut asked = self.now;
         let waited = if timeout == Some(Duration::ZERO) || self.limits.spin.is_zero() {
             self.kernel.wait(timeout, &mut self.ready)
@@ -19,6 +21,8 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
             self.spin(timeout, &mut asked)
         };
         self.now = self.kernel.now();
+        let events = waited.as_ref().map(|_| self.ready.len());
+        self.kernel.note(&Moment::Woke { events });
         match waited {
             Ok(Crowding::Complete) => {
                 self.heard = asked;

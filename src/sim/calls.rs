@@ -110,6 +110,10 @@ impl<O: Outside> Kernel for SimKernel<O> {
         self.net.now
     }
 
+    fn clock(&self) -> Time {
+        self.net.now
+    }
+
     fn wait(
         &mut self,
         timeout: Option<Duration>,

@@ -9,7 +9,7 @@ use crate::protocol::display::{Escaped, cut_at, without_line_end};
 use crate::protocol::framing::{Decoder, Framing};
 use crate::protocol::screen::Screen;
 use crate::protocol::turns::{Message, Side};
-use crate::protocol::{CloseReason, Context, Event, PeerId};
+use crate::protocol::{CloseReason, Context, Event, PeerId, Standing};
 
 /// Our own user's machine. Where it stands follows from its fields: with nobody in `to_answer` it
 /// listens, else it is asked to speak; once its decoder is finished it quits every talk in turn.
@@ -60,6 +60,14 @@ fn label(names: &BTreeMap<PeerId, String>, guest: PeerId) -> Label<'_> {
 }
 
 impl Chat {
+    /// Where the user's terminal stands, for an observer.
+    pub(crate) fn standing_of_console() -> Standing {
+        Standing {
+            protocol: "terminal",
+            state: "open",
+        }
+    }
+
     /// Our user comes in; before any guest does.
     pub fn open_console(&mut self, cx: &mut Context<'_>) -> Console {
         self.console = Some(cx.me());

@@ -7,7 +7,7 @@ use std::fmt;
 use super::{Chat, News, Partner, Settings};
 use crate::protocol::framing::{Decoder, Framing, Overlong, encode};
 use crate::protocol::turns::{Message, Side};
-use crate::protocol::{CloseReason, Context, Event, PeerId, Time};
+use crate::protocol::{CloseReason, Context, Event, PeerId, Standing, Time};
 
 /// A peer at the other end of a connection.
 #[derive(Debug)]
@@ -292,6 +292,20 @@ impl Chat {
             self.guest_ending = Some(reason);
         }
         self.unseat(cx, &mut guest);
+    }
+
+    /// Where a guest stands, for an observer.
+    pub fn standing_of_guest(&self, guest: &Guest) -> Standing {
+        let state = match guest.seat {
+            Seat::Lobby => "lobby",
+            Seat::Gone => "leaving",
+            Seat::Parrot | Seat::Talk(..) if self.may_speak(guest) => "speaking",
+            Seat::Parrot | Seat::Talk(..) => "listening",
+        };
+        Standing {
+            protocol: "chat",
+            state,
+        }
     }
 
     /// How many bytes a guest may send now.

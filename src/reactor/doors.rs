@@ -1,0 +1,82 @@
+//! By which doors peers come in: listeners, streams that are there already, and those that we dial.
+//! What becomes of a peer is not decided here.
+
+use std::fmt;
+use std::io;
+
+use super::{Accepting, Kernel, Listening, Outbound, Policy, Reactor, Token};
+use crate::protocol::{PeerId, Service};
+use crate::trace::Observer;
+
+/// By which door a peer came in, with the policy that it is held to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DoorId(u16);
+
+impl DoorId {
+    pub(super) fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
+    /// Accepts from `listener`. Its peers come in by `door` and are held to `policy`.
+    ///
+    /// # Errors
+    /// Those of epoll_ctl(2).
+    pub fn listen(
+        &mut self,
+        mut listener: K::Listener,
+        door: S::Door,
+        policy: Policy,
+    ) -> io::Result<()> {
+        let index = u32::try_from(self.listeners.len()).expect("listeners are few");
+        self.kernel
+            .kernel
+            .listen(&mut listener, Token::listener(index))?;
+        let door = self.add_door(door, policy);
+        self.listeners.push(Listening {
+            listener,
+            door,
+            accepting: Accepting::Ready,
+        });
+        Ok(())
+    }
+
+    /// Takes a connected stream as a peer. It counts against no limit of [`Limits`].
+    ///
+    /// # Errors
+    /// Those of epoll_ctl(2).
+    pub fn attach(
+        &mut self,
+        stream: K::Stream,
+        door: S::Door,
+        policy: Policy,
+        name: fmt::Arguments<'_>,
+    ) -> io::Result<PeerId> {
+        self.now = self.kernel.now();
+        let door = self.add_door(door, policy);
+        self.open(stream, door, Outbound::Open, name)
+    }
+
+    /// A door for peers that come in by [`dial`](Reactor::dial). There can be 65,536.
+    pub fn add_door(&mut self, door: S::Door, policy: Policy) -> DoorId {
+        self.doors.push((door, policy));
+        DoorId(u16::try_from(self.doors.len() - 1).expect("doors are few"))
+    }
+
+    /// Takes a stream that is still connecting, or connected at once, as a peer. When the connection
+    /// stands, its session is told [`Event::Woken`]; if it fails, it is closed as broken. What is sent
+    /// before waits. It counts against no limit of [`Limits`].
+    ///
+    /// # Errors
+    /// Those of epoll_ctl(2).
+    pub fn dial(
+        &mut self,
+        stream: K::Stream,
+        door: DoorId,
+        name: fmt::Arguments<'_>,
+    ) -> io::Result<PeerId> {
+        self.now = self.kernel.now();
+        self.open(stream, door, Outbound::Connecting, name)
+    }
+}

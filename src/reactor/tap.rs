@@ -1,0 +1,220 @@
+//! A kernel with an observer at its side: every call is handed on as it is, then told of. It changes
+//! nothing, and with [`Off`](crate::trace::Off) it is the kernel.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::{Crowding, Interest, Kernel, Readiness, Target, Token};
+use crate::protocol::{Effects, Event, PeerId, Standing, Time};
+use crate::trace::{Flags, Moment, Observer, Source};
+
+#[derive(Debug)]
+pub(super) struct Tap<K, O> {
+    pub(super) kernel: K,
+    pub(super) observer: O,
+}
+
+impl<K: Kernel, O: Observer> Tap<K, O> {
+    /// Tells the observer, if there is one.
+    #[inline]
+    pub(super) fn note(&mut self, moment: &Moment<'_>) {
+        if O::IS_ON {
+            let at = self.kernel.clock();
+            self.observer.observe(at, moment);
+        }
+    }
+
+    /// A machine has had its step: where it went and what it asks for.
+    #[inline]
+    pub(super) fn stepped(
+        &mut self,
+        peer: PeerId,
+        from: Option<Standing>,
+        to: Option<Standing>,
+        effects: &Effects,
+    ) {
+        if !O::IS_ON {
+            return;
+        }
+        if let (Some(from), Some(to)) = (from, to)
+            && from != to
+        {
+            self.note(&Moment::Moved { peer, from, to });
+        }
+        for effect in effects.list() {
+            self.note(&Moment::Wished { peer, effect });
+        }
+    }
+
+    /// A machine is about to be told something. Returns where it stands, if anybody looks.
+    #[inline]
+    pub(super) fn told(
+        &mut self,
+        peer: PeerId,
+        event: Event<'_>,
+        standing: impl FnOnce() -> Standing,
+    ) -> Option<Standing> {
+        if !O::IS_ON {
+            return None;
+        }
+        let standing = standing();
+        self.note(&Moment::Told {
+            peer,
+            event,
+            standing,
+        });
+        Some(standing)
+    }
+
+    /// What the kernel has said about the nth source of this turn.
+    #[inline]
+    pub(super) fn ready(&mut self, nth: usize, readiness: &Readiness) {
+        if O::IS_ON {
+            let source = match readiness.token.target() {
+                Target::Peer(id) => Source::Peer(id),
+                Target::Listener(index) => Source::Listener(index),
+            };
+            let flags = self.kernel.flags(nth, readiness);
+            self.note(&Moment::Ready { source, flags });
+        }
+    }
+
+    pub(super) fn now(&mut self) -> Time {
+        self.kernel.now()
+    }
+
+    #[inline]
+    pub(super) fn wait(
+        &mut self,
+        timeout: Option<Duration>,
+        ready: &mut Vec<Readiness>,
+    ) -> io::Result<Crowding> {
+        self.kernel.wait(timeout, ready)
+    }
+
+    pub(super) fn accept(
+        &mut self,
+        index: usize,
+        listener: &mut K::Listener,
+    ) -> io::Result<(K::Stream, SocketAddr)> {
+        let result = self.kernel.accept(listener);
+        self.note(&Moment::Accepted {
+            listener: index,
+            result: result.as_ref().map(|&(_, address)| address),
+        });
+        result
+    }
+
+    pub(super) fn register(
+        &mut self,
+        peer: PeerId,
+        stream: &mut K::Stream,
+        interest: Interest,
+    ) -> io::Result<()> {
+        let result = self.kernel.register(stream, Token::peer(peer), interest);
+        self.watched(peer, interest, &result);
+        result
+    }
+
+    pub(super) fn reregister(
+        &mut self,
+        peer: PeerId,
+        stream: &mut K::Stream,
+        interest: Interest,
+    ) -> io::Result<()> {
+        let result = self.kernel.reregister(stream, Token::peer(peer), interest);
+        self.watched(peer, interest, &result);
+        result
+    }
+
+    fn watched(&mut self, peer: PeerId, interest: Interest, result: &io::Result<()>) {
+        self.note(&Moment::Watched {
+            peer,
+            interest: interest.flags(),
+            result: result.as_ref().copied(),
+        });
+    }
+
+    #[inline]
+    pub(super) fn read(
+        &mut self,
+        peer: PeerId,
+        stream: &mut K::Stream,
+        buffer: &mut [u8],
+    ) -> io::Result<usize> {
+        let result = self.kernel.read(stream, buffer);
+        if O::IS_ON {
+            let result = result.as_ref().map(|&count| &buffer[..count]);
+            let room = buffer.len();
+            self.note(&Moment::Read { peer, room, result });
+        }
+        result
+    }
+
+    pub(super) fn peek(
+        &mut self,
+        peer: PeerId,
+        stream: &mut K::Stream,
+        buffer: &mut [u8],
+    ) -> io::Result<usize> {
+        let result = self.kernel.peek(stream, buffer);
+        self.note(&Moment::Peeked {
+            peer,
+            result: result.as_ref().copied(),
+        });
+        result
+    }
+
+    #[inline]
+    pub(super) fn write(
+        &mut self,
+        peer: PeerId,
+        stream: &mut K::Stream,
+        bytes: &[u8],
+    ) -> io::Result<usize> {
+        let result = self.kernel.write(stream, bytes);
+        self.wrote(peer, bytes, &result);
+        result
+    }
+
+    pub(super) fn write_last(
+        &mut self,
+        peer: PeerId,
+        stream: &mut K::Stream,
+        bytes: &[u8],
+    ) -> io::Result<usize> {
+        let result = self.kernel.write_last(stream, bytes);
+        self.wrote(peer, bytes, &result);
+        result
+    }
+
+    #[inline]
+    fn wrote(&mut self, peer: PeerId, offered: &[u8], result: &io::Result<usize>) {
+        self.note(&Moment::Wrote {
+            peer,
+            offered,
+            result: result.as_ref().copied(),
+        });
+    }
+
+    pub(super) fn shutdown(&mut self, peer: PeerId, stream: &mut K::Stream) -> io::Result<()> {
+        let result = self.kernel.shutdown(stream);
+        self.note(&Moment::Shut {
+            peer,
+            result: result.as_ref().copied(),
+        });
+        result
+    }
+}
+
+impl Interest {
+    fn flags(self) -> Flags {
+        let readable = Flags::IN | Flags::PRI;
+        match self {
+            Interest::Readable => readable,
+            Interest::Writable => Flags::OUT,
+            Interest::Both => readable | Flags::OUT,
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! What happened? The reactor tells an [`Observer`] of every [`Moment`]; an observer is told and
+//! gives nothing back. With [`Off`], the default, nothing of it is left in the compiled loop.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::protocol::{CloseReason, Effect, Event, PeerId, Standing, Time};
+
+mod flags;
+
+pub use flags::Flags;
+
+/// Sees what the loop does. It is called in the middle of a turn, so it must not block.
+pub trait Observer {
+    /// Whether anybody looks. Where this is false, moments are not even made.
+    const IS_ON: bool = true;
+
+    /// Something has just happened, at this time.
+    fn observe(&mut self, at: Time, moment: &Moment<'_>);
+}
+
+/// Nobody looks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Off;
+
+impl Observer for Off {
+    const IS_ON: bool = false;
+
+    fn observe(&mut self, _: Time, _: &Moment<'_>) {}
+}
+
+/// Both look, if there is a second.
+impl<A: Observer, B: Observer> Observer for (A, Option<B>) {
+    fn observe(&mut self, at: Time, moment: &Moment<'_>) {
+        self.0.observe(at, moment);
+        if let Some(second) = &mut self.1 {
+            second.observe(at, moment);
+        }
+    }
+}
+
+/// About whom the kernel spoke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A listener, counted in the order in which the reactor was given them.
+    Listener(usize),
+    /// A peer, which may be gone by now.
+    Peer(PeerId),
+}
+
+/// One thing that the loop did, or was told by the kernel.
+///
+/// A turn goes from [`Moment::Waiting`] over [`Moment::Woke`] to [`Moment::Ended`]. What happens
+/// before the first of them, or between two turns, belongs to none.
+#[derive(Clone, Copy, Debug)]
+pub enum Moment<'a> {
+    /// Phase 1 begins: sleeps until something is ready, at most for `timeout` (`None`: for ever).
+    Waiting {
+        /// 0: only looks.
+        timeout: Option<Duration>,
+    },
+    /// It is awake, and the turn's time is taken.
+    Woke {
+        /// How many events epoll_wait(2) gave, or why it ended without.
+        events: Result<usize, &'a io::Error>,
+    },
+    /// The turn is over.
+    Ended,
+    /// What the kernel said in this turn's wait; told when the loop comes to it.
+    Ready {
+        /// About whom.
+        source: Source,
+        /// In epoll's words.
+        flags: Flags,
+    },
+    /// A listener was asked for a connection.
+    Accepted {
+        /// Which, counted in the order of the listeners.
+        listener: usize,
+        /// The address of who came, or accept4(2)'s error.
+        result: Result<SocketAddr, &'a io::Error>,
+    },
+    /// The machine has nothing left for a connection: a listener rests, until this time at most.
+    Paused {
+        /// Which listener.
+        listener: usize,
+        /// It may try again earlier, when a descriptor comes free.
+        until: Time,
+    },
+    /// A peer is there.
+    Opened {
+        /// Its id from now on.
+        peer: PeerId,
+        /// For people: `127.0.0.1:40112`.
+        name: fmt::Arguments<'a>,
+        /// Where its machine starts.
+        standing: Standing,
+    },
+    /// A peer was read.
+    Read {
+        /// Which.
+        peer: PeerId,
+        /// How many bytes there was room for.
+        room: usize,
+        /// What came (nothing: the peer sends no more), or recv(2)'s error.
+        result: Result<&'a [u8], &'a io::Error>,
+    },
+    /// The next byte of a peer was looked at and left where it is.
+    Peeked {
+        /// Which.
+        peer: PeerId,
+        /// 0: the peer sends no more.
+        result: Result<usize, &'a io::Error>,
+    },
+    /// Bytes were handed to the kernel.
+    Wrote {
+        /// For whom.
+        peer: PeerId,
+        /// All that waited.
+        offered: &'a [u8],
+        /// How many it took, or send(2)'s error.
+        result: Result<usize, &'a io::Error>,
+    },
+    /// The peer was told that no more comes: shutdown(2) of our half.
+    Shut {
+        /// Which.
+        peer: PeerId,
+        /// shutdown(2)'s error, if any.
+        result: Result<(), &'a io::Error>,
+    },
+    /// A machine is told something.
+    Told {
+        /// Whose.
+        peer: PeerId,
+        /// What.
+        event: Event<'a>,
+        /// Where it stands before.
+        standing: Standing,
+    },
+    /// A machine moved.
+    Moved {
+        /// Whose.
+        peer: PeerId,
+        /// Where it stood.
+        from: Standing,
+        /// Where it stands.
+        to: Standing,
+    },
+    /// A machine asks for something.
+    Wished {
+        /// Whose.
+        peer: PeerId,
+        /// What.
+        effect: &'a Effect,
+    },
+    /// The kernel was told what to watch from now on: epoll_ctl(2).
+    Watched {
+        /// For whom.
+        peer: PeerId,
+        /// EPOLLIN and EPOLLPRI, EPOLLOUT.
+        interest: Flags,
+        /// epoll_ctl(2)'s error, if any.
+        result: Result<(), &'a io::Error>,
+    },
+    /// A peer wants to be looked at, at this time at the latest.
+    Armed {
+        /// Which.
+        peer: PeerId,
+        /// When.
+        at: Time,
+    },
+    /// A peer's time has come. What was due is derived from its state.
+    Fired {
+        /// Which.
+        peer: PeerId,
+    },
+    /// A peer is gone.
+    Closed {
+        /// Which; its id is never used again.
+        peer: PeerId,
+        /// Why.
+        reason: CloseReason,
+    },
+}
