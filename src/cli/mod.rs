@@ -18,6 +18,7 @@ mod signals;
 mod sim;
 mod stdio;
 mod talk;
+mod trace;
 mod values;
 
 use crate::protocol::display::Escaped;

@@ -45,6 +45,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                 name,
                 standing,
             });
+            self.kernel.watched(id, interest, &Ok(()));
             self.kernel.stepped(id, None, None, &self.effects);
         }
         let is_socket = self.kernel.kernel.is_socket(&stream);

@@ -113,7 +113,10 @@ impl<K: Kernel, O: Observer> Tap<K, O> {
         interest: Interest,
     ) -> io::Result<()> {
         let result = self.kernel.register(stream, Token::peer(peer), interest);
-        self.watched(peer, interest, &result);
+        // Where it went well, the peer is introduced before this is told of it.
+        if result.is_err() {
+            self.watched(peer, interest, &result);
+        }
         result
     }
 
@@ -128,7 +131,7 @@ impl<K: Kernel, O: Observer> Tap<K, O> {
         result
     }
 
-    fn watched(&mut self, peer: PeerId, interest: Interest, result: &io::Result<()>) {
+    pub(super) fn watched(&mut self, peer: PeerId, interest: Interest, result: &io::Result<()>) {
         self.note(&Moment::Watched {
             peer,
             interest: interest.flags(),

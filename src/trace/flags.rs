@@ -33,6 +33,12 @@ impl Flags {
         (Flags::ERR, "ERR"),
     ];
 
+    /// Whether all of these are among them.
+    #[must_use]
+    pub fn contains(self, others: Flags) -> bool {
+        self.0 & others.0 == others.0
+    }
+
     /// These flags if `holds`, else none.
     #[must_use]
     pub fn only_if(self, holds: bool) -> Flags {
@@ -53,7 +59,7 @@ impl fmt::Display for Flags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
         for (flag, name) in Flags::NAMES {
-            if self.0 & flag.0 != 0 {
+            if self.contains(flag) {
                 write!(f, "{separator}{name}")?;
                 separator = "|";
             }

@@ -9,8 +9,11 @@ use std::time::Duration;
 use crate::protocol::{CloseReason, Effect, Event, PeerId, Standing, Time};
 
 mod flags;
+mod memory;
+mod words;
 
 pub use flags::Flags;
+pub use memory::{Known, Memory};
 
 /// Sees what the loop does. It is called in the middle of a turn, so it must not block.
 pub trait Observer {
