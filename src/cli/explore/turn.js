@@ -1,0 +1,158 @@
+// The chosen turn in words: one line a step, what was told beside it. Peer bytes come escaped and
+// are only ever put in as text.
+
+const ERRNO = { 32: "EPIPE", 104: "ECONNRESET", 110: "ETIMEDOUT", 111: "ECONNREFUSED", 113: "EHOSTUNREACH" };
+
+function flagWords(flags) {
+  const words = String(flags ?? "-").split("|").filter((flag) => has(`flag_${flag}`));
+  return words.length === 0 ? String(flags) : words.map((flag) => say(`flag_${flag}`)).join(", ");
+}
+
+/// `Received 12`, `Refuse: why`, `Broken(104)`: the name and what comes after it.
+function split(text) {
+  const [, name, rest] = /^(\w+)[\s:(]*(.*?)\)?$/s.exec(String(text)) ?? [null, String(text), ""];
+  return [name, rest];
+}
+
+function toldWords(prefix, text) {
+  const [name, rest] = split(text);
+  const key = `${prefix}_${name}`;
+  if (!has(key)) return String(text);
+  const amount = /^\d+$/.test(rest) ? bytes(Number(rest)) : rest;
+  const errno = ERRNO[rest] ? `${rest}, ${ERRNO[rest]}` : rest;
+  return say(key, { n: amount, x: prefix === "reason" ? errno : rest });
+}
+
+function interestWords(interest) {
+  return has(`interest_${interest}`) ? say(`interest_${interest}`) : String(interest);
+}
+
+function callWords(moment) {
+  const { moment: kind, result, room, offered, listener } = moment;
+  const isAmount = typeof result === "number";
+  const values = {
+    n: isAmount ? bytes(result) : "", room: bytes(room ?? 0), offered: bytes(offered ?? 0), l: listener ?? "", e: result,
+  };
+  if (kind === "write" && isAmount) return say(result < offered ? "write_some" : "write_all", values);
+  if (isAmount) return say(result === 0 ? `${kind}_0` : `${kind}_n`, values);
+  return say(result === "ok" || result === "WouldBlock" ? `${kind}_${result}` : `${kind}_error`, values);
+}
+
+/// One sentence for a step.
+function sentence(moment) {
+  switch (moment.moment) {
+    case "ready":
+      return moment.listener === undefined ? say("ready", { flags: flagWords(moment.flags) }) : say("ready_listener", { l: moment.listener });
+    case "accept": case "read": case "peek": case "write": case "shutdown":
+      return callWords(moment);
+    case "open":
+      return say("open", { p: moment.protocol ?? "" });
+    case "close":
+      return say("close", { r: toldWords("reason", moment.reason) });
+    case "told":
+      return say("told", { x: toldWords("told", moment.event) });
+    case "wish":
+      return say("wish", { x: toldWords("wish", moment.effect) });
+    case "state":
+      return say("state", { from: moment.from, to: moment.to });
+    case "interest": {
+      const was = moment.was !== undefined && moment.was !== moment.interest && moment.was !== "none";
+      return say(was ? "interest_was" : "interest", { x: interestWords(moment.interest), was: interestWords(moment.was) });
+    }
+    case "timer":
+      return moment.at === null || moment.at === undefined ? say("timer_off") : say("timer", { d: duration(Math.max(0, moment.at - moment.t)) });
+    case "fire":
+      return say("fire");
+    case "pause":
+      return moment.until === undefined ? say("pause_moment", { l: moment.listener }) : say("pause_until", { l: moment.listener, d: duration(Math.max(0, moment.until - moment.t)) });
+    default:
+      return moment.moment;
+  }
+}
+
+const PLAIN = new Set(["t", "turn", "moment", "peer", "name", "protocol", "listener"]);
+
+/// What was told, as in a line of the trace.
+function raw(moment) {
+  const fields = Object.entries(moment).filter(([key]) => !PLAIN.has(key));
+  return [moment.moment, ...fields.map(([key, value]) => `${key}=${value}`)].join(" ");
+}
+
+function who(moment) {
+  if (moment.listener !== undefined && moment.peer === undefined) return moment.listener;
+  return moment.name ?? peerOf(moment)?.name ?? moment.peer ?? "";
+}
+
+function wakeWords(turn) {
+  const d = duration(turn.waited ?? 0);
+  if (typeof turn.ready === "string") return say("woke_error", { d, e: turn.ready });
+  return turn.ready === 0 ? say("woke_none", { d }) : say("woke", { d, ready: readyWords(turn) });
+}
+
+function readyWords(turn) {
+  return say("ready_n", { n: typeof turn.ready === "number" ? number(turn.ready) : turn.ready, count: turn.ready });
+}
+
+function waitWords(turn) {
+  if (turn.timeout === null || turn.timeout === undefined) return say("wait_ever");
+  return turn.timeout === 0 ? say("wait_look") : say("wait_for", { d: duration(turn.timeout) });
+}
+
+/// The lines of a turn: its frame around the steps that are shown.
+function linesOf(turn) {
+  const frame = (moment, what, told) => ({ moment: { moment }, what, told });
+  return [
+    frame("wait", waitWords(turn), `wait timeout=${turn.timeout ?? "∞"}`),
+    frame("woke", wakeWords(turn), `woke waited=${turn.waited} events=${turn.ready}`),
+    ...turn.steps.map((moment) => ({ moment, what: sentence(moment), told: raw(moment) })),
+    frame("end", say("over", { d: duration(turn.busy ?? 0) }), `end busy=${turn.busy}`),
+  ];
+}
+
+function turnShow() {
+  const turn = record.chosen;
+  const body = document.querySelector("#moments tbody");
+  const title = document.getElementById("turn-title");
+  const about = document.getElementById("turn-about");
+  const note = document.getElementById("turn-note");
+  if (!turn) {
+    body.replaceChildren();
+    title.textContent = say("turn");
+    about.textContent = say("turn_none");
+    note.textContent = "";
+    return;
+  }
+  title.textContent = say("turn_n", { n: number(turn.n) });
+  about.textContent = say("turn_about", { waited: duration(turn.waited ?? 0), ready: readyWords(turn), busy: duration(turn.busy ?? 0) });
+  body.replaceChildren(...linesOf(turn).map(lineRow));
+  const hidden = turn.moments.filter((moment) => !FRAME.has(moment.moment)).length - turn.steps.length;
+  note.textContent = [
+    turn.cut > 0 ? say("cut", { n: number(turn.cut), count: turn.cut }) : "",
+    hidden > 0 ? say("hidden_steps", { n: number(hidden), count: hidden }) : "",
+  ].join(" ");
+}
+
+function lineRow({ moment, what, told }) {
+  const lane = laneOf(moment);
+  const row = element("tr", { className: `lane-${lane}` });
+  if (moment === record.step) {
+    row.setAttribute("aria-current", "step");
+    row.className += " now";
+  }
+  const outcome = outcomeOf(moment);
+  const phase = element("td", {}, element("span", { className: "lane" }, say(`lane_${lane}`)));
+  const name = who(moment);
+  const subject = element("td", { className: "who" });
+  if (moment.peer !== undefined) {
+    const button = element("button", { type: "button", className: "link" }, name);
+    button.title = say("follow", { name });
+    button.addEventListener("click", () => setFilter(name));
+    subject.append(button);
+  } else {
+    subject.textContent = name;
+  }
+  const words = element("td", { className: `what ${outcome}` }, what);
+  if (moment.data !== undefined) words.append(" ", element("code", {}, moment.data));
+  row.append(phase, subject, words, element("td", { className: "raw" }, element("code", {}, told)));
+  return row;
+}

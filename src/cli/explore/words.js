@@ -1,0 +1,201 @@
+"use strict";
+// The words of the page in both languages, and numbers with their units. Nothing is drawn here.
+// `{x}` is filled in; of a pair, the first is for one, the second for any other number.
+
+const WORDS = {
+  en: {
+    title: "epollo: the loop, live",
+    tagline: "One thread, one loop. This is what it does, turn by turn.",
+    skip: "Skip to the turn in words",
+    language: "Language", theme: "Theme", auto: "Auto", light: "Light", dark: "Dark",
+    live: "Live", paused: "Paused", connecting: "Connecting …", replaying: "Slow motion",
+    broken: "The stream broke. Trying again …", silent: "No news for {d}", slow: "{n} not shown: this browser was too slow",
+    loop: "The loop",
+    loop_about: "Each stroke from left to right is one turn: the loop sleeps until the kernel says that something is ready, reads, lets the state machines decide, writes, and arms what to wait for next. Widths show the order; sleep is drawn on a logarithmic scale.",
+    lane_sleep: "asleep", lane_ready: "ready", lane_read: "reading", lane_decide: "deciding", lane_write: "writing", lane_arm: "arming",
+    mark_done: "done", mark_block: "WouldBlock", mark_end: "end of input", mark_error: "error", legend: "Marks",
+    asleep_share: "asleep", turns_each_second: "{n} turns/s",
+    pause: "Pause", resume: "Resume", first: "First turn", previous: "Previous turn", next: "Next turn", last: "Latest turn",
+    replay: "Slow motion", replay_stop: "Stop", speed: "Speed", speed_each: ["{n} step a second", "{n} steps a second"],
+    filter: "Only connections with", filter_hint: "address, protocol or state", filter_clear: "Show all",
+    own: "Show this page’s own connections",
+    strip: ["Turn {from}. {n} recorded; it is a sample, {skipped} left out.", "Turns {from} to {to}. {n} recorded; they are a sample, {skipped} left out."],
+    strip_none: "No turn seen yet.", strip_filter: "No recorded turn has to do with this connection.",
+    canvas: "Timeline of turns. Left and right arrow keys choose a turn.",
+    turn: "The turn in words", turn_n: "Turn {n}", turn_none: "Choose a turn above, or wait for one.",
+    turn_about: "slept {waited}, {ready}, busy {busy}", ready_n: ["{n} event", "{n} events"],
+    cut: ["{n} more step is not shown.", "{n} more steps are not shown."],
+    hidden_steps: ["{n} step of other connections is hidden.", "{n} steps of other connections are hidden."],
+    col_step: "Phase", col_who: "Who", col_what: "What happened", col_raw: "As told",
+    wait_for: "Sleeps until something is ready, at most {d}", wait_ever: "Sleeps until something is ready, without limit", wait_look: "Looks without sleeping",
+    woke: "Woke after {d}: {ready}", woke_none: "Woke after {d}: time is up, nothing was ready", woke_error: "Woke after {d}: {e}",
+    over: "The turn is over after {d}",
+    ready: "The kernel says: {flags}", ready_listener: "The kernel says: somebody waits at the {l} listener",
+    flag_IN: "something to read", flag_PRI: "urgent data", flag_OUT: "room to write", flag_RDHUP: "the peer sends no more", flag_HUP: "both halves are closed", flag_ERR: "an error",
+    accept_ok: "accept on {l}: a new connection", accept_WouldBlock: "accept on {l}: nobody else waits", accept_error: "accept on {l} fails: {e}",
+    pause_moment: "The {l} listener rests: no descriptor is left", pause_until: "The {l} listener rests for {d}: no descriptor is left",
+    open: "Opened: {p}", close: "Gone: {r}",
+    read_n: "Read {n} (room for {room})", read_0: "Read 0: the peer sends no more", read_WouldBlock: "Nothing left to read: drained", read_error: "Reading fails: {e}",
+    peek_n: "Looked ahead: the peer has sent more", peek_0: "Looked ahead: the peer sends no more", peek_WouldBlock: "Looked ahead: nothing is there", peek_error: "Looking ahead fails: {e}",
+    write_all: "Wrote {n}: all of it", write_some: "Wrote {n} of {offered}: the rest waits in the outbox", write_WouldBlock: "No room to write: {offered} wait in the outbox", write_error: "Writing fails: {e}",
+    shutdown_ok: "Our half is closed: the peer learns that no more comes", shutdown_error: "Closing our half fails: {e}",
+    told: "The machine hears: {x}", wish: "The machine asks: {x}", state: "State: {from} → {to}",
+    told_Received: "{n} received", told_Finished: "the peer sends no more", told_Woken: "wake up", told_Stopping: "the server is stopping",
+    wish_Send: "send {n}", wish_SendBack: "send {n} back", wish_Finish: "send no more", wish_Leave: "send no more, hear no more", wish_Abort: "close now", wish_WakeAt: "wake me later", wish_Wake: "wake {x}", wish_StopAccepting: "accept nobody else", wish_Stop: "stop the server", wish_Refuse: "leave, for a rule was broken: {x}",
+    reason_Finished: "both halves ended, all was sent", reason_Broken: "the connection broke (errno {x})", reason_Idle: "idle for too long", reason_WriteStalled: "took nothing for too long", reason_Lingered: "did not close its half in time", reason_Evicted: "had the most unsent bytes", reason_Aborted: "the machine asked for it", reason_Stopped: "the server stopped",
+    interest: "Armed for {x}", interest_was: "Armed for {x}, no longer for {was}",
+    interest_read: "something to read", interest_write: "room to write", interest_both: "something to read or room to write", interest_none: "nothing",
+    timer: "Timer set: due in {d}", timer_off: "Timer off", fire: "The timer has fired",
+    peers: "Connections", peers_shown: "{shown} of {total} shown", peers_all: ["{total} open", "{total} open"], peers_match: "{n} match", peers_none: "Nobody is connected.", peers_no_match: "None of those shown matches.",
+    peers_about: "Choose one to follow it in every part of this page.",
+    col_peer: "Connection", col_protocol: "Protocol", col_state: "State", col_interest: "Armed", col_in: "In", col_out: "Out", col_outbox: "Outbox", col_halves: "Halves", col_idle: "Idle for", col_timer: "Timer in",
+    follow: "Follow {name}", following: "Following {name}", armed_read: "read", armed_write: "write", armed_both: "read+write", armed_none: "none", none: "–",
+    half_open: "open", half_finished: "ended", half_discarding: "discarding", half_finishing: "finishing", half_connecting: "connecting",
+    machines: "State machines", machines_about: "The number is how many connections are in a state now; arrows light up as connections move.",
+    machine_counts: "{p}: {n} connected", moved: ["seen {n} time", "seen {n} times"], start: "opened", gone: "gone",
+    "state_hello.greeted": "has its greeting; closes", "state_echo.echoing": "gets back what it sends", "state_echo.leaving": "said its last word", "state_chat.lobby": "waits for a partner", "state_chat.speaking": "has the turn to speak", "state_chat.listening": "waits for the other’s message", "state_chat.leaving": "says goodbye",
+    counters: "Counters", counters_about: "The last minute, five times a second.",
+    c_turns: "Turns", c_asleep: "Time asleep", c_latency: "Length of a turn", c_bytes: "Bytes", c_calls: "Calls", c_peers: "Connections", c_moves: "Opened and closed",
+    s_turns: "turns", s_events: "events", s_asleep: "asleep", s_p50: "p50", s_p99: "p99", s_max: "max", s_in: "in", s_out: "out", s_reads: "reads", s_writes: "writes", s_block: "WouldBlock", s_opened: "opened", s_closed: "closed", s_pauses: "accept pauses",
+    each_second: "{n}/s", ago: "60 s ago", now: "now",
+    try: "Try it", try_about: "Clients for you to play with, made by the server itself. Press, and watch the turn that follows.",
+    try_off: "The buttons are off: they work only if the page is served on a loopback address.", try_wait: "Waiting for the server …",
+    try_connect: "Connect to {p}", try_clients: "Your clients", try_none: "None yet. Connect one.", try_client: "Client {n} → {p}", try_gone: "gone",
+    try_text: "What to send", try_send: "Send", try_escape: "\\n is a line end",
+    do_send: "Client {n} sent it.", try_act: "And then",
+    "act_half-frame": "Half a message", "act_half-close": "Half-close", act_reset: "Reset", "act_stop-reading": "Stop reading", "act_read-again": "Read again", act_flood: "Flood 1 MiB", act_close: "Close",
+    hint_connect: "Watch the listener get ready, accept until WouldBlock, and a machine open.",
+    hint_send: "Watch IN, one read, the machine’s answer and one write, all in one turn.",
+    "hint_half-frame": "Watch a read that leads to no answer in chat: the machine keeps the part and waits.",
+    "hint_half-close": "Watch RDHUP, then read 0: end of input. The server still answers, then closes its half.",
+    hint_reset: "Watch ERR and HUP, and the connection go without a goodbye.",
+    "hint_stop-reading": "Now flood: what the client does not take waits in the outbox, and the server arms for write.",
+    "hint_read-again": "Watch OUT: there is room again, and the outbox empties.",
+    hint_flood: "Watch the read budget: one flood never gets the whole turn. What does not fit waits in the outbox.",
+    hint_close: "Watch the end of input, and the answer to it.",
+    try_failed: "That did not work: {e}", unreachable: "the server cannot be reached",
+    sampled: "The server sends this page at most about 20 turns of each 200 ms, and 200 connections; the counters count everything.",
+    foot: "epollo {v} · all times are of the server’s clock · nothing on this page comes from elsewhere",
+    ns: "{n} ns", us: "{n} µs", ms: "{n} ms", s: "{n} s", min: "{n} min", h: "{n} h",
+  },
+  ko: {
+    title: "epollo: 살아 있는 이벤트 루프",
+    tagline: "스레드 하나, 루프 하나. 루프가 하는 일을 한 턴씩 보여 줍니다.",
+    skip: "턴 풀이로 건너뛰기",
+    language: "언어", theme: "테마", auto: "자동", light: "밝게", dark: "어둡게",
+    live: "실시간", paused: "일시 정지", connecting: "연결하는 중 …", replaying: "느린 재생",
+    broken: "스트림이 끊겼습니다. 다시 연결하는 중 …", silent: "{d} 동안 소식이 없습니다", slow: "브라우저가 느려 {n}개를 건너뜀",
+    loop: "이벤트 루프",
+    loop_about: "왼쪽에서 오른쪽으로 이어지는 한 획이 한 턴입니다. 루프는 커널이 준비되었다고 알릴 때까지 잠들고, 읽고, 상태 기계가 판단하게 하고, 쓰고, 다음에 무엇을 기다릴지 정합니다. 너비는 순서를 뜻하며, 잠든 시간은 로그 눈금입니다.",
+    lane_sleep: "잠듦", lane_ready: "준비됨", lane_read: "읽기", lane_decide: "판단", lane_write: "쓰기", lane_arm: "감시 설정",
+    mark_done: "완료", mark_block: "WouldBlock", mark_end: "입력 끝", mark_error: "오류", legend: "표시",
+    asleep_share: "잠든 시간", turns_each_second: "초당 {n}턴",
+    pause: "일시 정지", resume: "계속", first: "첫 턴", previous: "이전 턴", next: "다음 턴", last: "최신 턴",
+    replay: "느린 재생", replay_stop: "멈춤", speed: "속도", speed_each: ["초당 {n}단계", "초당 {n}단계"],
+    filter: "이 연결만 보기", filter_hint: "주소, 프로토콜, 상태", filter_clear: "모두 보기",
+    own: "이 페이지의 연결도 보기",
+    strip: ["{from}번 턴. {n}개를 기록했습니다. 표본이며 {skipped}개는 빠졌습니다.", "{from}번~{to}번 턴. {n}개를 기록했습니다. 표본이며 {skipped}개는 빠졌습니다."],
+    strip_none: "아직 턴이 없습니다.", strip_filter: "기록된 턴 가운데 이 연결에 관한 것이 없습니다.",
+    canvas: "턴의 시간 순서도. 왼쪽·오른쪽 화살표 키로 턴을 고릅니다.",
+    turn: "턴 풀이", turn_n: "{n}번 턴", turn_none: "위에서 턴을 고르거나 잠시 기다리세요.",
+    turn_about: "{waited} 잠듦, {ready}, {busy} 일함", ready_n: ["이벤트 {n}개", "이벤트 {n}개"],
+    cut: ["{n}단계가 더 있으나 생략했습니다.", "{n}단계가 더 있으나 생략했습니다."],
+    hidden_steps: ["다른 연결의 {n}단계를 숨겼습니다.", "다른 연결의 {n}단계를 숨겼습니다."],
+    col_step: "단계", col_who: "대상", col_what: "일어난 일", col_raw: "원래 기록",
+    wait_for: "준비된 것이 생길 때까지 최대 {d} 동안 잠듭니다", wait_ever: "준비된 것이 생길 때까지 제한 없이 잠듭니다", wait_look: "잠들지 않고 확인만 합니다",
+    woke: "{d} 만에 깨어남: {ready}", woke_none: "{d} 만에 깨어남: 시간이 다 되었고 준비된 것은 없음", woke_error: "{d} 만에 깨어남: {e}",
+    over: "{d} 만에 턴을 마칩니다",
+    ready: "커널의 알림: {flags}", ready_listener: "커널의 알림: {l} 리스너에 기다리는 연결이 있음",
+    flag_IN: "읽을 것이 있음", flag_PRI: "긴급 데이터", flag_OUT: "쓸 자리가 있음", flag_RDHUP: "상대가 더는 보내지 않음", flag_HUP: "양쪽이 모두 닫힘", flag_ERR: "오류",
+    accept_ok: "{l}에서 accept: 새 연결", accept_WouldBlock: "{l}에서 accept: 더 기다리는 연결이 없음", accept_error: "{l}에서 accept 실패: {e}",
+    pause_moment: "{l} 리스너가 쉽니다: 남은 디스크립터가 없음", pause_until: "{l} 리스너가 {d} 동안 쉽니다: 남은 디스크립터가 없음",
+    open: "열림: {p}", close: "연결 끝: {r}",
+    read_n: "{n} 읽음 (받을 자리 {room})", read_0: "0바이트 읽음: 상대가 더는 보내지 않음", read_WouldBlock: "더 읽을 것이 없음: 다 비움", read_error: "읽기 실패: {e}",
+    peek_n: "미리 봄: 상대가 보낸 것이 더 있음", peek_0: "미리 봄: 상대가 더는 보내지 않음", peek_WouldBlock: "미리 봄: 아무것도 없음", peek_error: "미리 보기 실패: {e}",
+    write_all: "{n} 씀: 전부 보냄", write_some: "{offered} 가운데 {n} 씀: 나머지는 송신 대기열에 남음", write_WouldBlock: "쓸 자리가 없음: {offered}가 송신 대기열에서 기다림", write_error: "쓰기 실패: {e}",
+    shutdown_ok: "우리 쪽을 닫음: 더 보낼 것이 없다고 상대에게 알림", shutdown_error: "우리 쪽을 닫지 못함: {e}",
+    told: "상태 기계에 알림: {x}", wish: "상태 기계의 요청: {x}", state: "상태: {from} → {to}",
+    told_Received: "{n} 받음", told_Finished: "상대가 더는 보내지 않음", told_Woken: "깨어날 때가 됨", told_Stopping: "서버가 끝나려 함",
+    wish_Send: "{n} 보내기", wish_SendBack: "{n} 되돌려 보내기", wish_Finish: "더 보내지 않기", wish_Leave: "더 보내지도 듣지도 않기", wish_Abort: "바로 닫기", wish_WakeAt: "나중에 깨워 주기", wish_Wake: "{x} 깨우기", wish_StopAccepting: "새 연결 받지 않기", wish_Stop: "서버 끝내기", wish_Refuse: "규칙을 어겨 떠나기: {x}",
+    reason_Finished: "양쪽이 끝났고 모두 보냄", reason_Broken: "연결이 끊어짐 (errno {x})", reason_Idle: "너무 오래 조용함", reason_WriteStalled: "너무 오래 아무것도 받아 가지 않음", reason_Lingered: "제때 자기 쪽을 닫지 않음", reason_Evicted: "보내지 못한 바이트가 가장 많음", reason_Aborted: "상태 기계가 요청함", reason_Stopped: "서버가 끝남",
+    interest: "감시 대상: {x}", interest_was: "감시 대상: {x} (이전: {was})",
+    interest_read: "읽을 것", interest_write: "쓸 자리", interest_both: "읽을 것과 쓸 자리", interest_none: "없음",
+    timer: "타이머 설정: {d} 뒤", timer_off: "타이머 해제", fire: "타이머가 울림",
+    peers: "연결", peers_shown: "{total}개 중 {shown}개 표시", peers_all: ["{total}개 열림", "{total}개 열림"], peers_match: "{n}개 일치", peers_none: "연결된 상대가 없습니다.", peers_no_match: "표시된 연결 가운데 일치하는 것이 없습니다.",
+    peers_about: "하나를 고르면 페이지 전체에서 그 연결만 따라갑니다.",
+    col_peer: "연결", col_protocol: "프로토콜", col_state: "상태", col_interest: "감시", col_in: "받음", col_out: "보냄", col_outbox: "송신 대기", col_halves: "양방향", col_idle: "조용한 시간", col_timer: "타이머",
+    follow: "{name} 따라가기", following: "{name} 따라가는 중", armed_read: "읽기", armed_write: "쓰기", armed_both: "읽기+쓰기", armed_none: "없음", none: "–",
+    half_open: "열림", half_finished: "끝남", half_discarding: "버리는 중", half_finishing: "마무리", half_connecting: "연결 중",
+    machines: "상태 기계", machines_about: "숫자는 지금 그 상태에 있는 연결 수입니다. 연결이 옮겨 갈 때 화살표가 밝아집니다.",
+    machine_counts: "{p}: 연결 {n}개", moved: ["{n}번 관찰", "{n}번 관찰"], start: "열림", gone: "끝",
+    "state_hello.greeted": "인사를 받았고 곧 닫음", "state_echo.echoing": "보낸 것을 그대로 돌려받음", "state_echo.leaving": "마지막 말을 마침", "state_chat.lobby": "대화 상대를 기다림", "state_chat.speaking": "말할 차례", "state_chat.listening": "상대의 말을 기다림", "state_chat.leaving": "작별 인사 중",
+    counters: "지표", counters_about: "최근 1분, 1초에 다섯 번.",
+    c_turns: "턴", c_asleep: "잠든 시간", c_latency: "한 턴의 길이", c_bytes: "바이트", c_calls: "호출", c_peers: "연결", c_moves: "열림과 닫힘",
+    s_turns: "턴", s_events: "이벤트", s_asleep: "잠듦", s_p50: "p50", s_p99: "p99", s_max: "최대", s_in: "받음", s_out: "보냄", s_reads: "읽기", s_writes: "쓰기", s_block: "WouldBlock", s_opened: "열림", s_closed: "닫힘", s_pauses: "accept 쉼",
+    each_second: "{n}/초", ago: "60초 전", now: "지금",
+    try: "직접 해 보기", try_about: "서버가 직접 만들어 주는 연습용 클라이언트입니다. 버튼을 누르고 이어지는 턴을 지켜보세요.",
+    try_off: "버튼이 꺼져 있습니다. 페이지가 루프백 주소로 제공될 때만 쓸 수 있습니다.", try_wait: "서버를 기다리는 중 …",
+    try_connect: "{p}에 연결", try_clients: "내 클라이언트", try_none: "아직 없습니다. 하나 연결해 보세요.", try_client: "클라이언트 {n} → {p}", try_gone: "끝남",
+    try_text: "보낼 내용", try_send: "보내기", try_escape: "\\n은 줄바꿈입니다",
+    do_send: "클라이언트 {n}이(가) 보냈습니다.", try_act: "그다음",
+    "act_half-frame": "메시지 절반만", "act_half-close": "반만 닫기", act_reset: "강제로 끊기(RST)", "act_stop-reading": "읽기 멈추기", "act_read-again": "다시 읽기", act_flood: "1 MiB 쏟아붓기", act_close: "닫기",
+    hint_connect: "리스너가 준비되고, WouldBlock까지 accept하고, 상태 기계가 열리는 모습을 보세요.",
+    hint_send: "IN 알림, 읽기 한 번, 상태 기계의 답, 쓰기 한 번이 한 턴에 끝나는 모습을 보세요.",
+    "hint_half-frame": "chat에서는 읽어도 답이 없습니다. 상태 기계가 반쪽을 간직하고 나머지를 기다립니다.",
+    "hint_half-close": "RDHUP 다음에 0바이트 읽기, 곧 입력의 끝이 옵니다. 서버는 마저 답하고 자기 쪽을 닫습니다.",
+    hint_reset: "ERR와 HUP이 오고, 작별 없이 연결이 사라지는 모습을 보세요.",
+    "hint_stop-reading": "이제 쏟아부어 보세요. 클라이언트가 받지 않은 것은 송신 대기열에 쌓이고, 서버는 쓰기를 감시합니다.",
+    "hint_read-again": "OUT 알림이 오고 송신 대기열이 비워지는 모습을 보세요.",
+    hint_flood: "읽기 한도를 보세요. 쏟아지는 연결 하나가 턴을 독차지하지 못합니다. 못 보낸 것은 송신 대기열에서 기다립니다.",
+    hint_close: "입력의 끝과 그에 대한 답을 보세요.",
+    try_failed: "실패했습니다: {e}", unreachable: "서버에 연결할 수 없음",
+    sampled: "서버는 이 페이지에 200 ms마다 최대 20턴쯤과 연결 200개까지만 보냅니다. 지표는 빠짐없이 셉니다.",
+    foot: "epollo {v} · 모든 시각은 서버의 시계 · 이 페이지는 외부에서 아무것도 가져오지 않습니다",
+    ns: "{n} ns", us: "{n} µs", ms: "{n} ms", s: "{n}초", min: "{n}분", h: "{n}시간",
+  },
+};
+
+let language = "en";
+
+function has(key) {
+  return WORDS[language][key] !== undefined;
+}
+
+/// The words under `key` with what `values` say filled in; `values.count` chooses of a pair.
+function say(key, values = {}) {
+  let words = WORDS[language][key] ?? key;
+  if (Array.isArray(words)) words = words[values.count === 1 ? 0 : 1];
+  return words.replace(/\{(\w+)\}/g, (all, name) => (name in values ? values[name] : all));
+}
+
+function number(value, digits = 0) {
+  return new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
+}
+
+/// Three digits, as many of them behind the point as fit.
+function short(value) {
+  return number(value, value >= 100 || Number.isInteger(value) ? 0 : value >= 10 ? 1 : 2);
+}
+
+function bytes(value) {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${unit === 0 ? number(value) : short(value)} ${units[unit]}`;
+}
+
+/// A time in nanoseconds.
+function duration(value) {
+  const units = [["ns", 1], ["us", 1e3], ["ms", 1e6], ["s", 1e9], ["min", 60e9], ["h", 3600e9]];
+  const [unit, size] = units.findLast(([, size]) => value >= size) ?? units[0];
+  return say(unit, { n: short(value / size) });
+}
+
+/// 12,345 as 12.3 k: for axes.
+function brief(value) {
+  if (value < 10_000) return short(Math.round(value * 100) / 100);
+  return new Intl.NumberFormat(language, { notation: "compact", maximumFractionDigits: 1 }).format(value);
+}
