@@ -5,13 +5,24 @@ const SPAN_NS = 60e9;
 const HEIGHT = 64;
 const WIDTH = 240;
 
-const rate = (key) => (tick) => tick[key] / (tick.span / 1e9);
+const RATE_TICKS = 5;
+
+/// A mean over the ticks of one second, so that the line can be read.
+function mean(key, times) {
+  return (_, at, ticks) => {
+    const last = ticks.slice(Math.max(0, at - RATE_TICKS + 1), at + 1);
+    const span = last.reduce((sum, tick) => sum + tick.span, 0);
+    return (times * last.reduce((sum, tick) => sum + tick[key], 0)) / span;
+  };
+}
+
+const rate = (key) => mean(key, 1e9);
 const latency = (key) => (tick) => tick.turn_ns?.[key] ?? null;
 const eachSecond = (value) => say("each_second", { n: brief(value) });
 
 const CHARTS = [
   { name: "turns", format: eachSecond, series: [["turns", rate("turns")], ["events", rate("events")]] },
-  { name: "asleep", format: (value) => `${short(Math.round(value * 10) / 10)} %`, most: 100, series: [["asleep", (tick) => Math.min(100, (100 * tick.asleep) / tick.span)]] },
+  { name: "asleep", format: (value) => `${short(Math.round(value * 10) / 10)} %`, most: 100, series: [["asleep", mean("asleep", 100)]] },
   { name: "latency", format: duration, log: 1000, series: [["p50", latency("p50")], ["p99", latency("p99")], ["max", latency("max")]] },
   { name: "bytes", format: (value) => say("each_second", { n: bytes(Math.round(value)) }), series: [["in", rate("bytes_in")], ["out", rate("bytes_out")]] },
   { name: "calls", format: eachSecond, series: [["reads", rate("reads")], ["writes", rate("writes")], ["block", rate("would_block")]] },

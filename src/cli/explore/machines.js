@@ -4,15 +4,15 @@
 const SVG = "http://www.w3.org/2000/svg";
 const START = "•";
 const GONE = "×";
-const NODE_WIDTH = 88;
+const NODE_WIDTH = 84;
 const NODE_HEIGHT = 44;
 const LIT_MS = 500;
 
 /// Where the states of our protocols stand; others are laid out in rows.
 const LAYOUTS = {
   hello: { greeted: [190, 34] },
-  echo: { echoing: [130, 34], leaving: [265, 34] },
-  chat: { lobby: [84, 84], speaking: [190, 30], listening: [190, 138], leaving: [300, 84] },
+  echo: { echoing: [125, 34], leaving: [255, 34] },
+  chat: { lobby: [80, 84], speaking: [190, 30], listening: [190, 138], leaving: [300, 84] },
 };
 const MOVES = {
   hello: [[START, "greeted"], ["greeted", GONE]],
@@ -51,7 +51,7 @@ function machineAdd(name, states) {
   const others = states.filter((state) => !(state in layout));
   const top = Math.max(0, ...known.map((state) => layout[state][1] + NODE_HEIGHT));
   const rows = Math.ceil(others.length / 3);
-  const height = Math.max(72, ...known.map((state) => layout[state][1] + 34), rows > 0 ? top + rows * 66 + 4 : 0);
+  const height = Math.max(72, ...known.map((state) => layout[state][1] + 30), rows > 0 ? top + rows * 66 + 4 : 0);
   const figure = element("figure", { className: "machine" });
   figure.dataset.protocol = name;
   const caption = element("figcaption");
@@ -65,10 +65,12 @@ function machineAdd(name, states) {
   const machine = { name, caption, layers, list, states: new Map(), edges: new Map() };
   machines.protocols.set(name, machine);
   const middle = known.length > 0 ? layout[known[0]][1] : top + 36;
-  machine.ends = { [START]: [14, middle], [GONE]: [366, middle] };
-  layers[1].append(shape("circle", { cx: 14, cy: middle, r: 6, class: "opened" }), endMark(366, middle));
+  const across = [...known.map((state) => layout[state][0]), ...others.map((_, at) => 92 + (at % 3) * 98)];
+  const away = NODE_WIDTH / 2 + 30;
+  machine.ends = { [START]: [Math.min(190, ...across) - away, middle], [GONE]: [Math.max(190, ...across) + away, middle] };
+  layers[1].append(shape("circle", { cx: machine.ends[START][0], cy: middle, r: 5, class: "opened" }), endMark(...machine.ends[GONE]));
   known.forEach((state) => machineState(machine, state, layout[state]));
-  others.forEach((state, at) => machineState(machine, state, [84 + (at % 3) * 106, top + 36 + Math.floor(at / 3) * 66]));
+  others.forEach((state, at) => machineState(machine, state, [92 + (at % 3) * 98, top + 36 + Math.floor(at / 3) * 66]));
   for (const [from, to] of MOVES[name] ?? []) machineEdge(machine, from, to);
   return machine;
 }
@@ -120,8 +122,8 @@ function machineEdge(machine, from, to) {
   const [dx, dy] = [end[0] - start[0], end[1] - start[1]];
   const length = Math.hypot(dx, dy) || 1;
   // A straight way past another state would cross it, and two ways between two states each other.
-  const isFar = Math.abs(dx) > 150 && Math.abs(dy) < 70;
-  const bend = isFar ? 44 : machine.edges.has(`${to}>${from}`) || Math.abs(dx) < 8 ? 18 : 6;
+  const isFar = Math.abs(dx) > 150 && Math.abs(dy) < 8;
+  const bend = isFar ? 62 : Math.abs(dx) < 8 ? 18 : Math.abs(dy) < 8 && !machine.edges.has(`${to}>${from}`) ? 0 : 12;
   const middle = [(start[0] + end[0]) / 2 - (dy / length) * bend, (start[1] + end[1]) / 2 + (dx / length) * bend];
   const [ax, ay] = border(start, middle, from in machine.ends);
   const [bx, by] = border(end, middle, to in machine.ends);

@@ -10,8 +10,8 @@ const COLUMNS = [
   ["out", (row) => bytes(row.out)],
   ["outbox", (row) => (row.outbox === 0 ? say("none") : bytes(row.outbox))],
   ["halves", (row) => halves(row.halves)],
-  ["idle", (row) => duration(row.idle_ms * 1e6)],
-  ["timer", (row) => (row.timer_ms === null || row.timer_ms === undefined ? say("none") : duration(Math.max(0, row.timer_ms) * 1e6))],
+  ["idle", (row) => milliseconds(row.idle_ms)],
+  ["timer", (row) => (row.timer_ms === null || row.timer_ms === undefined ? say("none") : milliseconds(Math.max(0, row.timer_ms)))],
 ];
 const NUMBERS = new Set(["in", "out", "outbox", "idle", "timer"]);
 

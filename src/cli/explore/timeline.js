@@ -31,11 +31,15 @@ function outcomeOf(moment) {
 }
 
 function sleepWidth(waited) {
-  return 6 + 9 * Math.log10(1 + waited / 1000);
+  return 8 + 11 * Math.log10(1 + waited / 1000);
 }
 
 function turnWidth(turn) {
   return sleepWidth(turn.waited ?? 0) + Math.max(2, turn.steps.length + 1) * STEP + GAP;
+}
+
+function twoDigits(value) {
+  return number(Number(value.toPrecision(2)), value < 9.5 && !Number.isInteger(value) ? 1 : 0);
 }
 
 function timelineStart() {
@@ -78,7 +82,6 @@ function timelinePlaces() {
     const at = turns.findIndex((turn) => turn.n >= record.chosen.n);
     let ahead = 0;
     for (end = Math.max(0, at); end < turns.length && ahead < timeline.width / 2; end += 1) ahead += turnWidth(turns[end]);
-    if (end === turns.length && record.held !== undefined) end = turns.length;
   }
   const places = [];
   let to = timeline.width - 6 + timeline.drift;
@@ -169,8 +172,8 @@ function paintTurn({ turn, from, to }) {
     context.fillStyle = colors.ink;
     context.textAlign = "center";
     context.textBaseline = "middle";
-    const words = duration(turn.waited);
-    if (context.measureText(words).width < wide - 6) context.fillText(words, from + wide / 2, y + tall / 2 + 0.5);
+    const words = duration(turn.waited, twoDigits);
+    if (context.measureText(words).width < wide - 4) context.fillText(words, from + wide / 2, y + tall / 2 + 0.5);
   }
   paintSteps(turn, from + wide + STEP / 2);
 }

@@ -21,7 +21,8 @@ function tryWords(meta) {
   document.getElementById("try-about").textContent = say(!trying.isOn ? "try_off" : meta === null ? "try_wait" : "try_about");
   const services = [...new Set((meta?.services ?? []).map((service) => service.name))].filter((name) => !isOwn(name));
   document.getElementById("try-connect").replaceChildren(...services.map((name) => {
-    const button = element("button", { type: "button" }, say("try_connect", { p: name }));
+    const button = element("button", { type: "button" }, name);
+    button.setAttribute("aria-label", say("try_connect", { p: name }));
     button.dataset.connect = name;
     button.addEventListener("click", () => tryConnect(name));
     return button;

@@ -102,7 +102,7 @@ function waitWords(turn) {
 function linesOf(turn) {
   const frame = (moment, what, told) => ({ moment: { moment }, what, told });
   return [
-    frame("wait", waitWords(turn), `wait timeout=${turn.timeout ?? "∞"}`),
+    frame("wait", waitWords(turn), `wait timeout=${turn.timeout ?? "none"}`),
     frame("woke", wakeWords(turn), `woke waited=${turn.waited} events=${turn.ready}`),
     ...turn.steps.map((moment) => ({ moment, what: sentence(moment), told: raw(moment) })),
     frame("end", say("over", { d: duration(turn.busy ?? 0) }), `end busy=${turn.busy}`),

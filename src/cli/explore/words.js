@@ -54,13 +54,13 @@ const WORDS = {
     machines: "State machines", machines_about: "The number is how many connections are in a state now; arrows light up as connections move.",
     machine_counts: "{p}: {n} connected", moved: ["seen {n} time", "seen {n} times"], start: "opened", gone: "gone",
     "state_hello.greeted": "has its greeting; closes", "state_echo.echoing": "gets back what it sends", "state_echo.leaving": "said its last word", "state_chat.lobby": "waits for a partner", "state_chat.speaking": "has the turn to speak", "state_chat.listening": "waits for the other’s message", "state_chat.leaving": "says goodbye",
-    counters: "Counters", counters_about: "The last minute, five times a second.",
+    counters: "Counters", counters_about: "The last minute. Everything is counted; rates are over the second before.",
     c_turns: "Turns", c_asleep: "Time asleep", c_latency: "Length of a turn", c_bytes: "Bytes", c_calls: "Calls", c_peers: "Connections", c_moves: "Opened and closed",
     s_turns: "turns", s_events: "events", s_asleep: "asleep", s_p50: "p50", s_p99: "p99", s_max: "max", s_in: "in", s_out: "out", s_reads: "reads", s_writes: "writes", s_block: "WouldBlock", s_opened: "opened", s_closed: "closed", s_pauses: "accept pauses",
     each_second: "{n}/s", ago: "60 s ago", now: "now",
     try: "Try it", try_about: "Clients for you to play with, made by the server itself. Press, and watch the turn that follows.",
     try_off: "The buttons are off: they work only if the page is served on a loopback address.", try_wait: "Waiting for the server …",
-    try_connect: "Connect to {p}", try_clients: "Your clients", try_none: "None yet. Connect one.", try_client: "Client {n} → {p}", try_gone: "gone",
+    try_connect: "Connect to {p}", try_connect_to: "Connect to", try_clients: "Your clients", try_none: "None yet. Connect one.", try_client: "Client {n} → {p}", try_gone: "gone",
     try_text: "What to send", try_send: "Send", try_escape: "\\n is a line end",
     do_send: "Client {n} sent it.", try_act: "And then",
     "act_half-frame": "Half a message", "act_half-close": "Half-close", act_reset: "Reset", "act_stop-reading": "Stop reading", "act_read-again": "Read again", act_flood: "Flood 1 MiB", act_close: "Close",
@@ -129,13 +129,13 @@ const WORDS = {
     machines: "상태 기계", machines_about: "숫자는 지금 그 상태에 있는 연결 수입니다. 연결이 옮겨 갈 때 화살표가 밝아집니다.",
     machine_counts: "{p}: 연결 {n}개", moved: ["{n}번 관찰", "{n}번 관찰"], start: "열림", gone: "끝",
     "state_hello.greeted": "인사를 받았고 곧 닫음", "state_echo.echoing": "보낸 것을 그대로 돌려받음", "state_echo.leaving": "마지막 말을 마침", "state_chat.lobby": "대화 상대를 기다림", "state_chat.speaking": "말할 차례", "state_chat.listening": "상대의 말을 기다림", "state_chat.leaving": "작별 인사 중",
-    counters: "지표", counters_about: "최근 1분, 1초에 다섯 번.",
+    counters: "지표", counters_about: "최근 1분. 빠짐없이 세며, 빈도는 직전 1초의 평균입니다.",
     c_turns: "턴", c_asleep: "잠든 시간", c_latency: "한 턴의 길이", c_bytes: "바이트", c_calls: "호출", c_peers: "연결", c_moves: "열림과 닫힘",
     s_turns: "턴", s_events: "이벤트", s_asleep: "잠듦", s_p50: "p50", s_p99: "p99", s_max: "최대", s_in: "받음", s_out: "보냄", s_reads: "읽기", s_writes: "쓰기", s_block: "WouldBlock", s_opened: "열림", s_closed: "닫힘", s_pauses: "accept 쉼",
     each_second: "{n}/초", ago: "60초 전", now: "지금",
     try: "직접 해 보기", try_about: "서버가 직접 만들어 주는 연습용 클라이언트입니다. 버튼을 누르고 이어지는 턴을 지켜보세요.",
     try_off: "버튼이 꺼져 있습니다. 페이지가 루프백 주소로 제공될 때만 쓸 수 있습니다.", try_wait: "서버를 기다리는 중 …",
-    try_connect: "{p}에 연결", try_clients: "내 클라이언트", try_none: "아직 없습니다. 하나 연결해 보세요.", try_client: "클라이언트 {n} → {p}", try_gone: "끝남",
+    try_connect: "{p}에 연결", try_connect_to: "연결할 곳", try_clients: "내 클라이언트", try_none: "아직 없습니다. 하나 연결해 보세요.", try_client: "클라이언트 {n} → {p}", try_gone: "끝남",
     try_text: "보낼 내용", try_send: "보내기", try_escape: "\\n은 줄바꿈입니다",
     do_send: "클라이언트 {n}이(가) 보냈습니다.", try_act: "그다음",
     "act_half-frame": "메시지 절반만", "act_half-close": "반만 닫기", act_reset: "강제로 끊기(RST)", "act_stop-reading": "읽기 멈추기", "act_read-again": "다시 읽기", act_flood: "1 MiB 쏟아붓기", act_close: "닫기",
@@ -187,11 +187,15 @@ function bytes(value) {
   return `${unit === 0 ? number(value) : short(value)} ${units[unit]}`;
 }
 
-/// A time in nanoseconds.
-function duration(value) {
+/// A time in nanoseconds; `write` says how its number is written.
+function duration(value, write = short) {
   const units = [["ns", 1], ["us", 1e3], ["ms", 1e6], ["s", 1e9], ["min", 60e9], ["h", 3600e9]];
   const [unit, size] = units.findLast(([, size]) => value >= size) ?? units[0];
-  return say(unit, { n: short(value / size) });
+  return say(unit, { n: write(value / size) });
+}
+
+function milliseconds(value) {
+  return value < 1 ? say("ms", { n: number(0) }) : duration(value * 1e6);
 }
 
 /// 12,345 as 12.3 k: for axes.
