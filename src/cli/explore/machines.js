@@ -12,7 +12,7 @@ const LIT_MS = 500;
 const LAYOUTS = {
   hello: { greeted: [190, 34] },
   echo: { echoing: [125, 34], leaving: [255, 34] },
-  chat: { lobby: [80, 84], speaking: [190, 30], listening: [190, 138], leaving: [300, 84] },
+  chat: { lobby: [82, 84], speaking: [190, 30], listening: [190, 138], leaving: [298, 84] },
 };
 const MOVES = {
   hello: [[START, "greeted"], ["greeted", GONE]],
@@ -66,7 +66,7 @@ function machineAdd(name, states) {
   machines.protocols.set(name, machine);
   const middle = known.length > 0 ? layout[known[0]][1] : top + 36;
   const across = [...known.map((state) => layout[state][0]), ...others.map((_, at) => 92 + (at % 3) * 98)];
-  const away = NODE_WIDTH / 2 + 30;
+  const away = NODE_WIDTH / 2 + 34;
   machine.ends = { [START]: [Math.min(190, ...across) - away, middle], [GONE]: [Math.max(190, ...across) + away, middle] };
   layers[1].append(shape("circle", { cx: machine.ends[START][0], cy: middle, r: 5, class: "opened" }), endMark(...machine.ends[GONE]));
   known.forEach((state) => machineState(machine, state, layout[state]));
@@ -124,10 +124,10 @@ function machineEdge(machine, from, to) {
   // A straight way past another state would cross it, and two ways between two states each other.
   const isFar = Math.abs(dx) > 150 && Math.abs(dy) < 8;
   const bend = isFar ? 62 : Math.abs(dx) < 8 ? 18 : Math.abs(dy) < 8 && !machine.edges.has(`${to}>${from}`) ? 0 : 12;
-  const middle = [(start[0] + end[0]) / 2 - (dy / length) * bend, (start[1] + end[1]) / 2 + (dx / length) * bend];
-  const [ax, ay] = border(start, middle, from in machine.ends);
-  const [bx, by] = border(end, middle, to in machine.ends);
-  const path = shape("path", { d: `M${ax} ${ay} Q${middle[0]} ${middle[1]} ${bx} ${by}`, class: "move", "marker-end": `url(#arrow-plain-${machine.name})` });
+  const bent = ([ax, ay], [bx, by]) => [(ax + bx) / 2 - (dy / length) * bend, (ay + by) / 2 + (dx / length) * bend];
+  const a = border(start, bent(start, end), from in machine.ends);
+  const b = border(end, bent(start, end), to in machine.ends);
+  const path = shape("path", { d: `M${a.join(" ")} Q${bent(a, b).join(" ")} ${b.join(" ")}`, class: "move", "marker-end": `url(#arrow-plain-${machine.name})` });
   machine.layers[0].append(path);
   const edge = { path, seen: 0, timer: 0 };
   machine.edges.set(key, edge);

@@ -87,7 +87,7 @@ function tableTold(table) {
 function chooseLive() {
   const now = performance.now();
   const patience = record.filter.trim() === "" ? LIVE_CHOICE_MS : FOLLOWED_CHOICE_MS;
-  if (now - page.choseAt < patience) return;
+  if (now - page.choseAt < patience || byId("moments").contains(document.activeElement)) return;
   const turn = shownTurns().findLast((turn) => turn.steps.length > 0);
   if (!turn || turn === record.chosen) return;
   page.choseAt = now;
@@ -116,14 +116,14 @@ function status() {
     state = page.replay ? "replaying" : "paused";
     text = say(state);
   }
-  if (page.missed > 0) text += ` · ${say("slow", { n: number(page.missed) })}`;
+  put(byId("missed"), page.missed > 0 ? say("slow", { n: number(page.missed) }) : "");
   byId("status").dataset.state = state;
   put(byId("status-words"), text);
 }
 
 function strip() {
   const turns = shownTurns();
-  const key = turns.length > 0 ? "strip" : record.turns.length > 0 ? "strip_filter" : "strip_none";
+  const key = turns.length > 0 ? (record.skipped > 0 ? "strip" : "strip_all") : record.turns.length > 0 ? "strip_filter" : "strip_none";
   const ends = { from: number(turns[0]?.n ?? 0), to: number(turns.at(-1)?.n ?? 0) };
   put(byId("strip"), say(key, { ...ends, n: number(turns.length), skipped: number(record.skipped), count: turns.length }));
 }

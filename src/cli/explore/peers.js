@@ -19,8 +19,8 @@ const peers = { table: null, rows: new Map(), body: null };
 
 /// `open/finished`: what the peer sends / what we send.
 function halves(told) {
-  const words = String(told ?? "").split("/");
-  return words.map((word, at) => `${at === 0 ? "↓" : "↑"} ${has(`half_${word}`) ? say(`half_${word}`) : word}`).join(" ");
+  const words = String(told ?? "").split("/").map((word) => (has(`half_${word}`) ? say(`half_${word}`) : word));
+  return words[0] === words[1] ? words[0] : `${say("half_in")} ${words[0]}, ${say("half_out")} ${words[1]}`;
 }
 
 function peersStart() {

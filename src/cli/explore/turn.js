@@ -146,7 +146,11 @@ function lineRow({ moment, what, told }) {
   if (moment.peer !== undefined) {
     const button = element("button", { type: "button", className: "link" }, name);
     button.title = say("follow", { name });
-    button.addEventListener("click", () => setFilter(name));
+    button.addEventListener("click", () => {
+      setFilter(name);
+      // The button goes with its line; the way back is a good place to be.
+      document.getElementById("filter-clear").focus();
+    });
     subject.append(button);
   } else {
     subject.textContent = name;
