@@ -99,7 +99,7 @@ fn the_page_shows_the_connections_and_where_they_stand() {
     let guests = [(); 2].map(|()| server.connect("chat"));
     chromium.until(&format!("{} === '1'", count("chat", "speaking")));
     chromium.until(&format!("{} === '1'", count("chat", "listening")));
-    assert_eq!(read_to_end(&mut server.connect("hello")).is_empty(), false);
+    assert!(!read_to_end(&mut server.connect("hello")).is_empty());
 
     drop((echo.try_clone().unwrap(), guests));
     chromium.until(&format!("{} === '0'", count("chat", "listening")));
@@ -199,7 +199,7 @@ fn a_reader_stops_steps_filters_and_changes_language_and_theme() {
     chromium.until("document.querySelector('#status').dataset.state === 'live'");
 
     let name = clients[1].local_addr().unwrap().to_string();
-    chromium.until(&format!("{}", row(&clients[1])));
+    chromium.until(&row(&clients[1]));
     chromium.value(&format!(
         "{}.querySelector('button').click()",
         row(&clients[1])
