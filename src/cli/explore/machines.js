@@ -6,6 +6,7 @@ const START = "•";
 const GONE = "×";
 const NODE_WIDTH = 84;
 const NODE_HEIGHT = 44;
+const NAME_MAX = 16;
 const LIT_MS = 500;
 
 /// Where the states of our protocols stand; others are laid out in rows.
@@ -51,7 +52,7 @@ function machineAdd(name, states) {
   const others = states.filter((state) => !(state in layout));
   const top = Math.max(0, ...known.map((state) => layout[state][1] + NODE_HEIGHT));
   const rows = Math.ceil(others.length / 3);
-  const height = Math.max(72, ...known.map((state) => layout[state][1] + 30), rows > 0 ? top + rows * 66 + 4 : 0);
+  const height = Math.max(78, ...known.map((state) => layout[state][1] + 30), rows > 0 ? top + rows * 66 + 4 : 0);
   const figure = element("figure", { className: "machine" });
   figure.dataset.protocol = name;
   const caption = element("figcaption");
@@ -95,7 +96,12 @@ function machineState(machine, name, [x, y]) {
   const node = shape("g", { class: "state" });
   const box = shape("rect", { x: x - NODE_WIDTH / 2, y: y - NODE_HEIGHT / 2, width: NODE_WIDTH, height: NODE_HEIGHT, rx: 9 });
   const count = shape("text", { x, y: y - 2, class: "count" }, "0");
-  node.append(box, count, shape("text", { x, y: y + 14, class: "name" }, name));
+  const label = shape("text", { x, y: y + 14, class: "name" }, name.length > NAME_MAX ? `${name.slice(0, NAME_MAX - 1)}…` : name);
+  if (name.length > 10) {
+    label.setAttribute("textLength", NODE_WIDTH - 8);
+    label.setAttribute("lengthAdjust", "spacingAndGlyphs");
+  }
+  node.append(box, count, label);
   machine.layers[1].append(node);
   const words = element("dd");
   machine.list.append(element("dt", {}, name), words);
@@ -122,8 +128,9 @@ function machineEdge(machine, from, to) {
   const [dx, dy] = [end[0] - start[0], end[1] - start[1]];
   const length = Math.hypot(dx, dy) || 1;
   // A straight way past another state would cross it, and two ways between two states each other.
-  const isFar = Math.abs(dx) > 150 && Math.abs(dy) < 8;
-  const bend = isFar ? 62 : Math.abs(dx) < 8 ? 18 : Math.abs(dy) < 8 && !machine.edges.has(`${to}>${from}`) ? 0 : 12;
+  const isFar = Math.abs(dx) > 150;
+  const isTwoWay = machine.edges.has(`${to}>${from}`) || Math.abs(dx) < 8;
+  const bend = isFar ? (dy > 8 ? -34 : 40) : isTwoWay ? 18 : Math.abs(dy) < 8 ? 0 : 12;
   const bent = ([ax, ay], [bx, by]) => [(ax + bx) / 2 - (dy / length) * bend, (ay + by) / 2 + (dx / length) * bend];
   const a = border(start, bent(start, end), from in machine.ends);
   const b = border(end, bent(start, end), to in machine.ends);

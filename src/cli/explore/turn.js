@@ -32,9 +32,11 @@ function callWords(moment) {
   const isAmount = typeof result === "number";
   const values = {
     n: isAmount ? bytes(result) : "", room: bytes(room ?? 0), offered: bytes(offered ?? 0), l: listener ?? "", e: result,
+    a: moment.address ?? "",
   };
   if (kind === "write" && isAmount) return say(result < offered ? "write_some" : "write_all", values);
   if (isAmount) return say(result === 0 ? `${kind}_0` : `${kind}_n`, values);
+  if (kind === "accept" && result === "ok" && moment.address !== undefined) return say("accept_from", values);
   return say(result === "ok" || result === "WouldBlock" ? `${kind}_${result}` : `${kind}_error`, values);
 }
 
@@ -56,7 +58,8 @@ function sentence(moment) {
     case "state":
       return say("state", { from: moment.from, to: moment.to });
     case "interest": {
-      const was = moment.was !== undefined && moment.was !== moment.interest && moment.was !== "none";
+      const was = moment.was !== undefined && moment.was !== moment.interest && moment.was !== "nothing";
+      if (moment.result !== undefined) return say("interest_error", { e: moment.result });
       return say(was ? "interest_was" : "interest", { x: interestWords(moment.interest), was: interestWords(moment.was) });
     }
     case "timer":
