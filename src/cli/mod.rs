@@ -11,6 +11,7 @@ use clap::Parser;
 mod args;
 mod bench;
 mod descriptors;
+pub mod explore;
 mod log;
 mod serve;
 mod server;

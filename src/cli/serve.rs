@@ -120,6 +120,7 @@ fn attach(
         write_timeout: arguments.write_timeout.0,
         linger: Some(LINGER),
         reads_while_owing: false,
+        is_uncounted: false,
     };
     for (protocol, listener) in listeners {
         reactor.listen(listener, Door::Serve(protocol), policy)?;

@@ -81,6 +81,7 @@ pub(super) fn echo(server: &ServerAddress) -> Result<(), Failure> {
     let policy = Policy {
         linger: Some(LINGER),
         reads_while_owing: true,
+        is_uncounted: false,
         ..Policy::default()
     };
     let relay = run(echo::Relay::new(), |reactor| {

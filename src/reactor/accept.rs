@@ -187,9 +187,12 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
 
     fn welcome(&mut self, stream: K::Stream, address: SocketAddr, door: DoorId) {
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
-        self.counters.accepted();
+        let is_counted = !self.doors[door.index()].1.is_uncounted;
         let is_full = self.guests >= self.limits.guests_max;
-        if is_full || !self.per_address.has_room(address.ip()) {
+        if is_counted {
+            self.counters.accepted();
+        }
+        if is_counted && (is_full || !self.per_address.has_room(address.ip())) {
             self.counters.turned_away(address, is_full, self.now);
             self.give_back(stream);
             return;
@@ -197,7 +200,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         match self.open(stream, door, Outbound::Open, format_args!("{address}")) {
             Ok(id) => {
                 log::debug!("peer {id}: connection from {address}");
-                if let Some(connection) = find(&mut self.peers, id) {
+                if is_counted && let Some(connection) = find(&mut self.peers, id) {
                     self.per_address.add(id, address.ip());
                     connection.is_guest = true;
                     self.guests += 1;

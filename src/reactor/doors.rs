@@ -58,6 +58,12 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         self.open(stream, door, Outbound::Open, name)
     }
 
+    /// Tells a peer [`Event::Woken`](crate::protocol::Event::Woken) in the next turn, which begins at
+    /// once; no matter if it is gone. For whoever has something for a session between two turns.
+    pub fn wake_peer(&mut self, peer: PeerId) {
+        self.woken.push_back(peer);
+    }
+
     /// A door for peers that come in by [`dial`](Reactor::dial). There can be 65,536.
     pub fn add_door(&mut self, door: S::Door, policy: Policy) -> DoorId {
         self.doors.push((door, policy));

@@ -31,4 +31,7 @@ pub struct Policy {
     /// (the server of a client that copies a pipe): both would wait for each other. What its session
     /// takes is then bounded by [`Service::window`](crate::protocol::Service::window) alone.
     pub reads_while_owing: bool,
+    /// Its peers take no place of [`Limits`] and are no guests in the counters: for an observer's page
+    /// beside the service. Whoever opens such a door bounds how many come in.
+    pub is_uncounted: bool,
 }

@@ -298,7 +298,10 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             let worst = self
                 .peers
                 .iter()
-                .filter(|(_, connection)| connection.is_guest && connection.unsent() > 0)
+                .filter(|(_, connection)| {
+                    let policy = &self.doors[connection.door.index()].1;
+                    (connection.is_guest || policy.is_uncounted) && connection.unsent() > 0
+                })
                 .max_by_key(|(_, connection)| connection.unsent());
             let Some((slot, connection)) = worst else {
                 return;

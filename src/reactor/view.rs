@@ -50,6 +50,11 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         })
     }
 
+    /// Whoever looks.
+    pub fn observer(&self) -> &O {
+        &self.kernel.observer
+    }
+
     /// The service and the observer together, for what is to go from one to the other between turns.
     pub fn service_and_observer(&mut self) -> (&mut S, &mut O) {
         (&mut self.service, &mut self.kernel.observer)

@@ -101,6 +101,7 @@ const POLICY: Policy = Policy {
     write_timeout: None,
     linger: None,
     reads_while_owing: true,
+    is_uncounted: false,
 };
 
 fn reactor(plan: &Plan, signals: &File) -> Result<Reactor<OsKernel, Load>, Failure> {

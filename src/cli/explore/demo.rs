@@ -1,0 +1,195 @@
+//! The clients that somebody drives from the page: each is the far side of a connection to one of our
+//! own services, and does what it is told. It never decides anything by itself but to leave when it is
+//! left.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::Deserialize;
+
+use crate::protocol::{Context, Event, PeerId};
+
+/// Demo clients at the same time.
+const CLIENTS_MAX: usize = 16;
+/// What a flood is.
+const FLOOD_BYTES: usize = 1024 * 1024;
+/// Text without an end: no newline, no NUL.
+const HALF_FRAME: &[u8] = b"half of a mess";
+const FLOOD_LINE: &[u8] = b"a flood, a flood, a flood, a flood, a flood, a flood, a flood!!\n";
+
+/// What a client is told to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    Send(Vec<u8>),
+    Flood,
+    HalfClose,
+    Reset,
+    StopReading,
+    ReadAgain,
+    Close,
+}
+
+/// What a button asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// A new client of this service.
+    Connect(String),
+    /// This client shall do that.
+    Order(u32, Order),
+}
+
+#[derive(Deserialize)]
+struct Wish {
+    #[serde(rename = "do")]
+    what: String,
+    to: Option<String>,
+    client: Option<u32>,
+    text: Option<String>,
+}
+
+/// Understands the body of a request, or says why not.
+pub(super) fn parse(body: &[u8]) -> Result<Asked, String> {
+    let wish: Wish = serde_json::from_slice(body)
+        .map_err(|error| format!("the body is not understood: {error}"))?;
+    if wish.what == "connect" {
+        let to = wish.to.ok_or("to which service?")?;
+        return Ok(Asked::Connect(to));
+    }
+    let order = match wish.what.as_str() {
+        "send" => Order::Send(wish.text.ok_or("which text?")?.into_bytes()),
+        "half-frame" => Order::Send(HALF_FRAME.to_vec()),
+        "flood" => Order::Flood,
+        "half-close" => Order::HalfClose,
+        "reset" => Order::Reset,
+        "stop-reading" => Order::StopReading,
+        "read-again" => Order::ReadAgain,
+        "close" => Order::Close,
+        _ => return Err("nobody knows how to do that".to_owned()),
+    };
+    let client = wish.client.ok_or("which client?")?;
+    Ok(Asked::Order(client, order))
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Demos {
+    clients: BTreeMap<u32, Client>,
+    latest: u32,
+}
+
+#[derive(Debug)]
+struct Client {
+    peer: Option<PeerId>,
+    orders: VecDeque<Order>,
+    is_reading: bool,
+    has_finished: bool,
+    flood_left: usize,
+}
+
+impl Demos {
+    /// Makes a place for one more and returns its number; `None` if there are enough.
+    pub(super) fn expect_one(&mut self) -> Option<u32> {
+        if self.clients.len() >= CLIENTS_MAX {
+            return None;
+        }
+        self.latest += 1;
+        let client = Client {
+            peer: None,
+            orders: VecDeque::new(),
+            is_reading: true,
+            has_finished: false,
+            flood_left: 0,
+        };
+        self.clients.insert(self.latest, client);
+        Some(self.latest)
+    }
+
+    /// The client that was dialled last is there. They are dialled one after the other.
+    pub(super) fn arrived(&mut self, peer: PeerId) -> u32 {
+        let expected = self
+            .clients
+            .iter_mut()
+            .find(|(_, client)| client.peer.is_none());
+        expected.map_or(0, |(&number, client)| {
+            client.peer = Some(peer);
+            number
+        })
+    }
+
+    /// A client is gone, or never came.
+    pub(super) fn left(&mut self, number: u32) {
+        self.clients.remove(&number);
+    }
+
+    /// Gives an order; returns who is to be woken for it.
+    pub(super) fn order(&mut self, number: u32, order: Order) -> Option<PeerId> {
+        let client = self.clients.get_mut(&number)?;
+        let peer = client.peer?;
+        client.orders.push_back(order);
+        Some(peer)
+    }
+
+    pub(super) fn window(&self, number: u32) -> usize {
+        let is_reading = self.clients.get(&number).is_some_and(|c| c.is_reading);
+        if is_reading { usize::MAX } else { 0 }
+    }
+
+    pub(super) fn state(&self, number: u32) -> &'static str {
+        match self.clients.get(&number) {
+            Some(client) if !client.is_reading => "not reading",
+            Some(client) if client.has_finished => "half-closed",
+            Some(client) if client.flood_left > 0 => "flooding",
+            Some(_) => "open",
+            None => "gone",
+        }
+    }
+
+    pub(super) fn step(&mut self, cx: &mut Context<'_>, number: u32, event: Event<'_>) {
+        let Some(client) = self.clients.get_mut(&number) else {
+            return;
+        };
+        match event {
+            Event::Woken => {
+                while let Some(order) = client.orders.pop_front() {
+                    client.obey(cx, order);
+                }
+                client.go_on_flooding(cx);
+            }
+            // Whoever is left leaves.
+            Event::Finished => client.finish(cx),
+            Event::Stopping => cx.abort(),
+            Event::Received(_) => {}
+        }
+    }
+}
+
+impl Client {
+    fn obey(&mut self, cx: &mut Context<'_>, order: Order) {
+        match order {
+            Order::Send(bytes) => cx.send(&bytes),
+            Order::Flood => self.flood_left = FLOOD_BYTES,
+            Order::HalfClose => self.finish(cx),
+            // Its socket was made with SO_LINGER 0: to close it is to reset the connection.
+            Order::Reset => cx.abort(),
+            Order::StopReading => self.is_reading = false,
+            Order::ReadAgain => self.is_reading = true,
+            Order::Close => {
+                self.is_reading = true;
+                self.finish(cx);
+                cx.leave();
+            }
+        }
+    }
+
+    fn finish(&mut self, cx: &mut Context<'_>) {
+        self.flood_left = 0;
+        self.has_finished = true;
+        cx.finish();
+    }
+
+    /// As much as goes; the rest when there is room again.
+    fn go_on_flooding(&mut self, cx: &mut Context<'_>) {
+        while self.flood_left > 0 && cx.room() >= FLOOD_LINE.len() {
+            cx.send(FLOOD_LINE);
+            self.flood_left = self.flood_left.saturating_sub(FLOOD_LINE.len());
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! What browsers have in common: the news of the loop, what they have asked for that only the
+//! composition root can do, and the clients that they drive. It sees no socket.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use rustix::rand::{GetRandomFlags, getrandom};
+
+use super::demo::Demos;
+use super::http::Reply;
+use super::page;
+use crate::protocol::PeerId;
+
+/// Event streams at the same time; one more is told to come again later.
+const STREAMS_MAX: usize = 64;
+/// How much of the news is kept for streams that are a little behind.
+const NEWS_MAX: usize = 16;
+
+/// What a visitor wants that a session cannot do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Question {
+    /// All figures of the reactor.
+    Metrics,
+    /// A connection of this demo client to that address.
+    Connect(u32, SocketAddr),
+}
+
+/// One server-sent event, without its end.
+#[derive(Clone, Debug)]
+pub(super) struct News {
+    pub(super) number: u64,
+    pub(super) name: &'static str,
+    /// One JSON object. A tick lacks its closing brace: each browser is told how much it missed.
+    pub(super) data: Rc<[u8]>,
+}
+
+pub(super) struct Hub {
+    pub(super) address: SocketAddr,
+    /// What must be sent along to press a button; `None` where there are none.
+    pub(super) token: Option<String>,
+    pub(super) services: Vec<(String, SocketAddr)>,
+    pub(super) page: page::Template,
+    pub(super) demos: Demos,
+    /// Connections to the page.
+    pub(super) visits: usize,
+    streams: Vec<PeerId>,
+    news: VecDeque<News>,
+    next_number: u64,
+    questions: Vec<(PeerId, Question)>,
+    replies: BTreeMap<PeerId, Reply>,
+    /// Events that browsers were too slow to take.
+    pub(super) missed: u64,
+}
+
+impl Hub {
+    /// Nobody looks yet.
+    ///
+    /// # Errors
+    /// Those of getrandom(2).
+    pub(super) fn new(address: SocketAddr, services: Vec<(String, SocketAddr)>) -> io::Result<Hub> {
+        let is_private = address.ip().is_loopback();
+        let token = is_private.then(random_word).transpose()?;
+        Ok(Hub {
+            address,
+            page: page::Template::new(token.as_deref().unwrap_or("")),
+            token,
+            services,
+            demos: Demos::default(),
+            visits: 0,
+            streams: Vec::new(),
+            news: VecDeque::new(),
+            next_number: 0,
+            questions: Vec::new(),
+            replies: BTreeMap::new(),
+            missed: 0,
+        })
+    }
+
+    /// A browser wants to be told of the loop from now on. Returns the number of the first news for
+    /// it; `None` if there are too many.
+    pub(super) fn subscribe(&mut self, peer: PeerId) -> Option<u64> {
+        if self.streams.len() >= STREAMS_MAX {
+            return None;
+        }
+        self.streams.push(peer);
+        Some(self.next_number)
+    }
+
+    /// A visitor is gone.
+    pub(super) fn left(&mut self, peer: PeerId) {
+        self.streams.retain(|&stream| stream != peer);
+        self.questions.retain(|&(asker, _)| asker != peer);
+        self.replies.remove(&peer);
+    }
+
+    /// Who wants to be told of the loop.
+    pub(super) fn streams(&self) -> &[PeerId] {
+        &self.streams
+    }
+
+    pub(super) fn publish(&mut self, name: &'static str, data: Vec<u8>) {
+        if self.news.len() >= NEWS_MAX {
+            self.news.pop_front();
+        }
+        let number = self.next_number;
+        self.next_number += 1;
+        self.news.push_back(News {
+            number,
+            name,
+            data: data.into(),
+        });
+    }
+
+    /// What is known from this number on.
+    pub(super) fn news_since(&self, number: u64) -> impl Iterator<Item = &News> {
+        self.news.iter().filter(move |news| news.number >= number)
+    }
+
+    /// What a browser is told first.
+    pub(super) fn meta(&self) -> String {
+        let services: Vec<_> = self
+            .services
+            .iter()
+            .map(
+                |(name, address)| serde_json::json!({"name": name, "address": address.to_string()}),
+            )
+            .collect();
+        serde_json::json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "services": services,
+            "try": self.token.is_some(),
+        })
+        .to_string()
+    }
+
+    pub(super) fn ask(&mut self, peer: PeerId, question: Question) {
+        self.questions.push((peer, question));
+    }
+
+    pub(super) fn take_questions(&mut self) -> Vec<(PeerId, Question)> {
+        std::mem::take(&mut self.questions)
+    }
+
+    pub(super) fn reply(&mut self, peer: PeerId, reply: Reply) {
+        self.replies.insert(peer, reply);
+    }
+
+    pub(super) fn take_reply(&mut self, peer: PeerId) -> Option<Reply> {
+        self.replies.remove(&peer)
+    }
+}
+
+/// Not the token: it may end up in a log.
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub")
+            .field("address", &self.address)
+            .field("visits", &self.visits)
+            .field("streams", &self.streams)
+            .finish_non_exhaustive()
+    }
+}
+
+/// 128 bits that nobody can guess, in hexadecimal.
+pub(super) fn random_word() -> io::Result<String> {
+    let mut bytes = [0_u8; 16];
+    // Once the kernel's pool is ready, and it is long before, so few bytes come at once.
+    let count = getrandom(&mut bytes, GetRandomFlags::empty())?;
+    if count < bytes.len() {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,204 @@
+//! All figures as text that Prometheus reads (OpenMetrics), through its own library. Nothing is kept
+//! between two readings: the counters are those of the reactor and the recorder.
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::registry::{Registry, Unit};
+
+use super::ExploredReactor;
+use super::http::{Reply, Status};
+use super::recorder::{BUCKETS_US, Recorder};
+use crate::protocol::{CloseReason, Service};
+use crate::trace::Observer;
+
+type Labels = Vec<(&'static str, String)>;
+
+/// The media type of what [`encode`] writes.
+const KIND: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Everything there is to know in figures.
+pub(super) fn reply<S: Service, O: Observer>(reactor: &mut ExploredReactor<S, O>) -> Reply {
+    let mut registry = Registry::with_prefix("epollo");
+    of_reactor(&mut registry, reactor);
+    let (explored, (recorder, _)) = reactor.service_and_observer();
+    let hub = &explored.hub;
+    gauge(
+        &mut registry,
+        "page_connections",
+        "Connections to the explorer page",
+        hub.visits,
+    );
+    gauge(
+        &mut registry,
+        "page_streams",
+        "Browsers that are told of the loop",
+        hub.streams().len(),
+    );
+    counter(
+        &mut registry,
+        "page_events_missed",
+        "Events that browsers were too slow to take",
+        hub.missed,
+    );
+    of_recorder(&mut registry, recorder);
+    let mut text = String::new();
+    match encode(&mut text, &registry) {
+        Ok(()) => Reply {
+            status: Status::Ok,
+            kind: KIND,
+            body: text,
+            extra: String::new(),
+        },
+        Err(_) => Reply::text(Status::Unavailable, "the figures cannot be written"),
+    }
+}
+
+fn of_reactor<S: Service, O: Observer>(registry: &mut Registry, reactor: &ExploredReactor<S, O>) {
+    let (_, timers, unsent) = reactor.holdings();
+    let counters = reactor.counters();
+    gauge(registry, "timers", "Timers that are armed", timers);
+    registry.register_with_unit(
+        "unsent",
+        "Memory that unsent bytes take",
+        Unit::Bytes,
+        ConstGauge::new(as_signed(unsent as u64)),
+    );
+    for (name, help, value) in [
+        (
+            "accepted",
+            "Connections taken, turned away or not",
+            counters.accepted,
+        ),
+        (
+            "turned_away",
+            "Connections closed at once because of a limit",
+            counters.turned_away,
+        ),
+        (
+            "refused",
+            "Peers that broke a rule of their protocol",
+            counters.refused,
+        ),
+        (
+            "accept_pauses",
+            "Rests because the machine had nothing left for a connection",
+            counters.accept_pauses,
+        ),
+    ] {
+        counter(registry, name, help, value);
+    }
+}
+
+fn of_recorder(registry: &mut Registry, recorder: &Recorder) {
+    let connections = Family::<Labels, Gauge>::default();
+    for (&service, &count) in &recorder.peers {
+        let labels = vec![("service", service.to_owned())];
+        connections.get_or_create(&labels).set(as_signed(count));
+    }
+    let help = "Connections that are there; the terminal and the signals are peers too";
+    registry.register("connections", help, connections);
+    let closed = Family::<Labels, Counter>::default();
+    for (&reason, &count) in &recorder.closed {
+        let labels = vec![("reason", word(reason).to_owned())];
+        closed.get_or_create(&labels).inc_by(count);
+    }
+    registry.register("closed", "Connections that are gone", closed);
+    let totals = &recorder.totals;
+    for (name, help, value) in [
+        ("turns", "Turns of the loop", totals.turns),
+        ("events", "Events that epoll_wait gave", totals.events),
+        (
+            "reads",
+            "Calls of read for connections of services",
+            totals.reads,
+        ),
+        (
+            "writes",
+            "Calls of write for connections of services",
+            totals.writes,
+        ),
+        (
+            "call_failures",
+            "Reads and writes that failed, EAGAIN included",
+            totals.would_block,
+        ),
+    ] {
+        counter(registry, name, help, value);
+    }
+    for (name, help, value) in [
+        (
+            "received",
+            "Bytes read from connections of services",
+            totals.bytes_in,
+        ),
+        (
+            "sent",
+            "Bytes written to connections of services",
+            totals.bytes_out,
+        ),
+    ] {
+        registry.register_with_unit(name, help, Unit::Bytes, ConstCounter::new(value));
+    }
+    for (name, help, nanoseconds) in [
+        ("asleep", "Time in epoll_wait", totals.asleep),
+        ("busy", "Time between two waits", totals.busy),
+    ] {
+        registry.register_with_unit(
+            name,
+            help,
+            Unit::Seconds,
+            ConstCounter::new(seconds(nanoseconds)),
+        );
+    }
+    lengths(registry, recorder);
+}
+
+/// How long turns were: a histogram by hand, since it was counted elsewhere.
+fn lengths(registry: &mut Registry, recorder: &Recorder) {
+    let turns = Family::<Labels, Counter>::default();
+    let mut so_far = 0;
+    for (index, &count) in recorder.lengths.iter().enumerate() {
+        so_far += count;
+        let end = BUCKETS_US
+            .get(index)
+            .map_or("+Inf".to_owned(), |&end| seconds(end * 1000).to_string());
+        turns.get_or_create(&vec![("le", end)]).inc_by(so_far);
+    }
+    let help = "Turns that took at most so many seconds";
+    registry.register("turns_within", help, turns);
+}
+
+fn gauge(registry: &mut Registry, name: &str, help: &str, value: usize) {
+    registry.register(name, help, ConstGauge::new(as_signed(value as u64)));
+}
+
+fn counter(registry: &mut Registry, name: &str, help: &str, value: u64) {
+    registry.register(name, help, ConstCounter::new(value));
+}
+
+fn as_signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "a clock of 100 days has 53 bits of nanoseconds"
+)]
+fn seconds(nanoseconds: u64) -> f64 {
+    nanoseconds as f64 / 1e9
+}
+
+fn word(reason: CloseReason) -> &'static str {
+    match reason {
+        CloseReason::Finished => "finished",
+        CloseReason::Broken(_) => "broken",
+        CloseReason::Idle => "idle",
+        CloseReason::WriteStalled => "write_stalled",
+        CloseReason::Lingered => "lingered",
+        CloseReason::Evicted => "evicted",
+        CloseReason::Aborted => "aborted",
+        CloseReason::Stopped => "stopped",
+    }
+}

@@ -1,0 +1,216 @@
+//! The explorer: a page that shows the loop at work, served by the same loop. [`Explored`] puts it
+//! beside any [`Service`], also one of your own; it opens no listener and starts no thread.
+//!
+//! ```
+//! use epollo::cli::explore::{self, Door, Page};
+//! use epollo::protocol::hello::Hello;
+//! use epollo::reactor::{Limits, ListenOptions, Policy, bind};
+//! # use std::time::Duration;
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let options = ListenOptions { backlog: 128, reuse_port: false };
+//! let page = bind("127.0.0.1:0".parse().unwrap(), options)?;
+//! let hello = bind("127.0.0.1:0".parse().unwrap(), options)?;
+//! println!("http://{}", page.local_addr()?);
+//!
+//! let limits = Limits {
+//!     guests_max: 1000,
+//!     guests_per_address_max: None,
+//!     unsent_bytes_max: 1 << 20,
+//!     grace: Some(Duration::from_secs(1)),
+//!     spin: Duration::ZERO,
+//! };
+//! let page = Page { listener: page, services: vec![("hello".into(), hello.local_addr()?)] };
+//! let mut reactor = explore::reactor(page, Hello::new(b"Hello World!\0".to_vec()), limits, explore::NOBODY)?;
+//! reactor.listen(hello, Door::Inner(()), Policy::default())?;
+//! // explore::run(&mut reactor) serves until the service asks to stop.
+//! # Ok(())
+//! # }
+//! ```
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use mio::net::TcpListener;
+
+use crate::protocol::{CloseReason, Context, Event, Service, Standing};
+use crate::reactor::{Limits, OsKernel, Policy, Reactor};
+use crate::trace::{Observer, Off};
+
+mod demo;
+mod feed;
+mod http;
+mod hub;
+mod look;
+mod metrics;
+mod page;
+mod recorder;
+mod request;
+mod routes;
+mod visit;
+
+pub use feed::run;
+pub use recorder::Recorder;
+
+use hub::Hub;
+use visit::Visit;
+
+/// Connections to the page at the same time; one more is closed at once.
+const VISITS_MAX: usize = 128;
+/// What the page's own connections are called where a protocol is named, and the clients that it drives.
+pub(super) const PAGE: &str = "page";
+pub(super) const DEMO: &str = "demo";
+
+/// A reactor whose loop can be looked at: see [`reactor`].
+pub type ExploredReactor<S, O> = Reactor<OsKernel, Explored<S>, (Recorder, Option<O>)>;
+
+/// For [`reactor`]: nobody looks but the page.
+pub const NOBODY: Option<Off> = None;
+
+/// Where the page is served, and what can be tried from it.
+#[derive(Debug)]
+pub struct Page {
+    /// The page's own port. The buttons that drive demo clients are there only if its address is a
+    /// loopback address.
+    pub listener: TcpListener,
+    /// The services that will listen on this reactor, in the order in which they will: what each is
+    /// called and its address.
+    pub services: Vec<(String, SocketAddr)>,
+}
+
+/// By which door a peer comes in.
+#[derive(Clone, Copy, Debug)]
+pub enum Door<D> {
+    /// A peer of the service that is looked at.
+    Inner(D),
+    /// A browser.
+    Page,
+    /// The client side of a connection that somebody tries the service with.
+    Demo,
+}
+
+/// One peer's machine.
+#[derive(Debug)]
+pub struct Session<S>(Kind<S>);
+
+#[derive(Debug)]
+enum Kind<S> {
+    Inner(S),
+    Visit(Box<Visit>),
+    /// A connection too many.
+    Surplus,
+    /// Which demo client.
+    Demo(u32),
+}
+
+/// A service, and the page that looks at it.
+#[derive(Debug)]
+pub struct Explored<S> {
+    inner: S,
+    hub: Hub,
+}
+
+impl<S> Explored<S> {
+    /// The service that is looked at.
+    pub fn inner(&self) -> &S {
+        &self.inner
+    }
+}
+
+/// A reactor that serves `page`, and `service` once its listeners are added with [`Door::Inner`].
+/// A second observer, if there is one, sees what the page sees.
+///
+/// # Errors
+/// Those of epoll_create1(2), epoll_ctl(2), getsockname(2) and getrandom(2).
+pub fn reactor<S: Service, O: Observer>(
+    page: Page,
+    service: S,
+    limits: Limits,
+    second: Option<O>,
+) -> io::Result<ExploredReactor<S, O>> {
+    let address = page.listener.local_addr()?;
+    let mut listeners = vec![PAGE.to_owned()];
+    listeners.extend(page.services.iter().map(|(name, _)| name.clone()));
+    let explored = Explored {
+        inner: service,
+        hub: Hub::new(address, page.services)?,
+    };
+    let observer = (Recorder::new(listeners), second);
+    let mut reactor = Reactor::observed(OsKernel::new()?, explored, limits, observer);
+    let policy = Policy {
+        idle_timeout: Some(Duration::from_secs(60)),
+        write_timeout: Some(Duration::from_secs(10)),
+        linger: Some(Duration::from_secs(1)),
+        is_uncounted: true,
+        ..Policy::default()
+    };
+    reactor.listen(page.listener, Door::Page, policy)?;
+    Ok(reactor)
+}
+
+impl<S: Service> Service for Explored<S> {
+    type Session = Session<S::Session>;
+    type Door = Door<S::Door>;
+
+    fn open(
+        &mut self,
+        cx: &mut Context<'_>,
+        door: Door<S::Door>,
+        name: fmt::Arguments<'_>,
+    ) -> Session<S::Session> {
+        Session(match door {
+            Door::Inner(door) => Kind::Inner(self.inner.open(cx, door, name)),
+            Door::Page if self.hub.visits >= VISITS_MAX => {
+                cx.abort();
+                Kind::Surplus
+            }
+            Door::Page => {
+                self.hub.visits += 1;
+                Kind::Visit(Box::new(Visit::new(cx)))
+            }
+            Door::Demo => Kind::Demo(self.hub.demos.arrived(cx.me())),
+        })
+    }
+
+    fn step(&mut self, cx: &mut Context<'_>, session: &mut Session<S::Session>, event: Event<'_>) {
+        match &mut session.0 {
+            Kind::Inner(inner) => self.inner.step(cx, inner, event),
+            Kind::Visit(visit) => visit.step(cx, &mut self.hub, event),
+            Kind::Demo(number) => self.hub.demos.step(cx, *number, event),
+            Kind::Surplus => {}
+        }
+    }
+
+    fn close(&mut self, cx: &mut Context<'_>, session: Session<S::Session>, reason: CloseReason) {
+        match session.0 {
+            Kind::Inner(inner) => self.inner.close(cx, inner, reason),
+            Kind::Visit(_) => {
+                self.hub.visits -= 1;
+                self.hub.left(cx.me());
+            }
+            Kind::Demo(number) => self.hub.demos.left(number),
+            Kind::Surplus => {}
+        }
+    }
+
+    fn window(&self, session: &Session<S::Session>) -> usize {
+        match &session.0 {
+            Kind::Inner(inner) => self.inner.window(inner),
+            Kind::Visit(visit) => visit.window(),
+            Kind::Demo(number) => self.hub.demos.window(*number),
+            Kind::Surplus => 0,
+        }
+    }
+
+    fn standing(&self, session: &Session<S::Session>) -> Standing {
+        let (protocol, state) = match &session.0 {
+            Kind::Inner(inner) => return self.inner.standing(inner),
+            Kind::Visit(visit) => (PAGE, visit.state()),
+            Kind::Demo(number) => (DEMO, self.hub.demos.state(*number)),
+            Kind::Surplus => (PAGE, "refused"),
+        };
+        Standing { protocol, state }
+    }
+}

@@ -1,0 +1,111 @@
+//! What a browser asks for: one request, within limits, with httparse. Whether it may have it is not
+//! decided here.
+
+use super::http::{Reply, Status};
+
+/// Bytes of a request line and its header fields.
+pub(super) const HEAD_BYTES_MAX: usize = 8 * 1024;
+/// Bytes of a body.
+pub(super) const BODY_BYTES_MAX: usize = 4 * 1024;
+const FIELDS_MAX: usize = 64;
+
+/// A whole request.
+#[derive(Debug)]
+pub(super) struct Request<'a> {
+    pub(super) method: &'a str,
+    /// Without the query.
+    pub(super) path: &'a str,
+    pub(super) body: &'a [u8],
+    fields: Vec<(&'a str, &'a [u8])>,
+}
+
+/// What so many bytes are.
+#[derive(Debug)]
+pub(super) enum Parsed<'a> {
+    /// The beginning of a request.
+    Partial,
+    Whole(Request<'a>),
+    /// Nothing that could become one; to be answered with this.
+    Wrong(Reply),
+}
+
+impl<'a> Request<'a> {
+    /// The value of a header field; `None` if it is not there, or there more than once, or no text.
+    pub(super) fn field(&self, name: &str) -> Option<&'a str> {
+        let mut values = self.values(name);
+        let value = values.next()?;
+        if values.next().is_some() {
+            return None;
+        }
+        std::str::from_utf8(value).ok().map(str::trim)
+    }
+
+    /// Whether a header field is there, whatever it says.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.values(name).next().is_some()
+    }
+
+    fn values(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        self.fields
+            .iter()
+            .filter(move |(other, _)| other.eq_ignore_ascii_case(name))
+            .map(|&(_, value)| value)
+    }
+}
+
+/// Looks at what has come so far.
+pub(super) fn parse(bytes: &[u8]) -> Parsed<'_> {
+    let wrong = |status, words| Parsed::Wrong(Reply::text(status, words));
+    let too_long = || {
+        let words = format!("the head of a request may have {HEAD_BYTES_MAX} bytes");
+        Parsed::Wrong(Reply::text(Status::HeadTooLarge, &words))
+    };
+    let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
+    let mut head = httparse::Request::new(&mut fields);
+    let length = match head.parse(bytes) {
+        Ok(httparse::Status::Complete(length)) if length <= HEAD_BYTES_MAX => length,
+        Ok(httparse::Status::Partial) if bytes.len() < HEAD_BYTES_MAX => return Parsed::Partial,
+        Ok(_) | Err(httparse::Error::TooManyHeaders) => return too_long(),
+        Err(_) => return wrong(Status::BadRequest, "this is no HTTP/1.1 request"),
+    };
+    let (Some(method), Some(target)) = (head.method, head.path) else {
+        return wrong(Status::BadRequest, "this is no HTTP/1.1 request");
+    };
+    let request = Request {
+        method,
+        path: target.split('?').next().unwrap_or(target),
+        body: &bytes[length..],
+        fields: head
+            .headers
+            .iter()
+            .map(|field| (field.name, field.value))
+            .collect(),
+    };
+    if request.has("transfer-encoding") {
+        return wrong(Status::LengthRequired, "say how long the body is");
+    }
+    with_body(request)
+}
+
+fn with_body(request: Request<'_>) -> Parsed<'_> {
+    if !request.has("content-length") {
+        let body = &[];
+        return Parsed::Whole(Request { body, ..request });
+    }
+    let digits = request.field("content-length").unwrap_or("");
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    // A number that is too large to be one is a body that is too large.
+    let length = digits.parse().unwrap_or(usize::MAX);
+    if !is_number {
+        let words = "Content-Length is no number";
+        Parsed::Wrong(Reply::text(Status::BadRequest, words))
+    } else if length > BODY_BYTES_MAX {
+        let words = format!("a body may have {BODY_BYTES_MAX} bytes");
+        Parsed::Wrong(Reply::text(Status::TooLarge, &words))
+    } else if request.body.len() < length {
+        Parsed::Partial
+    } else {
+        let body = &request.body[..length];
+        Parsed::Whole(Request { body, ..request })
+    }
+}
