@@ -11,6 +11,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use log::LevelFilter;
 
 use super::bench::args::BenchArguments;
+use super::trace::args::TraceArguments;
 use super::values::{
     Greeting, Limit, local, parse_backlog, parse_clients, parse_count, parse_duration,
     parse_greeting, parse_level, parse_limit, parse_message_size, parse_remote_port, parse_seed,
@@ -87,9 +88,9 @@ pub(super) enum Command {
     /// Serve hello, echo and chat
     Serve(Box<ServeArguments>),
     /// Connect and print the greeting
-    Hello(ServerAddress),
+    Hello(ClientArguments),
     /// Send lines and show what comes back
-    Echo(ServerAddress),
+    Echo(ClientArguments),
     /// Talk in turns; you speak first
     Chat(ChatArguments),
     /// Load a server, verify every answer, and tell how fast it was
@@ -131,6 +132,14 @@ pub(super) struct ServerAddress {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct ClientArguments {
+    #[command(flatten)]
+    pub(super) server: ServerAddress,
+    #[command(flatten)]
+    pub(super) trace: TraceArguments,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct ChatArguments {
     #[command(flatten)]
     pub(super) server: ServerAddress,
@@ -140,6 +149,8 @@ pub(super) struct ChatArguments {
     /// The message that ends the talk
     #[arg(long, value_name = "WORD", default_value = "QUIT", value_parser = parse_word, env = "EPOLLO_QUIT")]
     pub(super) quit: String,
+    #[command(flatten)]
+    pub(super) trace: TraceArguments,
 }
 
 #[derive(Debug, Args)]
@@ -208,6 +219,8 @@ pub(super) struct ServeArguments {
     /// Let several processes listen on one port (SO_REUSEPORT)
     #[arg(long, value_parser = BoolishValueParser::new(), env = "EPOLLO_REUSE_PORT")]
     pub(super) reuse_port: bool,
+    #[command(flatten)]
+    pub(super) trace: TraceArguments,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

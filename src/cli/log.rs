@@ -19,14 +19,29 @@ pub(super) enum NoRoom {
 
 /// A log that was started.
 #[derive(Debug)]
-pub(super) struct Log(Option<StuckProofStderr>);
+pub(super) struct Log {
+    stderr: Option<StuckProofStderr>,
+    is_coloured: bool,
+}
 
 impl Log {
     /// Says how many lines were dropped, if that was not said yet.
     pub(super) fn end(&self) {
-        if let Some(stderr) = &self.0 {
+        if let Some(stderr) = &self.stderr {
             stderr.end();
         }
+    }
+
+    /// Whether what is said on standard error has colours.
+    pub(super) fn is_coloured(&self) -> bool {
+        self.is_coloured
+    }
+
+    /// Standard error for a trace beside the log.
+    pub(super) fn carry_trace(&self) -> StuckProofStderr {
+        let stderr = self.stderr.clone().unwrap_or_else(StuckProofStderr::new);
+        stderr.carries_trace();
+        stderr
     }
 }
 
@@ -68,5 +83,8 @@ pub(super) fn start(arguments: &LogArguments, default: &str, no_room: NoRoom) ->
         .format_target(false)
         .target(target)
         .init();
-    Log(stderr)
+    Log {
+        stderr,
+        is_coloured,
+    }
 }

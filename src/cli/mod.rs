@@ -12,6 +12,7 @@ mod args;
 mod bench;
 mod descriptors;
 pub mod explore;
+mod lines;
 mod log;
 mod serve;
 mod server;
@@ -105,11 +106,11 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
     };
     let log = log::start(&arguments.log, log_default, no_room);
     let done = match arguments.command {
-        Command::Serve(arguments) => serve::run(*arguments),
-        Command::Hello(server) => talk::hello(&server),
-        Command::Echo(server) => talk::echo(&server),
-        Command::Chat(arguments) => talk::chat(arguments),
-        Command::Bench(arguments) => bench::run(&arguments),
+        Command::Serve(arguments) => serve::run(*arguments, &log),
+        Command::Hello(arguments) => talk::hello(&arguments, &log),
+        Command::Echo(arguments) => talk::echo(&arguments, &log),
+        Command::Chat(arguments) => talk::chat(arguments, &log),
+        Command::Bench(arguments) => bench::run(&arguments, &log),
         Command::Sim(simulation) => sim::run(&simulation, arguments.log.is_quiet()),
     };
     log.end();

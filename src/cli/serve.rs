@@ -6,13 +6,16 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::args::{ChatWith, Protocol, ServeArguments, ServiceAddress};
+use super::log::Log;
 use super::server::{Door, Server, Settings};
+use super::trace::Sink;
 use super::{Failure, descriptors, reason, signals, stdio};
 use crate::protocol::chat::{self, Partner};
-use crate::protocol::echo;
+use crate::protocol::{Service, echo};
 use crate::reactor::{
     self, Limits, ListenOptions, Manner, OsKernel, OsStream, Policy, Reactor, Side, Terminal, bind,
 };
+use crate::trace::{Observer, Off};
 
 /// Open connections when nothing else is said and the fd limit allows it.
 const GUESTS_MAX_DEFAULT: usize = 10_000;
@@ -20,7 +23,7 @@ const GUESTS_MAX_DEFAULT: usize = 10_000;
 const LINGER: Duration = Duration::from_secs(2);
 
 /// Serves until a signal ends it.
-pub(super) fn run(mut arguments: ServeArguments) -> Result<(), Failure> {
+pub(super) fn run(mut arguments: ServeArguments, log: &Log) -> Result<(), Failure> {
     if arguments.services.is_empty() {
         arguments.services = Protocol::ALL
             .map(|protocol| ServiceAddress {
@@ -41,11 +44,26 @@ pub(super) fn run(mut arguments: ServeArguments) -> Result<(), Failure> {
         })
         .collect::<io::Result<_>>()
         .map_err(|error| Failure::cannot("tell the address of a listener", &error))?;
+    let server = Server::new(settings(&arguments), announcements);
+    let served = listeners.iter().map(|(protocol, _)| protocol.name());
+    let served = served.map(str::to_owned).collect();
+    match Sink::open(&arguments.trace, log, "epollo serve", served)? {
+        None => serve(server, Off, &arguments, listeners),
+        Some(trace) => serve(server, trace, &arguments, listeners),
+    }
+}
+
+/// One loop for each kind of observer, so that without one nothing of it is left.
+fn serve<S: Service<Door = Door>, O: Observer>(
+    service: S,
+    observer: O,
+    arguments: &ServeArguments,
+    listeners: Vec<(Protocol, mio::net::TcpListener)>,
+) -> Result<(), Failure> {
     let kernel =
         OsKernel::new().map_err(|error| Failure::cannot("start the event loop", &error))?;
-    let server = Server::new(settings(&arguments), announcements);
-    let mut reactor = Reactor::new(kernel, server, limits(&arguments));
-    attach(&mut reactor, &arguments, listeners)
+    let mut reactor = Reactor::observed(kernel, service, limits(arguments), observer);
+    attach(&mut reactor, arguments, listeners)
         .map_err(|error| Failure::cannot("watch what it needs", &error))?;
     reactor
         .run()
@@ -93,8 +111,8 @@ fn limits(arguments: &ServeArguments) -> Limits {
 
 /// Hands everything to the reactor: the signals, the terminal before anybody can talk to it, and the
 /// listeners.
-fn attach(
-    reactor: &mut Reactor<OsKernel, Server>,
+fn attach<S: Service<Door = Door>, O: Observer>(
+    reactor: &mut Reactor<OsKernel, S, O>,
     arguments: &ServeArguments,
     listeners: Vec<(Protocol, mio::net::TcpListener)>,
 ) -> io::Result<()> {

@@ -9,11 +9,10 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, Mode, OFlags, fstat, open};
 
+use super::lines::Lines;
 use crate::reactor::{Manner, Side};
 
 /// What a blocking pipe that polls writable takes at once (`PIPE_BUF`, pipe(7)).
@@ -22,8 +21,6 @@ const PIPE_SURE_BYTES: usize = 4096;
 const SOCKET_SURE_BYTES: usize = 1024;
 /// The same of a terminal, which polls writable as long as there is room for anything.
 const TERMINAL_SURE_BYTES: usize = 1;
-/// How long the end of the program waits for room to say that lines were dropped.
-const LAST_WORDS_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Standard input.
 ///
@@ -64,33 +61,29 @@ fn open_apart(fd: BorrowedFd<'_>, path: &str, access: OFlags) -> io::Result<(Fil
     }
 }
 
-/// Standard error for a log that must never wait: a line for which there is no room is dropped, and
-/// counted in the next line that finds room. Clones are one and the same.
+/// Standard error for lines that must never wait. Clones are one and the same.
 #[derive(Clone, Debug)]
 pub(super) struct StuckProofStderr(Arc<Mutex<Lines>>);
 
-#[derive(Debug)]
-struct Lines {
-    file: Option<(File, Manner)>,
-    dropped: u64,
-}
-
 impl StuckProofStderr {
     pub(super) fn new() -> StuckProofStderr {
-        let path = "/proc/self/fd/2";
-        StuckProofStderr(Arc::new(Mutex::new(Lines {
-            file: open_apart(io::stderr().as_fd(), path, OFlags::WRONLY).ok(),
-            dropped: 0,
-        })))
+        let out = open_apart(io::stderr().as_fd(), "/proc/self/fd/2", OFlags::WRONLY);
+        let lines = Lines::new(out.ok(), |dropped| {
+            format!("epollo: log lines dropped: {dropped}\n")
+        });
+        StuckProofStderr(Arc::new(Mutex::new(lines)))
+    }
+
+    /// From now on a trace goes there, too.
+    pub(super) fn carries_trace(&self) {
+        self.lines()
+            .report_as(|dropped| format!("epollo: log and trace lines dropped: {dropped}\n"));
     }
 
     /// Says how many lines were dropped since that was last said; waits a while for room.
     pub(super) fn end(&self) {
-        let mut lines = self.lines();
-        if let Some((file, _)) = lines.file.as_ref().filter(|_| lines.dropped > 0) {
-            takes_bytes(file, LAST_WORDS_PATIENCE);
-        }
-        lines.report_dropped();
+        // There is nobody left to tell.
+        let _ = self.lines().end(&[]);
     }
 
     fn lines(&self) -> MutexGuard<'_, Lines> {
@@ -98,46 +91,11 @@ impl StuckProofStderr {
     }
 }
 
-impl Lines {
-    fn report_dropped(&mut self) {
-        if self.dropped > 0 {
-            let report = format!("epollo: log lines dropped: {}\n", self.dropped);
-            if self.try_write(report.as_bytes()) {
-                self.dropped = 0;
-            }
-        }
-    }
-
-    fn try_write(&mut self, line: &[u8]) -> bool {
-        let Some((file, manner)) = &mut self.file else {
-            return false;
-        };
-        let step = match *manner {
-            Manner::Always | Manner::Nonblocking => line.len().max(1),
-            Manner::Blocking { sure_bytes } => sure_bytes,
-        };
-        let can_block = matches!(manner, Manner::Blocking { .. });
-        line.chunks(step).all(|piece| {
-            (!can_block || takes_bytes(file, Duration::ZERO)) && file.write_all(piece).is_ok()
-        })
-    }
-}
-
-/// Whether there is room for at least one byte, or will be within this time.
-fn takes_bytes(file: &File, patience: Duration) -> bool {
-    let mut fds = [PollFd::new(file, PollFlags::OUT)];
-    let timeout = Timespec::try_from(patience).ok();
-    poll(&mut fds, timeout.as_ref()).is_ok_and(|count| count > 0)
-}
-
+/// Never fails: what finds no room, or no standard error, is counted.
 impl Write for StuckProofStderr {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let mut lines = self.lines();
-        lines.report_dropped();
-        if lines.dropped > 0 || !lines.try_write(line) {
-            lines.dropped += 1;
-        }
-        Ok(line.len())
+    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+        let _ = self.lines().write(lines);
+        Ok(lines.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -5,7 +5,9 @@ use std::io::{self, IsTerminal, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
-use super::args::{ChatArguments, ServerAddress};
+use super::args::{ChatArguments, ClientArguments, ServerAddress};
+use super::log::Log;
+use super::trace::Sink;
 use super::{Failure, print, reason, signals, stdio};
 use crate::protocol::chat::{self, Chat, Partner};
 use crate::protocol::display::Escaped;
@@ -13,6 +15,7 @@ use crate::protocol::echo::client as echo;
 use crate::protocol::hello::HelloClient;
 use crate::protocol::{CloseReason, Service};
 use crate::reactor::{self, Limits, OsKernel, OsStream, Policy, Reactor, Terminal};
+use crate::trace::{Observer, Off};
 
 /// How long a server may take to close its half once our user has left.
 const LINGER: Duration = Duration::from_secs(1);
@@ -29,47 +32,41 @@ const LIMITS: Limits = Limits {
 };
 
 /// Prints the greeting.
-pub(super) fn hello(server: &ServerAddress) -> Result<(), Failure> {
-    let (stream, address) = connect(server)?;
+pub(super) fn hello(arguments: &ClientArguments, log: &Log) -> Result<(), Failure> {
+    let trace = Sink::open(&arguments.trace, log, "epollo hello", Vec::new())?;
+    let (stream, address) = connect(&arguments.server)?;
     let policy = Policy {
         linger: Some(LINGER),
         ..Policy::default()
     };
-    let client = run(HelloClient::default(), |reactor| {
-        reactor.attach(stream, (), policy, format_args!("{address}"))
-    })?;
-    match client.service().greeting() {
+    let server = remote(stream, (), policy, address);
+    let client = run(HelloClient::default(), trace, [server])?;
+    match client.greeting() {
         Some(greeting) => {
             let line = format!("Message from server: {}\n", Escaped(greeting));
             print(line.as_bytes())
         }
         None => Err(Failure::at_work(format_args!(
             "{address} ended the connection without a greeting{}",
-            how(client.service().ending())
+            how(client.ending())
         ))),
     }
 }
 
 /// Sends what the user types or the pipe gives, and shows what comes back.
-pub(super) fn echo(server: &ServerAddress) -> Result<(), Failure> {
-    let (stream, address) = connect(server)?;
-    let terminal = terminal()?;
+pub(super) fn echo(arguments: &ClientArguments, log: &Log) -> Result<(), Failure> {
+    let trace = Sink::open(&arguments.trace, log, "epollo echo", Vec::new())?;
+    let (stream, address) = connect(&arguments.server)?;
+    let console = console(echo::Door::Console)?;
     if is_on_terminal() {
         let policy = Policy {
             linger: Some(LINGER),
             write_timeout: Some(WRITE_TIMEOUT),
             ..Policy::default()
         };
-        let dialogue = run(echo::Dialogue::new(), |reactor| {
-            attach(reactor, terminal, echo::Door::Console)?;
-            reactor.attach(
-                stream,
-                echo::Door::Remote,
-                policy,
-                format_args!("{address}"),
-            )
-        })?;
-        return match dialogue.service().ended_by_server() {
+        let server = remote(stream, echo::Door::Remote, policy, address);
+        let dialogue = run(echo::Dialogue::new(), trace, [console, server])?;
+        return match dialogue.ended_by_server() {
             None => Ok(()),
             Some(CloseReason::Finished) => {
                 let _ = writeln!(io::stderr(), "epollo: {address} ended the connection");
@@ -84,16 +81,9 @@ pub(super) fn echo(server: &ServerAddress) -> Result<(), Failure> {
         is_uncounted: false,
         ..Policy::default()
     };
-    let relay = run(echo::Relay::new(), |reactor| {
-        attach(reactor, terminal, echo::Door::Console)?;
-        reactor.attach(
-            stream,
-            echo::Door::Remote,
-            policy,
-            format_args!("{address}"),
-        )
-    })?;
-    judge(relay.service(), address)
+    let server = remote(stream, echo::Door::Remote, policy, address);
+    let relay = run(echo::Relay::new(), trace, [console, server])?;
+    judge(&relay, address)
 }
 
 fn judge(relay: &echo::Relay, address: SocketAddr) -> Result<(), Failure> {
@@ -116,9 +106,10 @@ fn judge(relay: &echo::Relay, address: SocketAddr) -> Result<(), Failure> {
 }
 
 /// Talks in turns.
-pub(super) fn chat(arguments: ChatArguments) -> Result<(), Failure> {
+pub(super) fn chat(arguments: ChatArguments, log: &Log) -> Result<(), Failure> {
+    let trace = Sink::open(&arguments.trace, log, "epollo chat", Vec::new())?;
     let (stream, address) = connect(&arguments.server)?;
-    let terminal = terminal()?;
+    let console = console(chat::Door::Console)?;
     let chat = Chat::new(chat::Settings {
         partner: Partner::User,
         framing: arguments.framing,
@@ -132,19 +123,17 @@ pub(super) fn chat(arguments: ChatArguments) -> Result<(), Failure> {
         write_timeout: Some(WRITE_TIMEOUT),
         ..Policy::default()
     };
-    let chat = run(chat, |reactor| {
-        attach(reactor, terminal, chat::Door::Console)?;
-        reactor.attach(stream, chat::Door::Guest, policy, format_args!("{address}"))
-    })?;
-    if let Some(verdict) = terminal_verdict(chat.service().console_ending()) {
+    let server = remote(stream, chat::Door::Guest, policy, address);
+    let chat = run(chat, trace, [console, server])?;
+    if let Some(verdict) = terminal_verdict(chat.console_ending()) {
         return verdict;
     }
-    if let Some(why) = chat.service().refusal() {
+    if let Some(why) = chat.refusal() {
         return Err(Failure::at_work(format_args!(
             "{address} was left: {why} ({SERVER_MESSAGE_BYTES_MAX} bytes at most; is --framing right?)"
         )));
     }
-    match chat.service().guest_ending() {
+    match chat.guest_ending() {
         Some(ending) if loss(ending).is_some() => Err(lost(address, Some(ending))),
         Some(_) | None => Ok(()),
     }
@@ -193,46 +182,66 @@ fn cannot_connect(address: SocketAddr, error: &io::Error) -> Failure {
     ))
 }
 
-fn run<S: Service, T>(
-    service: S,
-    attach: impl FnOnce(&mut Reactor<OsKernel, S>) -> io::Result<T>,
-) -> Result<Reactor<OsKernel, S>, Failure> {
-    let ran = || {
-        let mut reactor = Reactor::new(OsKernel::new()?, service, LIMITS);
-        attach(&mut reactor)?;
-        reactor.run()?;
-        Ok(reactor)
-    };
-    ran().map_err(|error: io::Error| {
-        Failure::at_work(format_args!("the event loop failed: {}", reason(&error)))
-    })
+/// Somebody to talk with: the server, or our user at the terminal.
+struct Peer<Door> {
+    stream: OsStream,
+    door: Door,
+    policy: Policy,
+    name: String,
 }
 
-fn is_on_terminal() -> bool {
-    io::stdin().is_terminal() && io::stdout().is_terminal()
+fn remote<Door>(stream: OsStream, door: Door, policy: Policy, address: SocketAddr) -> Peer<Door> {
+    Peer {
+        stream,
+        door,
+        policy,
+        name: address.to_string(),
+    }
 }
 
-fn terminal() -> Result<Terminal, Failure> {
+fn console<Door>(door: Door) -> Result<Peer<Door>, Failure> {
     let open = || -> io::Result<Terminal> {
         let sides = (Some(stdio::input()?), Some(stdio::output()?));
         Ok(Terminal::new(sides.0, sides.1, reactor::Failure::Told))
     };
-    open().map_err(|error| Failure::cannot("use the terminal", &error))
+    let terminal = open().map_err(|error| Failure::cannot("use the terminal", &error))?;
+    Ok(Peer {
+        stream: OsStream::Terminal(Box::new(terminal)),
+        door,
+        policy: Policy::default(),
+        name: "the terminal".to_owned(),
+    })
 }
 
-fn attach<S: Service>(
-    reactor: &mut Reactor<OsKernel, S>,
-    terminal: Terminal,
-    door: S::Door,
-) -> io::Result<()> {
-    let stream = OsStream::Terminal(Box::new(terminal));
-    reactor.attach(
-        stream,
-        door,
-        Policy::default(),
-        format_args!("the terminal"),
-    )?;
-    Ok(())
+/// Runs the client and gives it back with what it has learnt.
+fn run<S: Service, const N: usize>(
+    client: S,
+    trace: Option<Sink>,
+    peers: [Peer<S::Door>; N],
+) -> Result<S, Failure> {
+    let ran = match trace {
+        None => run_observed(client, Off, peers),
+        Some(trace) => run_observed(client, trace, peers),
+    };
+    ran.map_err(|error| Failure::at_work(format_args!("the event loop failed: {}", reason(&error))))
+}
+
+fn run_observed<S: Service, const N: usize>(
+    client: S,
+    observer: impl Observer,
+    peers: [Peer<S::Door>; N],
+) -> io::Result<S> {
+    let mut reactor = Reactor::observed(OsKernel::new()?, client, LIMITS, observer);
+    for peer in peers {
+        let name = format_args!("{}", peer.name);
+        reactor.attach(peer.stream, peer.door, peer.policy, name)?;
+    }
+    reactor.run()?;
+    Ok(reactor.into_service())
+}
+
+fn is_on_terminal() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
 fn lost(address: SocketAddr, ending: Option<CloseReason>) -> Failure {

@@ -143,4 +143,16 @@ impl Service for HelloClient {
             ClientSession::Done => 0,
         }
     }
+
+    fn standing(&self, session: &ClientSession) -> Standing {
+        let state = match session {
+            ClientSession::Waiting => "waiting",
+            ClientSession::Receiving(_) => "receiving",
+            ClientSession::Done => "done",
+        };
+        Standing {
+            protocol: "hello",
+            state,
+        }
+    }
 }

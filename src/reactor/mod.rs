@@ -149,6 +149,11 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         &mut self.service
     }
 
+    /// The service after the run. The observer ends with the reactor.
+    pub fn into_service(self) -> S {
+        self.service
+    }
+
     /// What has been counted so far.
     pub fn counters(&self) -> &Counters {
         &self.counters

@@ -13,6 +13,8 @@ pub struct Memory {
     turn: u64,
     /// When the last wait began.
     slept: Time,
+    /// Whether it could not sleep.
+    looks: bool,
     /// When the last wait ended.
     woke: Time,
     listeners: Vec<String>,
@@ -44,6 +46,7 @@ impl Memory {
         Memory {
             turn: 0,
             slept: Time::ZERO,
+            looks: false,
             woke: Time::ZERO,
             listeners,
             peers: Vec::new(),
@@ -53,9 +56,10 @@ impl Memory {
     /// To be called for every moment, before anything is asked about it.
     pub fn see(&mut self, at: Time, moment: &Moment<'_>) {
         match *moment {
-            Moment::Waiting { .. } => {
+            Moment::Waiting { timeout } => {
                 self.turn += 1;
                 self.slept = at;
+                self.looks = timeout == Some(Duration::ZERO);
             }
             Moment::Woke { .. } => self.woke = at,
             Moment::Opened {
@@ -114,6 +118,12 @@ impl Memory {
     #[must_use]
     pub fn waited(&self) -> Duration {
         self.woke.since(self.slept)
+    }
+
+    /// Whether that was a look only: there was work, or it was not worth sleeping.
+    #[must_use]
+    pub fn looks(&self) -> bool {
+        self.looks
     }
 
     /// How long this turn has been busy.

@@ -10,6 +10,7 @@ use crate::protocol::{CloseReason, Effect, Event, PeerId, Standing, Time};
 
 mod flags;
 mod memory;
+pub mod text;
 mod words;
 
 pub use flags::Flags;

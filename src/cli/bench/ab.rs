@@ -8,6 +8,7 @@ use super::duel::duel;
 use super::plan::Plan;
 use super::progress::Progress;
 use super::report::{Duel, Report};
+use crate::trace::Off;
 
 /// Blocks that are measured again because something disturbed them, at most for each that counts.
 const RETRIES_PER_BLOCK: usize = 1;
@@ -30,7 +31,7 @@ pub(super) fn run(
         let plan = if is_a { a } else { b };
         let report = loop {
             progress.begin(format!("block {} of {}, ", block + 1, 2 * blocks));
-            let outcome = super::run::run(plan, progress, signals)?;
+            let outcome = super::run::run(plan, Off, progress, signals)?;
             was_interrupted |= outcome.was_interrupted;
             let may_retry = discarded < 2 * blocks * RETRIES_PER_BLOCK && !was_interrupted;
             if !(outcome.is_disturbed && may_retry) {

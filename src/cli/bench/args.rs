@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::super::trace::args::TraceArguments;
 use super::super::values::{parse_count, parse_duration};
 use super::fail_if::{Condition, parse_condition};
 use super::plan::{Pids, parse_payload_size, parse_pids, parse_rate, parse_requests};
@@ -28,6 +29,8 @@ pub(in crate::cli) struct BenchArguments {
     pub(super) load: LoadArguments,
     #[command(flatten)]
     pub(super) report: ReportArguments,
+    #[command(flatten)]
+    pub(super) trace: TraceArguments,
 }
 
 #[derive(Debug, Subcommand)]

@@ -9,7 +9,7 @@ use super::book::Book;
 use super::pace::Pace;
 use super::payload::Payloads;
 use super::plan::Plan;
-use crate::protocol::{PeerId, Time};
+use crate::protocol::{PeerId, Standing, Time};
 
 mod conduct;
 mod step;
@@ -53,6 +53,22 @@ pub(super) enum Stage {
     /// Nothing more is asked; answers may come until then.
     Draining(Time),
     Over,
+}
+
+impl Stage {
+    fn standing(self) -> Standing {
+        let state = match self {
+            Stage::Connecting => "connecting",
+            Stage::Warming(_) => "warming",
+            Stage::Measuring => "measuring",
+            Stage::Draining(_) => "draining",
+            Stage::Over => "over",
+        };
+        Standing {
+            protocol: "bench",
+            state,
+        }
+    }
 }
 
 /// The service of `epollo bench`.

@@ -3,7 +3,11 @@
 
 use std::fs::File;
 
+use super::log::Log;
+use super::trace::Sink;
+use super::trace::args::TraceArguments;
 use super::{Failure, print, signals};
+use crate::trace::Off;
 use args::{BenchArguments, BenchCommand, ReportArguments};
 use plan::{Plan, Wish};
 use progress::Progress;
@@ -44,24 +48,36 @@ mod verify;
 const INTERRUPTED: u8 = 130;
 
 /// Loads, or compares.
-pub(super) fn run(arguments: &BenchArguments) -> Result<(), Failure> {
+pub(super) fn run(arguments: &BenchArguments, log: &Log) -> Result<(), Failure> {
     if let Some(BenchCommand::Compare { a, b, json }) = &arguments.command {
         return compare::run(a, b, *json);
     }
     match plan::understand(arguments)? {
-        Wish::One(plan) => one(&plan, &arguments.report),
+        Wish::One(plan) => one(&plan, &arguments.report, &arguments.trace, log),
+        Wish::Duel { .. } if arguments.trace.trace.is_some() => Err(Failure::asked_wrongly(
+            "--trace is for one server, not for --ab",
+        )),
         Wish::Duel { a, b, blocks } => duel_of(&a, &b, blocks, &arguments.report),
     }
 }
 
-fn one(plan: &Plan, wanted: &ReportArguments) -> Result<(), Failure> {
+fn one(
+    plan: &Plan,
+    wanted: &ReportArguments,
+    trace: &TraceArguments,
+    log: &Log,
+) -> Result<(), Failure> {
     let paths = [&wanted.csv, &wanted.hdr, &wanted.html];
     for path in paths.into_iter().flatten() {
         files::check(path)?;
     }
     let signals = listen_to_signals()?;
+    let trace = Sink::open(trace, log, "epollo bench", Vec::new())?;
     let mut progress = Progress::new();
-    let outcome = run::run(plan, &mut progress, &signals);
+    let outcome = match trace {
+        None => run::run(plan, Off, &mut progress, &signals),
+        Some(trace) => run::run(plan, trace, &mut progress, &signals),
+    };
     progress.end();
     let outcome = outcome?;
     let report = &outcome.report;

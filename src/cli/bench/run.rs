@@ -22,6 +22,7 @@ use crate::protocol::Time;
 use crate::reactor::{
     self, DoorId, Kernel, Limits, Manner, OsKernel, OsStream, Policy, Reactor, Side, Terminal,
 };
+use crate::trace::Observer;
 
 /// Calls made between two turns, so that those that stand are seen to soon.
 const CALLS_PER_TURN_MAX: usize = 16;
@@ -40,6 +41,7 @@ pub(super) struct Outcome {
 /// `signals` gives a byte when our user wants it to end.
 pub(super) fn run(
     plan: &Plan,
+    observer: impl Observer,
     progress: &mut Progress,
     signals: &File,
 ) -> Result<Outcome, Failure> {
@@ -56,7 +58,7 @@ pub(super) fn run(
     let owners = owners::listening(plan.target);
     let server = plan.pid.or(owners.first().copied());
     let before = Machine::look(server);
-    let mut reactor = reactor(plan, signals)?;
+    let mut reactor = reactor(plan, observer, signals)?;
     let wait = |error| Failure::cannot("wait for events", &error);
     let doors = [Door::Silent, Door::Active].map(|door| (door, reactor.add_door(door, POLICY)));
     let mut calls = 0;
@@ -104,7 +106,11 @@ const POLICY: Policy = Policy {
     is_uncounted: false,
 };
 
-fn reactor(plan: &Plan, signals: &File) -> Result<Reactor<OsKernel, Load>, Failure> {
+fn reactor<O: Observer>(
+    plan: &Plan,
+    observer: O,
+    signals: &File,
+) -> Result<Reactor<OsKernel, Load, O>, Failure> {
     let cannot = |error| Failure::cannot("start the event loop", &error);
     let kernel = OsKernel::new().map_err(cannot)?;
     let limits = Limits {
@@ -114,7 +120,7 @@ fn reactor(plan: &Plan, signals: &File) -> Result<Reactor<OsKernel, Load>, Failu
         grace: Some(std::time::Duration::ZERO),
         spin: plan.spin,
     };
-    let mut reactor = Reactor::new(kernel, Load::new(plan.clone()), limits);
+    let mut reactor = Reactor::observed(kernel, Load::new(plan.clone()), limits, observer);
     let signals = signals.try_clone().map_err(cannot)?;
     let signals = Side::new(signals, Manner::Nonblocking);
     let signals = Terminal::new(Some(signals), None, reactor::Failure::Swallowed);
@@ -131,8 +137,8 @@ fn reactor(plan: &Plan, signals: &File) -> Result<Reactor<OsKernel, Load>, Failu
 }
 
 /// Makes the calls that are due.
-fn call(
-    reactor: &mut Reactor<OsKernel, Load>,
+fn call<O: Observer>(
+    reactor: &mut Reactor<OsKernel, Load, O>,
     plan: &Plan,
     doors: &[(Door, DoorId)],
     calls: &mut usize,

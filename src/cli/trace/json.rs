@@ -32,11 +32,23 @@ pub(in crate::cli) fn object(
 }
 
 /// A moment to be serialized.
-struct Object<'a> {
-    at: Time,
-    memory: &'a Memory,
-    moment: &'a Moment<'a>,
-    payload: usize,
+pub(super) struct Object<'a> {
+    pub(super) at: Time,
+    pub(super) memory: &'a Memory,
+    pub(super) moment: &'a Moment<'a>,
+    pub(super) payload: usize,
+}
+
+/// Only its turn and what this kind of moment has to say.
+pub(super) struct Particulars<'a>(pub(super) Object<'a>);
+
+impl Serialize for Particulars<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = Fields(serializer.serialize_map(None)?);
+        fields.put("turn", &self.0.memory.turn())?;
+        self.0.particulars(&mut fields)?;
+        fields.0.end()
+    }
 }
 
 impl Serialize for Object<'_> {

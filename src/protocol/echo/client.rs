@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use crate::protocol::{CloseReason, Context, Event, PeerId, Service};
+use crate::protocol::{CloseReason, Context, Event, PeerId, Service, Standing};
 
 mod dialogue;
 
@@ -46,6 +46,20 @@ impl Tally {
     /// Whether exactly what was sent came back.
     pub fn is_faithful(&self) -> bool {
         self.changed == 0 && self.surplus == 0 && self.lost == 0 && !self.cut_short
+    }
+}
+
+/// The standing of our user.
+const CONSOLE: Standing = Standing {
+    protocol: "terminal",
+    state: "open",
+};
+
+/// The standing of a server that echoes.
+fn remote(state: &'static str) -> Standing {
+    Standing {
+        protocol: "echo",
+        state,
     }
 }
 
@@ -211,6 +225,14 @@ impl Service for Relay {
             }
             Door::Remote if self.to_user.is_empty() => usize::MAX,
             Door::Console | Door::Remote => 0,
+        }
+    }
+
+    fn standing(&self, session: &Door) -> Standing {
+        match (session, &self.input) {
+            (Door::Console, _) => CONSOLE,
+            (Door::Remote, Input::Open | Input::Ended) => remote("sending"),
+            (Door::Remote, Input::Finished) => remote("receiving"),
         }
     }
 }

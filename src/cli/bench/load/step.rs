@@ -9,7 +9,7 @@ use super::super::asking::Asking;
 use super::super::book::{Request, nanoseconds};
 use super::super::pace::Pace;
 use super::{Call, Door, Load, Protocol, Session, Stage};
-use crate::protocol::{CloseReason, Context, Event, Service, Time};
+use crate::protocol::{CloseReason, Context, Event, Service, Standing, Time};
 
 /// The longest greeting that is compared.
 const GREETING_BYTES_MAX: usize = 64 * 1024;
@@ -235,6 +235,25 @@ impl Service for Load {
             Session::Conductor | Session::Silent(_) | Session::Greeted(..) | Session::Done => {
                 usize::MAX
             }
+        }
+    }
+
+    fn standing(&self, session: &Session) -> Standing {
+        let state = match session {
+            Session::Conductor => return self.stage.standing(),
+            Session::Silent(call) | Session::Active(call, _) | Session::Greeted(call, _)
+                if !call.stands =>
+            {
+                "connecting"
+            }
+            Session::Silent(_) => "silent",
+            Session::Active(..) => "asking",
+            Session::Greeted(..) => "listening",
+            Session::Done => "done",
+        };
+        Standing {
+            protocol: self.plan.service.name(),
+            state,
         }
     }
 }

@@ -4,11 +4,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::Door;
+use super::{CONSOLE, Door, remote};
 use crate::protocol::display::{Escaped, unfinished_suffix, without_line_end};
 use crate::protocol::framing::{Decoder, SILENCE};
 use crate::protocol::screen::Screen;
-use crate::protocol::{CloseReason, Context, Event, PeerId, Service, Time};
+use crate::protocol::{CloseReason, Context, Event, PeerId, Service, Standing, Time};
 
 /// The longest line taken at once, in bytes; a longer one is sent in pieces, each answered.
 pub const LINE_BYTES_MAX: usize = 4096;
@@ -221,6 +221,16 @@ impl Service for Dialogue {
             (Door::Console, Talk::Asking) => self.typed.window(),
             (Door::Console, Talk::Sending(_) | Talk::Awaiting { .. } | Talk::Leaving) => 0,
             (Door::Remote, _) => ANSWER_BYTES_MAX.saturating_sub(self.answer.len()),
+        }
+    }
+
+    fn standing(&self, session: &Door) -> Standing {
+        match (session, &self.talk) {
+            (Door::Console, _) => CONSOLE,
+            (Door::Remote, Talk::Asking) => remote("asking"),
+            (Door::Remote, Talk::Sending(_)) => remote("sending"),
+            (Door::Remote, Talk::Awaiting { .. }) => remote("awaiting"),
+            (Door::Remote, Talk::Leaving) => remote("leaving"),
         }
     }
 }

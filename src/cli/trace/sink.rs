@@ -1,0 +1,153 @@
+//! An observer that writes every moment down, in the format that was asked for. Where it is written,
+//! and what if that takes no more, is in `file.rs`.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::args::{Destination, TraceArguments};
+use super::chrome::{self, Chrome};
+use super::file::Out;
+use super::json;
+use crate::cli::log::Log;
+use crate::cli::{Failure, reason};
+use crate::protocol::Time;
+use crate::trace::text::Text;
+use crate::trace::{Memory, Moment, Observer};
+
+/// So much is written at once when the loop does not sleep.
+const BATCH_BYTES: usize = 32 * 1024;
+
+/// A trace; see the module. It ends with its value.
+#[derive(Debug)]
+pub(in crate::cli) struct Sink {
+    memory: Memory,
+    format: Format,
+    payload: usize,
+    /// Lines that are not written yet.
+    batch: Vec<u8>,
+    /// `None` once the disk is full, or the like.
+    out: Option<Out>,
+    path: PathBuf,
+}
+
+#[derive(Debug)]
+enum Format {
+    Text(Text),
+    Lines,
+    Chrome(Chrome),
+}
+
+impl Sink {
+    /// The trace that was asked for, if one was. `program` is what is traced; `listeners` says what
+    /// each of them serves, in the order in which the reactor gets them.
+    pub(in crate::cli) fn open(
+        arguments: &TraceArguments,
+        log: &Log,
+        program: &str,
+        listeners: Vec<String>,
+    ) -> Result<Option<Sink>, Failure> {
+        let Some(destination) = &arguments.trace else {
+            return Ok(None);
+        };
+        let payload = arguments.trace_payload;
+        let no_path = PathBuf::new();
+        let (out, format, path) = match destination {
+            Destination::Stderr => {
+                let text = Text {
+                    is_coloured: log.is_coloured(),
+                    payload,
+                    error_word: json::error_word,
+                };
+                (Out::Stderr(log.carry_trace()), Format::Text(text), &no_path)
+            }
+            Destination::Lines(path) => (open(path, dropped)?, Format::Lines, path),
+            Destination::Chrome(path) => (
+                open(path, chrome::dropped)?,
+                Format::Chrome(Chrome::default()),
+                path,
+            ),
+        };
+        let mut sink = Sink {
+            memory: Memory::new(listeners),
+            format,
+            payload,
+            batch: Vec::new(),
+            out: Some(out),
+            path: path.clone(),
+        };
+        if let Format::Chrome(chrome) = &mut sink.format {
+            chrome.begin(&mut sink.batch, program);
+        }
+        sink.flush();
+        Ok(Some(sink))
+    }
+
+    fn flush(&mut self) {
+        let Some(out) = &mut self.out else {
+            return;
+        };
+        let last = self.format.last();
+        if let Err(error) = out.write(&self.batch, last) {
+            let (path, reason) = (self.path.display(), reason(&error));
+            log::warn!("the trace ends here: cannot write {path}: {reason}");
+            self.out = None;
+        }
+        self.batch.clear();
+    }
+}
+
+impl Observer for Sink {
+    fn observe(&mut self, at: Time, moment: &Moment<'_>) {
+        if self.out.is_none() {
+            return;
+        }
+        self.memory.see(at, moment);
+        let (batch, memory) = (&mut self.batch, &self.memory);
+        match &mut self.format {
+            Format::Text(text) => {
+                write!(batch, "{}", text.line(at, memory, moment)).expect("a Vec takes everything");
+            }
+            Format::Lines => {
+                json::object(batch, at, memory, moment, self.payload);
+                batch.push(b'\n');
+            }
+            Format::Chrome(chrome) => chrome.event(batch, at, memory, moment, self.payload),
+        }
+        let sleeps =
+            matches!(moment, Moment::Waiting { timeout } if *timeout != Some(Duration::ZERO));
+        if sleeps || self.batch.len() >= BATCH_BYTES {
+            self.flush();
+        }
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        self.flush();
+        if let Some(out) = &mut self.out {
+            // What was whole before is whole.
+            let _ = out.end(self.format.last());
+        }
+    }
+}
+
+impl Format {
+    /// What closes the file.
+    fn last(&self) -> &'static str {
+        match self {
+            Format::Text(_) | Format::Lines => "",
+            Format::Chrome(_) => chrome::LAST,
+        }
+    }
+}
+
+fn open(path: &Path, dropped: fn(u64) -> String) -> Result<Out, Failure> {
+    Out::open(path, dropped)
+        .map_err(|error| Failure::cannot(&format!("write the trace to {}", path.display()), &error))
+}
+
+/// The line of a `.jsonl` that says how many are missing before it.
+fn dropped(lines: u64) -> String {
+    format!("{{\"moment\":\"dropped\",\"lines\":{lines}}}\n")
+}
