@@ -165,5 +165,8 @@ function lineRow({ moment, what, told }) {
   const words = element("td", { className: `what ${outcome}` }, what);
   if (moment.data !== undefined) words.append(" ", element("code", {}, moment.data));
   row.append(phase, subject, words, element("td", { className: "raw" }, element("code", {}, told)));
+  // On a phone a line is laid out as a grid, which would take the roles away.
+  row.setAttribute("role", "row");
+  for (const cell of row.children) cell.setAttribute("role", "cell");
   return row;
 }
