@@ -271,6 +271,8 @@ fn a_korean_reader_is_spoken_to_in_korean() {
     chromium.speak("ko-KR");
     chromium.open(&format!("http://{address}/"));
     chromium.until("document.querySelector('#status-words')?.textContent === '실시간'");
+    let keys = |language| format!("Object.keys(WORDS.{language}).sort().join()");
+    assert_eq!(chromium.text(&keys("en")), chromium.text(&keys("ko")));
     let words = chromium.text("document.body.innerText");
     assert!(
         !words.contains("undefined") && !words.contains("{n}"),

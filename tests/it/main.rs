@@ -10,7 +10,6 @@ mod terminal;
 
 mod asked;
 mod attacks;
-mod browser;
 mod compared;
 mod course;
 mod crowd;

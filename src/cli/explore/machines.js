@@ -35,15 +35,16 @@ function shape(name, attributes = {}, text) {
 
 /// Draws every machine anew: the states are known now, or the language has changed.
 function machinesStart(states) {
-  const counts = new Map([...machines.protocols].map(([name, machine]) => [name, machine]));
+  const drawn = new Map(machines.protocols);
   machines.protocols.clear();
   document.getElementById("diagrams").replaceChildren();
-  const names = new Set([...Object.keys(states ?? {}), ...counts.keys()]);
+  const names = new Set([...Object.keys(states ?? {}).filter((name) => !isOwn(name)), ...drawn.keys()]);
   for (const name of names) {
-    const before = counts.get(name);
+    const before = drawn.get(name);
     machineAdd(name, [...new Set([...(states?.[name] ?? []), ...(before?.states.keys() ?? [])])]);
-    if (before) for (const [key, edge] of before.edges) if (edge.seen > 0) machineEdge(machines.protocols.get(name), ...key.split(">")).seen = edge.seen;
+    for (const [key, edge] of before?.edges ?? []) if (edge.seen > 0) machineEdge(machines.protocols.get(name), ...key.split(">")).seen = edge.seen;
   }
+  machinesFill(peers.table?.states);
 }
 
 function machineAdd(name, states) {
@@ -130,7 +131,7 @@ function machineEdge(machine, from, to) {
   // A straight way past another state would cross it, and two ways between two states each other.
   const isFar = Math.abs(dx) > 150;
   const isTwoWay = machine.edges.has(`${to}>${from}`) || Math.abs(dx) < 8;
-  const bend = isFar ? (dy > 8 ? -34 : 40) : isTwoWay ? 18 : Math.abs(dy) < 8 ? 0 : 12;
+  const bend = isFar ? (dy > 8 ? -34 : 48) : isTwoWay ? 18 : Math.abs(dy) < 8 ? 0 : 12;
   const bent = ([ax, ay], [bx, by]) => [(ax + bx) / 2 - (dy / length) * bend, (ay + by) / 2 + (dx / length) * bend];
   const a = border(start, bent(start, end), from in machine.ends);
   const b = border(end, bent(start, end), to in machine.ends);
@@ -194,6 +195,10 @@ function machinesCount(states) {
     all[protocol] = [...new Set([...(all[protocol] ?? []), ...Object.keys(counts)])];
     machinesStart(all);
   }
+  machinesFill(states);
+}
+
+function machinesFill(states) {
   for (const [protocol, machine] of machines.protocols) {
     let sum = 0;
     for (const [name, state] of machine.states) {

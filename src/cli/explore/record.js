@@ -71,9 +71,15 @@ function isShown(moment) {
 
 const FRAME = new Set(["wait", "woke", "end"]);
 
-/// The steps of a turn that are to be shown, without its frame of wait, woke and end.
+/// The steps of a turn that are to be shown, without its frame of wait, woke and end. How a
+/// connection came in belongs to it: its listener is shown with it.
 function stepsOf(turn) {
-  return turn.moments.filter((moment) => !FRAME.has(moment.moment) && isShown(moment));
+  const steps = turn.moments.filter((moment) => !FRAME.has(moment.moment));
+  const opened = steps.filter((moment) => moment.moment === "open" && isShown(moment));
+  const doors = new Set(opened.map(protocolOf));
+  const names = new Set(opened.map((moment) => moment.name));
+  const isDoor = ({ peer, listener, address }) => peer === undefined && doors.has(listener) && (address === undefined || names.has(address));
+  return steps.filter((moment) => isShown(moment) || isDoor(moment));
 }
 
 /// Turns that have something to show under the filter. Turns with nothing but the page's own

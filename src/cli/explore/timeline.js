@@ -46,10 +46,11 @@ function timelineStart() {
   timeline.canvas = document.getElementById("timeline");
   timeline.context = timeline.canvas.getContext("2d");
   new ResizeObserver(timelineFit).observe(timeline.canvas);
-  timeline.canvas.addEventListener("click", (event) => {
-    const x = event.offsetX;
-    const place = timeline.places.find((place) => x >= place.from && x < place.to);
-    if (place) choose(place.turn, true);
+  const turnAt = (x) => timeline.places.find((place) => x >= place.from && x < place.to)?.turn;
+  timeline.canvas.addEventListener("click", (event) => choose(turnAt(event.offsetX), true));
+  timeline.canvas.addEventListener("pointermove", (event) => {
+    const turn = turnAt(event.offsetX);
+    timeline.canvas.title = turn ? `${say("turn_n", { n: number(turn.n) })}: ${turnSummary(turn)}` : "";
   });
   timelineColors();
 }

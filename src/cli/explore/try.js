@@ -76,8 +76,9 @@ async function tryDo(act, more = {}) {
   tryClients();
 }
 
-/// The page follows the chosen client, as far as its address is known.
+/// The page follows the chosen client, as far as its address is known, and shows what comes of it.
 function tryFollow() {
+  setPaused(false);
   const client = trying.clients.get(trying.chosen);
   if (client?.address) setFilter(client.address);
 }

@@ -96,6 +96,10 @@ function readyWords(turn) {
   return say("ready_n", { n: typeof turn.ready === "number" ? number(turn.ready) : turn.ready, count: turn.ready });
 }
 
+function turnSummary(turn) {
+  return say("turn_about", { waited: duration(turn.waited ?? 0), ready: readyWords(turn), busy: duration(turn.busy ?? 0) });
+}
+
 function waitWords(turn) {
   if (turn.timeout === null || turn.timeout === undefined) return say("wait_ever");
   return turn.timeout === 0 ? say("wait_look") : say("wait_for", { d: duration(turn.timeout) });
@@ -126,7 +130,7 @@ function turnShow() {
     return;
   }
   title.textContent = say("turn_n", { n: number(turn.n) });
-  about.textContent = say("turn_about", { waited: duration(turn.waited ?? 0), ready: readyWords(turn), busy: duration(turn.busy ?? 0) });
+  about.textContent = turnSummary(turn);
   body.replaceChildren(...linesOf(turn).map(lineRow));
   const hidden = turn.moments.filter((moment) => !FRAME.has(moment.moment)).length - turn.steps.length;
   note.textContent = [
@@ -161,5 +165,8 @@ function lineRow({ moment, what, told }) {
   const words = element("td", { className: `what ${outcome}` }, what);
   if (moment.data !== undefined) words.append(" ", element("code", {}, moment.data));
   row.append(phase, subject, words, element("td", { className: "raw" }, element("code", {}, told)));
+  // On a phone a line is laid out as a grid, which would take the roles away.
+  row.setAttribute("role", "row");
+  for (const cell of row.children) cell.setAttribute("role", "cell");
   return row;
 }
