@@ -13,11 +13,37 @@ use log::LevelFilter;
 use super::bench::args::BenchArguments;
 use super::trace::args::TraceArguments;
 use super::values::{
-    Greeting, Limit, local, parse_backlog, parse_clients, parse_count, parse_duration,
-    parse_greeting, parse_level, parse_limit, parse_message_size, parse_remote_port, parse_seed,
-    parse_seeds, parse_service, parse_size, parse_steps, parse_word,
+    Greeting, Limit, local, parse_address, parse_backlog, parse_clients, parse_count,
+    parse_duration, parse_greeting, parse_level, parse_limit, parse_message_size,
+    parse_remote_port, parse_seed, parse_seeds, parse_service, parse_size, parse_steps, parse_word,
 };
 use crate::protocol::framing::Framing;
+
+/// Where the explorer page is, if nobody says where.
+const EXPLORE_DEFAULT: &str = "127.0.0.1:7070";
+
+/// `--explore ADDR` as `--explore=ADDR`, where ADDR looks like an address: what follows may also be a
+/// service.
+pub(super) fn with_equals(
+    arguments: impl Iterator<Item = OsString>,
+) -> impl Iterator<Item = OsString> {
+    let mut arguments = arguments.peekable();
+    std::iter::from_fn(move || {
+        let argument = arguments.next()?;
+        let is_address = |next: &OsString| {
+            let first = next.as_encoded_bytes().first();
+            first.is_some_and(|byte| byte.is_ascii_digit() || *byte == b'[')
+        };
+        match arguments.next_if(|next| argument == "--explore" && is_address(next)) {
+            Some(address) => {
+                let mut joined = OsString::from("--explore=");
+                joined.push(address);
+                Some(joined)
+            }
+            None => Some(argument),
+        }
+    })
+}
 
 /// A single-threaded, event-driven TCP server: hello, echo and turn-based chat, and their clients.
 #[derive(Debug, Parser)]
@@ -165,6 +191,17 @@ pub(super) struct ServeArguments {
     /// Open connections per client address
     #[arg(long, value_name = "N", value_parser = parse_count, env = "EPOLLO_PER_IP")]
     pub(super) per_ip: Option<usize>,
+    /// A page that shows the loop at work, live, with /metrics and /healthz [default ADDR: 127.0.0.1:7070]
+    #[arg(
+        long,
+        value_name = "ADDR",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = EXPLORE_DEFAULT,
+        value_parser = parse_address,
+        env = "EPOLLO_EXPLORE"
+    )]
+    pub(super) explore: Option<SocketAddr>,
     /// Connections that the kernel keeps until they are accepted
     #[arg(long, value_name = "N", default_value = "4096", value_parser = parse_backlog, env = "EPOLLO_BACKLOG")]
     pub(super) backlog: u32,

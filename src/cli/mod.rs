@@ -121,7 +121,7 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
 fn parse(
     arguments: impl Iterator<Item = OsString>,
 ) -> Result<Result<Arguments, clap::Error>, Failure> {
-    match Arguments::try_parse_from(arguments) {
+    match Arguments::try_parse_from(args::with_equals(arguments)) {
         Err(error) if error.use_stderr() => Err(Failure::asked_wrongly(args::in_one_line(&error))),
         parsed => Ok(parsed),
     }

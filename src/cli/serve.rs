@@ -5,17 +5,19 @@ use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use mio::net::TcpListener;
+
 use super::args::{ChatWith, Protocol, ServeArguments, ServiceAddress};
 use super::log::Log;
 use super::server::{Door, Server, Settings};
 use super::trace::Sink;
-use super::{Failure, descriptors, reason, signals, stdio};
+use super::{Failure, descriptors, explore, reason, signals, stdio};
 use crate::protocol::chat::{self, Partner};
 use crate::protocol::{Service, echo};
 use crate::reactor::{
     self, Limits, ListenOptions, Manner, OsKernel, OsStream, Policy, Reactor, Side, Terminal, bind,
 };
-use crate::trace::{Observer, Off};
+use crate::trace::Observer;
 
 /// Open connections when nothing else is said and the fd limit allows it.
 const GUESTS_MAX_DEFAULT: usize = 10_000;
@@ -33,43 +35,66 @@ pub(super) fn run(mut arguments: ServeArguments, log: &Log) -> Result<(), Failur
             .to_vec();
     }
     let listeners = bind_all(&arguments)?;
-    let announcements = listeners
+    let page = arguments
+        .explore
+        .map(|address| bind_page(address, &arguments));
+    let page = page.transpose()?;
+    let cannot_tell = |error| Failure::cannot("tell the address of a listener", &error);
+    let services = named(&listeners).map_err(cannot_tell)?;
+    let mut announcements: Vec<_> = services
         .iter()
-        .map(|(protocol, listener)| {
-            Ok(format!(
-                "listening {} {}",
-                protocol.name(),
-                listener.local_addr()?
-            ))
-        })
-        .collect::<io::Result<_>>()
-        .map_err(|error| Failure::cannot("tell the address of a listener", &error))?;
+        .map(|(name, address)| format!("listening {name} {address}"))
+        .collect();
+    if let Some(page) = &page {
+        let address = page.local_addr().map_err(cannot_tell)?;
+        announcements.push(format!("listening explore {address}"));
+    }
     let server = Server::new(settings(&arguments), announcements);
-    let served = listeners.iter().map(|(protocol, _)| protocol.name());
-    let served = served.map(str::to_owned).collect();
-    match Sink::open(&arguments.trace, log, "epollo serve", served)? {
-        None => serve(server, Off, &arguments, listeners),
-        Some(trace) => serve(server, trace, &arguments, listeners),
+    let traced = page.iter().map(|_| explore::PAGE.to_owned());
+    let traced = traced.chain(services.iter().map(|(name, _)| name.clone()));
+    let trace = Sink::open(&arguments.trace, log, "epollo serve", traced.collect())?;
+    let limits = limits(&arguments);
+    let cannot_start = |error| Failure::cannot("start the event loop", &error);
+    match (page, trace) {
+        (None, None) => {
+            let reactor = Reactor::new(OsKernel::new().map_err(cannot_start)?, server, limits);
+            serve(reactor, |door| door, Reactor::run, &arguments, listeners)
+        }
+        (None, Some(trace)) => {
+            let kernel = OsKernel::new().map_err(cannot_start)?;
+            let reactor = Reactor::observed(kernel, server, limits, trace);
+            serve(reactor, |door| door, Reactor::run, &arguments, listeners)
+        }
+        (Some(listener), trace) => {
+            let page = explore::Page { listener, services };
+            let reactor = explore::reactor(page, server, limits, trace).map_err(cannot_start)?;
+            let door = explore::Door::Inner;
+            serve(reactor, door, explore::run, &arguments, listeners)
+        }
     }
 }
 
-/// One loop for each kind of observer, so that without one nothing of it is left.
-fn serve<S: Service<Door = Door>, O: Observer>(
-    service: S,
-    observer: O,
+/// One loop for each kind of service and observer, so that without one nothing of it is left.
+fn serve<S: Service, O: Observer>(
+    mut reactor: Reactor<OsKernel, S, O>,
+    door: impl Fn(Door) -> S::Door,
+    run: impl FnOnce(&mut Reactor<OsKernel, S, O>) -> io::Result<()>,
     arguments: &ServeArguments,
-    listeners: Vec<(Protocol, mio::net::TcpListener)>,
+    listeners: Vec<(Protocol, TcpListener)>,
 ) -> Result<(), Failure> {
-    let kernel =
-        OsKernel::new().map_err(|error| Failure::cannot("start the event loop", &error))?;
-    let mut reactor = Reactor::observed(kernel, service, limits(arguments), observer);
-    attach(&mut reactor, arguments, listeners)
+    attach(&mut reactor, door, arguments, listeners)
         .map_err(|error| Failure::cannot("watch what it needs", &error))?;
-    reactor
-        .run()
-        .map_err(|error| Failure::cannot("wait for events", &error))?;
+    run(&mut reactor).map_err(|error| Failure::cannot("wait for events", &error))?;
     log::info!("{}", reactor.counters());
     Ok(())
+}
+
+/// The services by name, with the addresses that they really have.
+fn named(listeners: &[(Protocol, TcpListener)]) -> io::Result<Vec<(String, SocketAddr)>> {
+    let named = |(protocol, listener): &(Protocol, TcpListener)| {
+        Ok((protocol.name().to_owned(), listener.local_addr()?))
+    };
+    listeners.iter().map(named).collect()
 }
 
 fn settings(arguments: &ServeArguments) -> Settings {
@@ -111,16 +136,17 @@ fn limits(arguments: &ServeArguments) -> Limits {
 
 /// Hands everything to the reactor: the signals, the terminal before anybody can talk to it, and the
 /// listeners.
-fn attach<S: Service<Door = Door>, O: Observer>(
+fn attach<S: Service, O: Observer>(
     reactor: &mut Reactor<OsKernel, S, O>,
+    door: impl Fn(Door) -> S::Door,
     arguments: &ServeArguments,
-    listeners: Vec<(Protocol, mio::net::TcpListener)>,
+    listeners: Vec<(Protocol, TcpListener)>,
 ) -> io::Result<()> {
     let signals = Side::new(signals::first_asks_second_exits()?, Manner::Nonblocking);
     let signals = Terminal::new(Some(signals), None, reactor::Failure::Swallowed);
     let stream = OsStream::Terminal(Box::new(signals));
     let none = Policy::default();
-    reactor.attach(stream, Door::Signals, none, format_args!("signals"))?;
+    reactor.attach(stream, door(Door::Signals), none, format_args!("signals"))?;
 
     let has_operator = arguments.chat_with == ChatWith::Operator
         && arguments
@@ -131,7 +157,8 @@ fn attach<S: Service<Door = Door>, O: Observer>(
     let input = has_operator.then(stdio::input).transpose()?;
     let terminal = Terminal::new(input, Some(stdio::output()?), reactor::Failure::Swallowed);
     let stream = OsStream::Terminal(Box::new(terminal));
-    reactor.attach(stream, Door::Console, none, format_args!("the terminal"))?;
+    let console = door(Door::Console);
+    reactor.attach(stream, console, none, format_args!("the terminal"))?;
 
     let policy = Policy {
         idle_timeout: arguments.idle_timeout.0,
@@ -141,13 +168,13 @@ fn attach<S: Service<Door = Door>, O: Observer>(
         is_uncounted: false,
     };
     for (protocol, listener) in listeners {
-        reactor.listen(listener, Door::Serve(protocol), policy)?;
+        reactor.listen(listener, door(Door::Serve(protocol)), policy)?;
     }
     Ok(())
 }
 
 /// Listens on every address, or on none and says why.
-fn bind_all(arguments: &ServeArguments) -> Result<Vec<(Protocol, mio::net::TcpListener)>, Failure> {
+fn bind_all(arguments: &ServeArguments) -> Result<Vec<(Protocol, TcpListener)>, Failure> {
     warn_of_small_somaxconn(arguments.backlog);
     let options = ListenOptions {
         backlog: arguments.backlog,
@@ -155,23 +182,40 @@ fn bind_all(arguments: &ServeArguments) -> Result<Vec<(Protocol, mio::net::TcpLi
     };
     let mut listeners = Vec::new();
     for &ServiceAddress { protocol, address } in &arguments.services {
-        let listener =
-            bind(address, options).map_err(|error| cannot_listen(protocol, address, &error))?;
-        listeners.push((protocol, listener));
-        if !address.ip().is_loopback() {
-            let name = protocol.name();
-            log::warn!("{name} on {address} is open to everybody who can reach this machine");
-        }
+        let name = protocol.name();
+        let remedy = format!("{name}=0");
+        listeners.push((protocol, bind_one(name, &remedy, address, options)?));
     }
     Ok(listeners)
 }
 
-fn cannot_listen(protocol: Protocol, address: SocketAddr, error: &io::Error) -> Failure {
-    let name = protocol.name();
+fn bind_page(address: SocketAddr, arguments: &ServeArguments) -> Result<TcpListener, Failure> {
+    let options = ListenOptions {
+        backlog: arguments.backlog,
+        reuse_port: false,
+    };
+    bind_one("explore", "--explore=0", address, options)
+}
+
+fn bind_one(
+    name: &str,
+    any_port: &str,
+    address: SocketAddr,
+    options: ListenOptions,
+) -> Result<TcpListener, Failure> {
+    let listener =
+        bind(address, options).map_err(|error| cannot_listen(name, any_port, address, &error))?;
+    if !address.ip().is_loopback() {
+        log::warn!("{name} on {address} is open to everybody who can reach this machine");
+    }
+    Ok(listener)
+}
+
+fn cannot_listen(name: &str, any_port: &str, address: SocketAddr, error: &io::Error) -> Failure {
     let remedy = if error.kind() == io::ErrorKind::AddrInUse {
-        format!(" (try {name}=0 for any free port)")
+        format!(" (try {any_port} for any free port)")
     } else if error.kind() == io::ErrorKind::PermissionDenied {
-        format!(" (ports below 1024 need privileges; try {name}=0)")
+        format!(" (ports below 1024 need privileges; try {any_port})")
     } else {
         String::new()
     };

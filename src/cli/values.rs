@@ -46,7 +46,7 @@ pub(super) fn parse_service(text: &str) -> Result<ServiceAddress, String> {
     Ok(ServiceAddress { protocol, address })
 }
 
-fn parse_address(text: &str) -> Result<SocketAddr, String> {
+pub(super) fn parse_address(text: &str) -> Result<SocketAddr, String> {
     let port = text.rsplit(':').next().unwrap_or(text);
     let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
     if is_number {
