@@ -62,7 +62,7 @@ impl Feed {
     fn answer<S: Service, O: Observer>(&mut self, reactor: &mut ExploredReactor<S, O>) {
         for (peer, question) in reactor.service_mut().hub.take_questions() {
             let reply = match question {
-                Question::Metrics => metrics::reply(reactor),
+                Question::Metrics { is_open } => metrics::reply(reactor, is_open),
                 Question::Connect(number, address) => self.connect(reactor, number, address),
             };
             reactor.service_mut().hub.reply(peer, reply);

@@ -22,8 +22,8 @@ const NEWS_MAX: usize = 16;
 /// What a visitor wants that a session cannot do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Question {
-    /// All figures of the reactor.
-    Metrics,
+    /// All figures of the reactor, by the name of OpenMetrics for those who know it.
+    Metrics { is_open: bool },
     /// A connection of this demo client to that address.
     Connect(u32, SocketAddr),
 }

@@ -1,7 +1,11 @@
 //! All figures as text that Prometheus reads (OpenMetrics), through its own library. Nothing is kept
 //! between two readings: the counters are those of the reactor and the recorder.
 
+use std::fmt;
+
 use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
@@ -15,11 +19,15 @@ use crate::trace::Observer;
 
 type Labels = Vec<(&'static str, String)>;
 
-/// The media type of what [`encode`] writes.
-const KIND: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// The media type of what [`encode`] writes, and of the older format, which takes it too.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Everything there is to know in figures.
-pub(super) fn reply<S: Service, O: Observer>(reactor: &mut ExploredReactor<S, O>) -> Reply {
+pub(super) fn reply<S: Service, O: Observer>(
+    reactor: &mut ExploredReactor<S, O>,
+    is_open: bool,
+) -> Reply {
     let mut registry = Registry::with_prefix("epollo");
     of_reactor(&mut registry, reactor);
     let (explored, (recorder, _)) = reactor.service_and_observer();
@@ -47,7 +55,7 @@ pub(super) fn reply<S: Service, O: Observer>(reactor: &mut ExploredReactor<S, O>
     match encode(&mut text, &registry) {
         Ok(()) => Reply {
             status: Status::Ok,
-            kind: KIND,
+            kind: if is_open { OPEN_METRICS } else { PROMETHEUS },
             body: text,
             extra: String::new(),
         },
@@ -141,33 +149,40 @@ fn of_recorder(registry: &mut Registry, recorder: &Recorder) {
     ] {
         registry.register_with_unit(name, help, Unit::Bytes, ConstCounter::new(value));
     }
-    for (name, help, nanoseconds) in [
-        ("asleep", "Time in epoll_wait", totals.asleep),
-        ("busy", "Time between two waits", totals.busy),
-    ] {
-        registry.register_with_unit(
-            name,
-            help,
-            Unit::Seconds,
-            ConstCounter::new(seconds(nanoseconds)),
-        );
-    }
-    lengths(registry, recorder);
+    let asleep = ConstCounter::new(seconds(totals.asleep));
+    registry.register_with_unit("asleep", "Time in epoll_wait", Unit::Seconds, asleep);
+    let help = "How long turns took";
+    registry.register_with_unit("turn", help, Unit::Seconds, Lengths::of(recorder));
 }
 
-/// How long turns were: a histogram by hand, since it was counted elsewhere.
-fn lengths(registry: &mut Registry, recorder: &Recorder) {
-    let turns = Family::<Labels, Counter>::default();
-    let mut so_far = 0;
-    for (index, &count) in recorder.lengths.iter().enumerate() {
-        so_far += count;
-        let end = BUCKETS_US
-            .get(index)
-            .map_or("+Inf".to_owned(), |&end| seconds(end * 1000).to_string());
-        turns.get_or_create(&vec![("le", end)]).inc_by(so_far);
+/// How long turns were, as they were counted elsewhere.
+#[derive(Debug)]
+struct Lengths {
+    sum: f64,
+    /// The upper end of each bucket in seconds, and what it holds.
+    buckets: Vec<(f64, u64)>,
+}
+
+impl Lengths {
+    fn of(recorder: &Recorder) -> Lengths {
+        let ends = BUCKETS_US.iter().map(|&end| seconds(end * 1000));
+        let ends = ends.chain([f64::MAX]);
+        Lengths {
+            sum: seconds(recorder.totals.busy),
+            buckets: ends.zip(recorder.lengths).collect(),
+        }
     }
-    let help = "Turns that took at most so many seconds";
-    registry.register("turns_within", help, turns);
+}
+
+impl EncodeMetric for Lengths {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        let count = self.buckets.iter().map(|(_, count)| count).sum();
+        encoder.encode_histogram::<NoLabelSet>(self.sum, count, &self.buckets, None)
+    }
+
+    fn metric_type(&self) -> MetricType {
+        MetricType::Histogram
+    }
 }
 
 fn gauge(registry: &mut Registry, name: &str, help: &str, value: usize) {

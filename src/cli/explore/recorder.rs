@@ -23,6 +23,8 @@ const MOMENTS_MAX: usize = 60;
 const BYTES_MAX: usize = 40 * 1024;
 /// Bytes of what a peer says that are shown.
 const PAYLOAD_BYTES: usize = 24;
+/// Nanoseconds of a turn that are told apart; a minute is as bad as an hour.
+const LENGTH_MAX: u64 = 60_000_000_000;
 /// Upper ends of the buckets for the length of turns, in microseconds.
 pub(super) const BUCKETS_US: [u64; 12] = [
     5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 100_000,
@@ -102,7 +104,7 @@ impl Recorder {
             traffic: Vec::new(),
             is_watched: false,
             timeout: None,
-            tick: Histogram::new(2).expect("two digits are possible"),
+            tick: Histogram::new_with_bounds(1, LENGTH_MAX, 2).expect("these are in order"),
             page: Pages::default(),
         }
     }

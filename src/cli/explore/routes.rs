@@ -35,7 +35,11 @@ pub(super) fn answer(hub: &mut Hub, cx: &mut Context<'_>, request: &Request<'_>)
     }
     match request.path {
         "/" => Answer::Now(page(hub)),
-        "/metrics" => Answer::Later(Question::Metrics),
+        "/metrics" => {
+            let accept = request.field("accept").unwrap_or("");
+            let is_open = accept.contains("application/openmetrics-text");
+            Answer::Later(Question::Metrics { is_open })
+        }
         "/healthz" => Answer::Now(Reply::text(Status::Ok, "ok")),
         "/try" => try_it(hub, cx, request),
         _ if request.method == "HEAD" => {
