@@ -33,12 +33,18 @@ function shape(name, attributes = {}, text) {
   return made;
 }
 
-/// Draws every machine anew: the states are known now, or the language has changed.
+/// The states that are known before anybody is in them: those of the services that are listened for.
+function machinesKnown(meta) {
+  const names = [...new Set(meta.services.map((service) => service.name))];
+  return Object.fromEntries(names.map((name) => [name, meta.states?.[name] ?? Object.keys(LAYOUTS[name] ?? {})]));
+}
+
+/// Draws every machine anew: there are others now, or a state that was not known.
 function machinesStart(states) {
   const drawn = new Map(machines.protocols);
   machines.protocols.clear();
   document.getElementById("diagrams").replaceChildren();
-  const names = new Set([...Object.keys(states ?? {}).filter((name) => !isOwn(name)), ...drawn.keys()]);
+  const names = new Set([...Object.keys(states ?? {}), ...drawn.keys()].filter((name) => record.own || !isOwn(name)));
   for (const name of names) {
     const before = drawn.get(name);
     machineAdd(name, [...new Set([...(states?.[name] ?? []), ...(before?.states.keys() ?? [])])]);

@@ -46,7 +46,7 @@ function metaTold(meta) {
   page.retry = 1000;
   page.missed = 0;
   forget();
-  machinesStart(meta.states);
+  machinesStart(machinesKnown(meta));
   words();
 }
 
@@ -77,7 +77,11 @@ function tableTold(table) {
     for (const row of table.rows) learn(row.peer, { name: row.name, protocol: row.protocol });
     return;
   }
-  peersTold(table);
+  if (peersTold(table)) {
+    sift();
+    strip();
+    timelineDraw();
+  }
   peersShow();
   machinesCount(table.states);
 }
@@ -296,6 +300,8 @@ function listen() {
   byId("filter-clear").addEventListener("click", () => setFilter(""));
   byId("own").addEventListener("change", (event) => {
     record.own = event.target.checked;
+    machinesStart({});
+    machinesCount(peers.table?.states);
     setFilter(record.filter);
   });
   document.addEventListener("keydown", keyDown);

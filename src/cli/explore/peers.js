@@ -39,9 +39,15 @@ function peersWords() {
   peersShow();
 }
 
+/// Returns whether a connection turned out to be the page's own.
 function peersTold(table) {
   peers.table = table;
-  for (const row of table.rows) learn(row.peer, { name: row.name, protocol: row.protocol, state: row.state });
+  let isNews = false;
+  for (const row of table.rows) {
+    isNews ||= isOwn(row.protocol) && !isOwn(record.peers.get(row.peer)?.protocol);
+    learn(row.peer, { name: row.name, protocol: row.protocol, state: row.state });
+  }
+  return isNews;
 }
 
 function peerRow(row) {
