@@ -86,18 +86,11 @@ impl Chrome {
             Moment::Ended => line(out, &end(at, track)),
             Moment::Opened { name, standing, .. } => {
                 let protocol = standing.protocol;
-                let name = format!("{name} {protocol}");
-                line(
-                    out,
-                    &named(
-                        at,
-                        track,
-                        "thread_name",
-                        &Name {
-                            name: name.trim_end(),
-                        },
-                    ),
-                );
+                let mut name = name.to_string();
+                if !name.ends_with(protocol) {
+                    name = format!("{name} {protocol}");
+                }
+                line(out, &named(at, track, "thread_name", &Name { name: &name }));
                 line(out, &slice(at, track, standing.state, &args));
                 *self.open.entry(protocol).or_insert(0) += 1;
                 self.count(out, at);

@@ -24,8 +24,11 @@ pub(in crate::cli) struct Sink {
     memory: Memory,
     format: Format,
     payload: usize,
-    /// Lines that are not written yet.
+    /// Lines that are not written yet, and of how many moments.
     batch: Vec<u8>,
+    batched: u64,
+    /// Moments that were not written because nothing could be any more.
+    missed: u64,
     /// `None` once the disk is full, or the like.
     out: Option<Out>,
     path: PathBuf,
@@ -73,6 +76,8 @@ impl Sink {
             format,
             payload,
             batch: Vec::new(),
+            batched: 0,
+            missed: 0,
             out: Some(out),
             path: path.clone(),
         };
@@ -92,16 +97,20 @@ impl Sink {
             let (path, reason) = (self.path.display(), reason(&error));
             log::warn!("the trace ends here: cannot write {path}: {reason}");
             self.out = None;
+            self.missed += self.batched;
         }
         self.batch.clear();
+        self.batched = 0;
     }
 }
 
 impl Observer for Sink {
     fn observe(&mut self, at: Time, moment: &Moment<'_>) {
         if self.out.is_none() {
+            self.missed += 1;
             return;
         }
+        self.batched += 1;
         self.memory.see(at, moment);
         let (batch, memory) = (&mut self.batch, &self.memory);
         match &mut self.format {
@@ -128,6 +137,9 @@ impl Drop for Sink {
         if let Some(out) = &mut self.out {
             // What was whole before is whole.
             let _ = out.end(self.format.last());
+        }
+        if self.missed > 0 {
+            log::info!("moments that the trace misses: {}", self.missed);
         }
     }
 }
