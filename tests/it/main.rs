@@ -34,3 +34,4 @@ mod sim;
 mod simulated;
 mod streams;
 mod syscalls;
+mod tutorial;
