@@ -72,3 +72,8 @@ pub mod protocol;
 pub mod reactor;
 pub mod sim;
 pub mod trace;
+
+/// The Rust blocks of the tutorial are run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/EPOLL.md")]
+struct Tutorial;

@@ -35,3 +35,4 @@ mod simulated;
 mod streams;
 mod syscalls;
 mod traced;
+mod tutorial;

@@ -9,7 +9,7 @@ use crate::support::Server;
 const DEFAULT_PORTS: [(&str, &str); 3] = [("hello", "9190"), ("echo", "12345"), ("chat", "5000")];
 
 /// The commands of a Markdown text, each with what it shows.
-fn commands(markdown: &str) -> Vec<(String, String)> {
+pub fn commands(markdown: &str) -> Vec<(String, String)> {
     let mut commands: Vec<(String, String)> = Vec::new();
     let mut is_console = false;
     for line in markdown.lines() {

@@ -1,0 +1,80 @@
+//! A protocol of your own on epollo's reactor, and an observer of your own that shows the loop.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "that is what it is for"
+)]
+
+use std::io::{Error, Result};
+use std::time::Duration;
+
+use epollo::protocol::{CloseReason, Context, Event, Service, Standing, Time};
+use epollo::reactor::{Limits, ListenOptions, OsKernel, Policy, Reactor, bind};
+use epollo::trace::{Memory, Moment, Observer, text::Text};
+
+/// Every piece is answered with its length.
+struct Length;
+
+impl Service for Length {
+    type Session = ();
+    type Door = ();
+
+    fn open(&mut self, _: &mut Context<'_>, (): (), _: std::fmt::Arguments<'_>) {}
+
+    fn step(&mut self, cx: &mut Context<'_>, (): &mut (), event: Event<'_>) {
+        match event {
+            Event::Received(bytes) => cx.send(format!("{}\n", bytes.len()).as_bytes()),
+            Event::Finished => cx.finish(),
+            Event::Woken | Event::Stopping => {}
+        }
+    }
+
+    fn close(&mut self, _: &mut Context<'_>, (): (), _: CloseReason) {}
+
+    fn window(&self, (): &()) -> usize {
+        usize::MAX
+    }
+
+    fn standing(&self, (): &()) -> Standing {
+        Standing {
+            protocol: "length",
+            state: "open",
+        }
+    }
+}
+
+/// Every moment is a line.
+struct Lines(Memory, Text);
+
+impl Observer for Lines {
+    fn observe(&mut self, at: Time, moment: &Moment<'_>) {
+        self.0.see(at, moment);
+        eprint!("{}", self.1.line(at, &self.0, moment));
+    }
+}
+
+fn main() -> Result<()> {
+    let address = format!("127.0.0.1:{}", std::env::args().nth(1).unwrap_or_default());
+    let options = ListenOptions {
+        backlog: 128,
+        reuse_port: false,
+    };
+    let listener = bind(address.parse().map_err(Error::other)?, options)?;
+    println!("listening {}", listener.local_addr()?);
+    let limits = Limits {
+        guests_max: 1000,
+        guests_per_address_max: None,
+        unsent_bytes_max: 1 << 20,
+        grace: Some(Duration::from_secs(1)),
+        spin: Duration::ZERO,
+    };
+    let text = Text {
+        is_coloured: false,
+        payload: 16,
+        error_word: |error| format!("{:?}", error.kind()).into(),
+    };
+    let lines = Lines(Memory::new(vec!["length".to_owned()]), text);
+    let mut reactor = Reactor::observed(OsKernel::new()?, Length, limits, lines);
+    reactor.listen(listener, (), Policy::default())?;
+    reactor.run()
+}
