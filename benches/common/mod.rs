@@ -19,6 +19,7 @@ pub(crate) mod saved;
 pub(crate) mod server;
 pub(crate) mod statistics;
 pub(crate) mod table;
+pub(crate) mod tools;
 
 /// What fails here ends the bench, with words for the person who started it.
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;

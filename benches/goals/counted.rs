@@ -3,41 +3,19 @@
 //! and ending do not count.
 
 use std::ffi::OsString;
-use std::fs::{read_to_string, remove_file};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::fs::remove_file;
 
 use crate::Effort;
 use crate::common::Result;
-use crate::common::load::{Length, Load};
-use crate::common::machine::is_installed;
+use crate::common::load::Load;
 use crate::common::programs::{self, Program};
 use crate::common::server::Server;
 use crate::common::statistics::{Interval, median};
+use crate::common::tools::{instructions_per_echo, needs, requests, scratch, written};
 use crate::verdict::{Bound, Line};
 
-/// How long a tool may take to write what it counted, once its program has ended.
-const WRITTEN_WITHIN: Duration = Duration::from_secs(10);
 /// Instructions that epollo may take more than strong C.
 const INSTRUCTIONS_MORE: f64 = 150.0;
-
-fn needs(tool: &str) -> Result<()> {
-    if is_installed(tool) {
-        return Ok(());
-    }
-    Err(format!("{tool} is not installed (Debian package {tool})").into())
-}
-
-fn scratch(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()))
-}
-
-fn requests(connections: usize, count: usize) -> Load {
-    Load {
-        length: Length::Requests(count),
-        ..Load::echo(connections, Duration::ZERO)
-    }
-}
 
 /// P2: system calls for one echo, and those of epoll_ctl(2) among them.
 pub(crate) fn syscalls(effort: &Effort) -> Result<Vec<Line>> {
@@ -108,21 +86,6 @@ fn calls(program: &Program, load: &Load) -> Result<Calls> {
     })
 }
 
-/// What a tool writes at its end, once it holds this.
-fn written(path: &Path, last: &str) -> Result<String> {
-    let began = Instant::now();
-    loop {
-        let text = read_to_string(path).unwrap_or_default();
-        if text.contains(last) && text.ends_with('\n') {
-            return Ok(text);
-        }
-        if began.elapsed() > WRITTEN_WITHIN {
-            return Err(format!("{} is not written", path.display()).into());
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
 /// P3: instructions in user space for one echo.
 pub(crate) fn instructions(effort: &Effort) -> Result<Vec<Line>> {
     needs("valgrind")?;
@@ -164,42 +127,11 @@ fn per_echo(
 ) -> Result<Interval> {
     let mut slopes = Vec::new();
     for _ in 0..rounds {
-        let few = instructions_of(program, &requests(connections, count))?;
-        let many = instructions_of(program, &requests(connections, 2 * count))?;
-        slopes.push((many as f64 - few as f64) / count as f64);
+        slopes.push(instructions_per_echo(program, connections, count)?);
     }
     Ok(Interval {
         median: median(&slopes),
         low: slopes.iter().copied().fold(f64::INFINITY, f64::min),
         high: slopes.iter().copied().fold(f64::NEG_INFINITY, f64::max),
     })
-}
-
-fn instructions_of(program: &Program, load: &Load) -> Result<u64> {
-    let out = scratch("callgrind");
-    let mut server = Server::start_under(&callgrind(&out), program)?;
-    load.run(&mut server)?;
-    server.stop()?;
-    counted(&out)
-}
-
-/// `valgrind --tool=callgrind`, writing there.
-pub(crate) fn callgrind(out: &Path) -> Vec<OsString> {
-    let mut file = OsString::from("--callgrind-out-file=");
-    file.push(out);
-    vec![
-        "valgrind".into(),
-        "--quiet".into(),
-        "--tool=callgrind".into(),
-        file,
-    ]
-}
-
-/// The instructions that callgrind counted.
-pub(crate) fn counted(out: &Path) -> Result<u64> {
-    let text = written(out, "totals: ")?;
-    remove_file(out)?;
-    let total = text.lines().find_map(|line| line.strip_prefix("totals: "));
-    let total = total.and_then(|total| total.split(' ').next());
-    Ok(total.ok_or("callgrind tells no total")?.parse()?)
 }

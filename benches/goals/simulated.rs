@@ -13,8 +13,8 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 use crate::Effort;
 use crate::common::machine::is_installed;
+use crate::common::tools::{callgrind, counted};
 use crate::common::{Result, tell};
-use crate::counted::{callgrind, counted};
 use crate::verdict::{Bound, Line};
 
 #[global_allocator]

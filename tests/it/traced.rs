@@ -1,5 +1,5 @@
-//! `--trace` on the real binary: what is told, in which format, and that nothing of it holds the
-//! server up.
+//! `--trace` on the real binary: what is told, as docs/TRACE.md shows it, in which format, and that
+//! nothing of it holds the server up.
 
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
@@ -44,121 +44,62 @@ fn until(server: &mut Server, end: &str, peers: &[&TcpStream]) -> Vec<String> {
 const ASLEEP: &str = "sleeps until something is ready";
 const ASLEEP_FOR_A_WHILE: &str = "sleeps, at most";
 
-/// Compares with a text that stands in the code, indented.
-fn assert_told(told: &[String], expected: &str) {
-    let expected: Vec<&str> = expected.trim().lines().map(str::trim).collect();
-    assert_eq!(told.join("\n"), expected.join("\n"));
+/// The nth text under this heading of docs/TRACE.md. Clients are A and B there, too.
+fn documented(heading: &str, nth: usize) -> Vec<String> {
+    let page = include_str!("../../docs/TRACE.md");
+    let part = page.split("\n## ").find(|part| part.starts_with(heading));
+    let texts = part.unwrap().split("```");
+    let mut texts = texts.filter_map(|text| text.strip_prefix("text\n"));
+    let lines = texts.nth(nth).unwrap().lines();
+    let lines = lines.map(|line| line.replace(CLIENTS[0], "A").replace(CLIENTS[1], "B"));
+    lines.map(|line| masked(&line, &[])).collect()
+}
+
+/// As they are called in the documentation.
+const CLIENTS: [&str; 2] = ["127.0.0.1:40112", "127.0.0.1:40114"];
+
+/// What the documentation shows is what is told.
+fn assert_told(told: &[String], heading: &str, nth: usize) {
+    assert_eq!(told.join("\n"), documented(heading, nth).join("\n"));
 }
 
 #[test]
 fn one_echo_and_one_half_close_as_text() {
-    let mut server = Server::start(&["echo=0", "--trace", "-"]);
+    let mut server = Server::start(&["echo=0", "--trace", "-", "--trace-payload", "32"]);
     until(&mut server, ASLEEP, &[]);
     let mut client = server.connect("echo");
     let told = until(&mut server, ASLEEP_FOR_A_WHILE, &[&client]);
-    assert_told(
-        &told,
-        "
-        woke slept T 1 ready
-        listener echo ready IN
-        listener echo accept A
-        A open echo: echoing
-        A interest IN|PRI
-        listener echo accept WouldBlock: nobody else waits
-        A timer in T
-        end worked T
-
-        wait sleeps, at most T
-        ",
-    );
+    assert_told(&told, "One echo", 0);
     client.write_all(b"hello\n").unwrap();
     let told = until(&mut server, ASLEEP_FOR_A_WHILE, &[&client]);
-    assert_told(
-        &told,
-        "
-        woke slept T 1 ready
-        A ready IN
-        A read 6 of 65536
-        A told echo: Received 6
-        A wish SendBack 6
-        A write 6 of 6
-        end worked T
-
-        wait sleeps, at most T
-        ",
-    );
+    assert_told(&told, "One echo", 1);
     client.shutdown(Shutdown::Write).unwrap();
     let told = until(&mut server, ASLEEP, &[&client]);
-    assert_told(
-        &told,
-        "
-        woke slept T 1 ready
-        A ready IN|RDHUP
-        A read 0: the peer sends no more
-        A told echo: Finished
-        A wish Finish
-        A close finished: nobody sends any more
-        end worked T
-
-        wait sleeps until something is ready
-        ",
-    );
+    assert_told(&told, "One half-close", 0);
     assert_eq!(read_to_end(&mut client), b"hello\n");
     server.stop();
 }
 
 #[test]
 fn one_chat_turn_as_text() {
-    let mut server = Server::start(&["chat=0", "--trace", "-", "--framing", "line"]);
+    let mut server = Server::start(&[
+        "chat=0",
+        "--trace",
+        "-",
+        "--framing",
+        "line",
+        "--trace-payload",
+        "32",
+    ]);
     until(&mut server, ASLEEP, &[]);
     let mut client = server.connect("chat");
     until(&mut server, ASLEEP_FOR_A_WHILE, &[&client]);
     client.write_all(b"hi\n").unwrap();
     let told = until(&mut server, ASLEEP_FOR_A_WHILE, &[&client]);
-    assert_told(
-        &told,
-        "
-        woke slept T 1 ready
-        A ready IN
-        A read 3 of 4098
-        A told chat: Received 3
-        A state chat: speaking -> listening
-        A wish Wake the terminal
-        A wish WakeAt never
-        the terminal told terminal: Woken
-        the terminal wish Send 12
-        the terminal write 12 of 12
-        end worked T
-
-        wait only looks: there is still work
-        woke looked T nothing is ready
-        the terminal read WouldBlock: nothing waits
-        end worked T
-
-        wait sleeps, at most T
-        ",
-    );
+    assert_told(&told, "One chat turn", 0);
     server.process.type_in("yes?\n");
     let told = until(&mut server, ASLEEP_FOR_A_WHILE, &[&client]);
-    assert_told(
-        &told,
-        "
-        woke slept T 1 ready
-        the terminal ready IN
-        the terminal read 5 of 65536
-        the terminal told terminal: Received 5
-        the terminal wish Wake A
-        A told chat: Woken
-        A state chat: listening -> speaking
-        A wish Send 5
-        A wish WakeAt never
-        the terminal peek WouldBlock: nothing waits
-        A write 5 of 5
-        end worked T
-
-        wait sleeps, at most T
-        ",
-    );
+    assert_told(&told, "One chat turn", 1);
     assert_eq!(read_exactly(&mut client, 5), b"yes?\n");
     server.process.signal(Signal::TERM);
     assert_eq!(server.process.code(), 0);
@@ -196,54 +137,15 @@ fn one_pause_for_want_of_descriptors_as_text() {
     let mut server = Server::of(Epollo::spawn(&mut command), &["echo=0"]);
     until(&mut server, ASLEEP, &[]);
     let (mut clients, told) = fill(&mut server);
-    assert_told(
-        &told,
-        "
-        woke slept T 1 ready
-        listener echo ready IN
-        listener echo accept A
-        A open echo: echoing
-        A interest IN|PRI
-        listener echo accept EMFILE: too many open files
-        listener echo pause at most T or until a descriptor comes free
-        A timer in T
-        end worked T
-
-        wait sleeps, at most T
-        ",
-    );
+    assert_told(&told, "One pause for want of descriptors", 0);
     let told = until(&mut server, ASLEEP_FOR_A_WHILE, &[]);
-    assert_told(
-        &told,
-        "
-        woke slept T nothing is ready
-        listener echo accept EMFILE: too many open files
-        listener echo pause at most T or until a descriptor comes free
-        end worked T
-
-        wait sleeps, at most T
-        ",
-    );
-    let (first, next) = (clients.remove(0), server.connect("echo"));
-    first.shutdown(Shutdown::Write).unwrap();
+    assert_told(&told, "One pause for want of descriptors", 1);
+    let (last, next) = (clients.pop().unwrap(), server.connect("echo"));
+    last.shutdown(Shutdown::Write).unwrap();
     let arrives = format!("accept    {}", next.local_addr().unwrap());
-    let mut told = until(&mut server, &arrives, &[&first, &next]);
+    let mut told = until(&mut server, &arrives, &[&last, &next]);
     told.retain(|line| !line.starts_with("listener") || line.ends_with("accept B"));
     let told = told.split_off(told.iter().position(|line| line.starts_with('A')).unwrap());
-    assert_told(
-        &told,
-        "
-        A ready IN|RDHUP
-        A read 0: the peer sends no more
-        A told echo: Finished
-        A wish Finish
-        A close finished: nobody sends any more
-        end worked T
-
-        wait only looks: there is still work
-        woke looked T nothing is ready
-        listener echo accept B
-        ",
-    );
+    assert_told(&told, "One pause for want of descriptors", 2);
     server.stop();
 }

@@ -1,0 +1,30 @@
+//! The smallest server on epollo's reactor: echo on a free port until SIGTERM. Nobody observes it, so
+//! it shows what an observer costs that is not there.
+
+use std::io;
+use std::time::Duration;
+
+use epollo::protocol::echo::{Echo, Settings};
+use epollo::reactor::{Limits, ListenOptions, OsKernel, Policy, Reactor, bind};
+
+fn main() -> io::Result<()> {
+    let options = ListenOptions {
+        backlog: 4096,
+        reuse_port: false,
+    };
+    let limits = Limits {
+        guests_max: 10_000,
+        guests_per_address_max: None,
+        unsent_bytes_max: 256 << 20,
+        grace: None,
+        spin: Duration::ZERO,
+    };
+    let settings = Settings {
+        quit: None,
+        print: false,
+    };
+    let mut reactor = Reactor::new(OsKernel::new()?, Echo::new(settings), limits);
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    reactor.listen(bind(address, options)?, (), Policy::default())?;
+    reactor.run()
+}
