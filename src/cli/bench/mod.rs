@@ -5,7 +5,7 @@ use std::fs::File;
 
 use super::log::Log;
 use super::trace::Sink;
-use super::trace::args::TraceArguments;
+use super::trace::args::{Destination, TraceArguments};
 use super::{Failure, print, signals};
 use crate::trace::Off;
 use args::{BenchArguments, BenchCommand, ReportArguments};
@@ -72,9 +72,8 @@ fn one(
         files::check(path)?;
     }
     let signals = listen_to_signals()?;
-    let trace = Sink::open(trace, log, "epollo bench", Vec::new())?;
-    let mut progress = Progress::new();
-    let outcome = match trace {
+    let mut progress = Progress::new(trace.trace != Some(Destination::Stderr));
+    let outcome = match Sink::open(trace, log, "epollo bench", Vec::new())? {
         None => run::run(plan, Off, &mut progress, &signals),
         Some(trace) => run::run(plan, trace, &mut progress, &signals),
     };
@@ -106,7 +105,7 @@ fn duel_of(a: &Plan, b: &Plan, blocks: usize, wanted: &ReportArguments) -> Resul
         ));
     }
     let signals = listen_to_signals()?;
-    let mut progress = Progress::new();
+    let mut progress = Progress::new(true);
     let duel = ab::run(a, b, blocks, &mut progress, &signals);
     progress.end();
     let (duel, was_interrupted) = duel?;

@@ -19,9 +19,9 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// On standard error, if that is a terminal.
-    pub(super) fn new() -> Progress {
-        let target = if io::stderr().is_terminal() {
+    /// On standard error, if that is a terminal that nothing else is told on.
+    pub(super) fn new(is_alone: bool) -> Progress {
+        let target = if is_alone && io::stderr().is_terminal() {
             ProgressDrawTarget::stderr()
         } else {
             ProgressDrawTarget::hidden()
