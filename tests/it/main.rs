@@ -10,6 +10,7 @@ mod terminal;
 
 mod asked;
 mod attacks;
+mod browser;
 mod compared;
 mod course;
 mod crowd;

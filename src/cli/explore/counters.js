@@ -24,7 +24,7 @@ const CHARTS = [
   { name: "turns", format: eachSecond, series: [["turns", rate("turns")], ["events", rate("events")]] },
   { name: "asleep", format: (value) => `${short(Math.round(value * 10) / 10)} %`, most: 100, series: [["asleep", mean("asleep", 100)]] },
   { name: "latency", format: duration, log: 1000, series: [["p50", latency("p50")], ["p99", latency("p99")], ["max", latency("max")]] },
-  { name: "bytes", format: (value) => say("each_second", { n: bytes(Math.round(value)) }), series: [["in", rate("bytes_in")], ["out", rate("bytes_out")]] },
+  { name: "bytes", binary: true, format: (value) => say("each_second", { n: bytes(Math.round(value)) }), series: [["in", rate("bytes_in")], ["out", rate("bytes_out")]] },
   { name: "calls", format: eachSecond, series: [["reads", rate("reads")], ["writes", rate("writes")], ["block", rate("would_block")]] },
   { name: "moves", format: eachSecond, series: [["opened", rate("opened")], ["closed", rate("closed")], ["pauses", rate("accept_pauses")]] },
 ];
@@ -71,6 +71,12 @@ function roundUp(value) {
   return [1, 2, 5, 10].map((times) => times * power).find((round) => round >= value * 0.9999);
 }
 
+function chartTop(plan, highest) {
+  if (plan.most) return plan.most;
+  if (plan.log) return Math.max(plan.log * 10, 10 ** Math.ceil(Math.log10(highest)));
+  return plan.binary ? Math.max(1024, 2 ** Math.ceil(Math.log2(highest))) : roundUp(highest);
+}
+
 function countersShow() {
   if (counters.ticks.length === 0) return;
   counters.charts.forEach(chartShow);
@@ -80,7 +86,7 @@ function chartShow({ plan, lines, most }) {
   const { ticks } = counters;
   const values = lines.map(({ value }) => ticks.map(value));
   const highest = Math.max(0, ...values.flat().filter((value) => value !== null && Number.isFinite(value)));
-  const top = plan.most ?? (plan.log ? Math.max(plan.log * 10, 10 ** Math.ceil(Math.log10(Math.max(highest, 1)))) : roundUp(Math.max(highest, 1)));
+  const top = chartTop(plan, Math.max(highest, 1));
   const height = (value) => {
     const share = plan.log ? Math.log10(Math.max(value, plan.log) / plan.log) / Math.log10(top / plan.log) : value / top;
     return HEIGHT - 1.5 - share * (HEIGHT - 4);

@@ -137,7 +137,8 @@ function machineEdge(machine, from, to) {
   // A straight way past another state would cross it, and two ways between two states each other.
   const isFar = Math.abs(dx) > 150;
   const isTwoWay = machine.edges.has(`${to}>${from}`) || Math.abs(dx) < 8;
-  const bend = isFar ? (dy > 8 ? -34 : 48) : isTwoWay ? 18 : Math.abs(dy) < 8 ? 0 : 12;
+  const outwards = from === START ? Math.sign(dy) * 48 : dy > 8 ? -34 : 48;
+  const bend = isFar ? outwards : isTwoWay ? 18 : Math.abs(dy) < 8 ? 0 : 12;
   const bent = ([ax, ay], [bx, by]) => [(ax + bx) / 2 - (dy / length) * bend, (ay + by) / 2 + (dx / length) * bend];
   const a = border(start, bent(start, end), from in machine.ends);
   const b = border(end, bent(start, end), to in machine.ends);

@@ -138,12 +138,11 @@ function setPaused(paused) {
   if (!paused) {
     replayStop();
     record.step = null;
-    timeline.drift = 0;
     page.choseAt = 0;
     chooseLive();
   }
   controls();
-  timelineDraw();
+  timelineHold();
   status();
 }
 

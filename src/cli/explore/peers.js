@@ -110,7 +110,8 @@ function peersShow() {
 }
 
 function peersCount(table, told, shown) {
-  const total = Math.max(told, table.total - (table.rows.length - told));
+  const shownStates = Object.entries(table.states).filter(([protocol]) => record.own || !isOwn(protocol));
+  const total = shownStates.flatMap(([, states]) => Object.values(states)).reduce((sum, one) => sum + one, 0);
   const count = document.getElementById("peers-count");
   const words = told < total ? say("peers_shown", { shown: number(told), total: number(total) }) : say("peers_all", { total: number(total), count: total });
   put(count, record.filter.trim() === "" ? `${words}.` : `${words}, ${say("peers_match", { n: number(shown) })}.`);

@@ -13,12 +13,16 @@ const record = {
   step: null,       // the step of it that slow motion has reached
   paused: false,
   filter: "",
-  own: false,       // show the page's own connections too
+  own: false,       // show them too
   peers: new Map(), // id -> {name, protocol, state}
 };
 
+/// Peers of the loop that are nobody's connection: this page, our end of its demo clients, the
+/// terminal, the signals.
+const OWN = new Set(["page", "demo", "terminal", "signals"]);
+
 function isOwn(protocol) {
-  return protocol === "page" || protocol === "demo";
+  return OWN.has(protocol);
 }
 
 function peerOf(moment) {

@@ -12,7 +12,8 @@ const GAP = 9;
 const FOOT = 18;
 
 const timeline = {
-  canvas: null, context: null, colors: {}, width: 0, height: 0, places: [], drift: 0, last: -1, asked: false,
+  canvas: null, context: null, colors: {}, width: 0, height: 0, places: [],
+  drift: 0, held: 0, asked: false,
   calm: matchMedia("(prefers-reduced-motion: reduce)"),
 };
 
@@ -75,15 +76,25 @@ function timelineFit() {
   timelineDraw();
 }
 
-/// The turns on the screen, newest at the right edge; a chosen one stays in sight.
+/// The turns on the screen. Live, the newest is at the right edge. While the picture stands still, it
+/// moves only if the chosen turn would be out of sight.
 function timelinePlaces() {
   const turns = shownTurns();
-  let end = turns.length;
-  if (record.paused && record.chosen) {
-    const at = turns.findIndex((turn) => turn.n >= record.chosen.n);
-    let ahead = 0;
-    for (end = Math.max(0, at); end < turns.length && ahead < timeline.width / 2; end += 1) ahead += turnWidth(turns[end]);
-  }
+  if (!record.paused) return placesUpTo(turns, turns.length);
+  const { held, drift } = timeline;
+  const after = turns.findIndex((turn) => turn.n > held);
+  const places = placesUpTo(turns, after < 0 ? turns.length : after);
+  const chosen = turns.findIndex((turn) => turn.n >= (record.chosen?.n ?? Infinity));
+  if (chosen < 0 || places.some(({ turn, from, to }) => turn === turns[chosen] && from >= 0 && to <= timeline.width + drift)) return places;
+  let ahead = 0;
+  let end = chosen + 1;
+  for (; end < turns.length && ahead < timeline.width / 2; end += 1) ahead += turnWidth(turns[end]);
+  timeline.drift = 0;
+  timeline.held = turns[end - 1].n;
+  return placesUpTo(turns, end);
+}
+
+function placesUpTo(turns, end) {
   const places = [];
   let to = timeline.width - 6 + timeline.drift;
   for (let at = end - 1; at >= 0 && to > 0; at -= 1) {
@@ -92,6 +103,13 @@ function timelinePlaces() {
     to = from;
   }
   return places.reverse();
+}
+
+/// The picture stands still from now on, as it is, or moves again.
+function timelineHold() {
+  timeline.held = shownTurns().at(-1)?.n ?? 0;
+  if (!record.paused) timeline.drift = 0;
+  timelineDraw();
 }
 
 /// New turns have come: they slide in instead of jumping.
@@ -109,7 +127,7 @@ function timelineDraw() {
   requestAnimationFrame(() => {
     timeline.asked = false;
     timelinePaint();
-    if (timeline.drift > 0) {
+    if (timeline.drift > 0 && !record.paused) {
       timeline.drift = timeline.drift < 1 ? 0 : timeline.drift * 0.86;
       timelineDraw();
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
@@ -102,7 +102,15 @@ impl Chromium {
 
     /// Waits until an expression of the page is true; fails if it never is.
     pub fn until(&mut self, expression: &str) {
-        let patience = PATIENCE.as_millis() / 2;
+        if !self.comes_true(expression, PATIENCE / 2) {
+            let sight = self.text("document.body.innerText");
+            panic!("never came true on the page: {expression}\n{sight}");
+        }
+    }
+
+    /// Whether an expression of the page becomes true within this time.
+    pub fn comes_true(&mut self, expression: &str, patience: Duration) -> bool {
+        let patience = patience.as_millis();
         let question = format!(
             "new Promise((answer) => {{
                 const end = performance.now() + {patience};
@@ -114,17 +122,7 @@ impl Chromium {
                 look();
             }})"
         );
-        let came = self.value(&question) == json!(true);
-        assert!(
-            came,
-            "never came true on the page: {expression}\n{}",
-            self.sight()
-        );
-    }
-
-    /// All words of the page, for a test that has failed.
-    fn sight(&mut self) -> String {
-        self.text("document.body.innerText")
+        self.value(&question) == json!(true)
     }
 
     /// Presses what this selector finds, with the mouse, where a reader would.
