@@ -73,7 +73,7 @@ function sentence(moment) {
   }
 }
 
-const PLAIN = new Set(["t", "turn", "moment", "peer", "name", "protocol", "listener"]);
+const PLAIN = new Set(["t", "turn", "moment", "peer", "name", "protocol", "listener", "data"]);
 
 /// What was told, as in a line of the trace.
 function raw(moment) {
