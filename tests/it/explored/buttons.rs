@@ -87,6 +87,7 @@ fn half_a_frame_waits_for_its_end() {
     let arguments = ["chat=0", "--chat-with", "echo", "--framing", "line"];
     let mut visitor = Visitor::of(&arguments);
     let (client, name) = visitor.connect("chat");
+    visitor.sees(&name, &json!({"moment": "open", "protocol": "chat"}));
     visitor.press("half-frame", &client);
     visitor.sees(&name, &json!({"moment": "read", "result": 14}));
     let row = visitor

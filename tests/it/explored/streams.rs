@@ -53,7 +53,7 @@ fn the_ticks_add_up_to_what_was_done() {
             *sum += number(&tick[key]);
         }
         assert!(number(&tick["asleep"]) <= number(&tick["span"]) * 2);
-        assert!(number(&tick["turns"]) > 0 && number(&tick["turn_ns"]["max"]) > 0);
+        assert!(number(&tick["turns"]) > 0 && number(&tick["turn_ns"]["max"]) > 500);
         assert!(number(&tick["turn_ns"]["p50"]) <= number(&tick["turn_ns"]["p99"]));
         assert_eq!(tick["missed"], 0, "we read as fast as it comes");
         sums == [1500, 1513, 6, 6] && tick["peers"]["echo"] == 0
@@ -162,7 +162,6 @@ fn the_turns_tell_what_the_loop_did_for_one_client() {
             json!({"moment": "told", "event": "Finished"}),
             "echo was told so",
         ),
-        (json!({"moment": "shutdown", "result": "ok"}), "we finished"),
         (
             json!({"moment": "close", "reason": "Finished"}),
             "it is gone",
