@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -58,6 +59,8 @@ pub(super) enum Accepting {
 
 #[derive(Debug)]
 pub(super) struct Listening<Listener> {
+    /// Its name for the kernel, also when others are closed.
+    pub(super) index: u32,
     pub(super) listener: Listener,
     pub(super) door: DoorId,
     pub(super) accepting: Accepting,
@@ -144,12 +147,13 @@ impl PerAddress {
 
 impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// Takes what waits at one listener, within the budget of a turn.
-    pub(super) fn accept(&mut self, index: usize) {
+    pub(super) fn accept(&mut self, place: usize) {
         for _ in 0..ACCEPTS_PER_TURN_MAX {
             // A session may have closed the listeners meanwhile.
-            let Some(listening) = self.listeners.get_mut(index) else {
+            let Some(listening) = self.listeners.get_mut(place) else {
                 return;
             };
+            let index = listening.index as usize;
             match listening.accepting {
                 Accepting::Drained => return,
                 Accepting::Paused(until) if until > self.now => return,
@@ -159,7 +163,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                 Ok((stream, address)) => {
                     listening.accepting = Accepting::Ready;
                     let door = listening.door;
-                    self.first_listener = index + 1;
+                    self.first_listener = place + 1;
                     self.welcome(stream, address, door);
                     self.relieve();
                 }
@@ -210,9 +214,14 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         }
     }
 
-    pub(super) fn close_listeners(&mut self) {
-        for listening in self.listeners.drain(..) {
-            self.kernel.kernel.close_listener(listening.listener);
+    pub(super) fn close_listeners(&mut self, uncounted_stay: bool) {
+        for listening in mem::take(&mut self.listeners) {
+            let is_uncounted = self.doors[listening.door.index()].1.is_uncounted;
+            if uncounted_stay && is_uncounted {
+                self.listeners.push(listening);
+            } else {
+                self.kernel.kernel.close_listener(listening.listener);
+            }
         }
     }
 }

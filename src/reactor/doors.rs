@@ -29,12 +29,13 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         door: S::Door,
         policy: Policy,
     ) -> io::Result<()> {
-        let index = u32::try_from(self.listeners.len()).expect("listeners are few");
+        let index = self.listeners.last().map_or(0, |last| last.index + 1);
         self.kernel
             .kernel
             .listen(&mut listener, Token::listener(index))?;
         let door = self.add_door(door, policy);
         self.listeners.push(Listening {
+            index,
             listener,
             door,
             accepting: Accepting::Ready,

@@ -61,7 +61,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             }
             (Effect::Abort, Some(_)) => self.close(id, CloseReason::Aborted),
             (Effect::Wake(other), _) => self.woken.push_back(*other),
-            (Effect::StopAccepting, _) => self.close_listeners(),
+            (Effect::StopAccepting, _) => self.close_listeners(true),
             (Effect::Stop, _) => {
                 if self.run == Run::Going {
                     self.run = Run::StopAsked;

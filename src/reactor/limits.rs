@@ -32,6 +32,7 @@ pub struct Policy {
     /// takes is then bounded by [`Service::window`](crate::protocol::Service::window) alone.
     pub reads_while_owing: bool,
     /// Its peers take no place of [`Limits`] and are no guests in the counters: for an observer's page
-    /// beside the service. Whoever opens such a door bounds how many come in.
+    /// beside the service, which also goes on when accepting stops, until the run does. Whoever opens
+    /// such a door bounds how many come in.
     pub is_uncounted: bool,
 }

@@ -221,7 +221,9 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                     }
                 }
                 Target::Listener(index) => {
-                    if let Some(listening) = self.listeners.get_mut(index) {
+                    let mut listeners = self.listeners.iter_mut();
+                    let told = |listening: &&mut Listening<_>| listening.index as usize == index;
+                    if let Some(listening) = listeners.find(told) {
                         listening.accepting = Accepting::Ready;
                     }
                 }

@@ -8,7 +8,7 @@ use crate::trace::Observer;
 impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// Nobody new comes in; everybody gets what they are owed, for as long as the grace lasts.
     pub(super) fn begin_stop(&mut self) {
-        self.close_listeners();
+        self.close_listeners(false);
         self.run = Run::Stopping(
             self.limits
                 .grace

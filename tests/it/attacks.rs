@@ -23,7 +23,7 @@ mod slow_readers;
 mod stuck_streams;
 
 /// Held by the tests that measure time or need most of the machine: one of them at a time.
-fn alone() -> MutexGuard<'static, ()> {
+pub fn alone() -> MutexGuard<'static, ()> {
     static HEAVY: Mutex<()> = Mutex::new(());
     // Another test that failed while it held it is no reason to fail this one.
     HEAVY.lock().unwrap_or_else(PoisonError::into_inner)
@@ -161,7 +161,7 @@ const BROKEN: [ErrorKind; 3] = [
 ];
 
 /// Clients of echo that send 64 bytes at a time and measure how long they take to come back.
-struct Pingers {
+pub struct Pingers {
     poll: Poll,
     events: Events,
     clients: Vec<Pinger>,
@@ -177,7 +177,7 @@ struct Pinger {
 const PING: [u8; 64] = [b'p'; 64];
 
 impl Pingers {
-    fn connect(address: SocketAddr, count: usize) -> Pingers {
+    pub fn connect(address: SocketAddr, count: usize) -> Pingers {
         let poll = Poll::new().unwrap();
         let clients = (0..count)
             .map(|index| {
@@ -199,7 +199,7 @@ impl Pingers {
 
     /// Sends so many pings a second, whether or not earlier ones have come back, for so long; the
     /// round trips, the shortest first. Fails if a ping is lost.
-    fn measure(&mut self, per_second: u32, lasting: Duration) -> Vec<Duration> {
+    pub fn measure(&mut self, per_second: u32, lasting: Duration) -> Vec<Duration> {
         let pause = Duration::from_secs(1) / per_second;
         let end = Instant::now() + lasting;
         let mut due = Instant::now();
@@ -248,7 +248,7 @@ impl Pingers {
     }
 }
 
-fn p99(sorted: &[Duration]) -> Duration {
+pub fn p99(sorted: &[Duration]) -> Duration {
     sorted[sorted.len() * 99 / 100]
 }
 
@@ -260,7 +260,7 @@ pub fn memory(process: u32, what: &str) -> u64 {
 }
 
 /// Raises the soft limit of descriptors to the hard one; what it is then.
-fn raise_descriptor_limit() -> usize {
+pub fn raise_descriptor_limit() -> usize {
     let maximum = getrlimit(Resource::Nofile).maximum;
     let raised = Rlimit {
         current: maximum,

@@ -15,6 +15,7 @@ mod compared;
 mod course;
 mod crowd;
 mod endings;
+mod explored;
 mod faulty;
 mod framing;
 mod fuzzed;

@@ -12,6 +12,8 @@ use crate::protocol::{Context, Event, PeerId};
 const CLIENTS_MAX: usize = 16;
 /// What a flood is.
 const FLOOD_BYTES: usize = 1024 * 1024;
+/// What floods that were asked for one upon the other come to, at most.
+const FLOODS_BYTES_MAX: usize = 16 * FLOOD_BYTES;
 /// Text without an end: no newline, no NUL.
 const HALF_FRAME: &[u8] = b"half of a mess";
 const FLOOD_LINE: &[u8] = b"a flood, a flood, a flood, a flood, a flood, a flood, a flood!!\n";
@@ -165,7 +167,9 @@ impl Client {
     fn obey(&mut self, cx: &mut Context<'_>, order: Order) {
         match order {
             Order::Send(bytes) => cx.send(&bytes),
-            Order::Flood => self.flood_left = FLOOD_BYTES,
+            Order::Flood => {
+                self.flood_left = (self.flood_left + FLOOD_BYTES).min(FLOODS_BYTES_MAX);
+            }
             Order::HalfClose => self.finish(cx),
             // Its socket was made with SO_LINGER 0: to close it is to reset the connection.
             Order::Reset => cx.abort(),

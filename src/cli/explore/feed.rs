@@ -21,6 +21,9 @@ use crate::trace::Observer;
 const TABLE_EVERY: Duration = Duration::from_millis(500);
 /// What the kernel may keep for a demo client: little, so that one that does not read is soon seen.
 const DEMO_BUFFER_BYTES: usize = 16 * 1024;
+/// Segments as on an Ethernet. With those of loopback, 64 KiB, the kernel would keep megabytes on the
+/// sending side too.
+const DEMO_SEGMENT_BYTES: u32 = 1460;
 
 /// Runs the loop until the service asks to stop; the same as
 /// [`Reactor::run`](crate::reactor::Reactor::run), with somebody looking.
@@ -30,6 +33,8 @@ const DEMO_BUFFER_BYTES: usize = 16 * 1024;
 pub fn run<S: Service, O: Observer>(reactor: &mut ExploredReactor<S, O>) -> io::Result<()> {
     let policy = Policy {
         linger: Some(Duration::from_secs(1)),
+        // It floods and hears the echo: not to read while it owes would be to wait for itself.
+        reads_while_owing: true,
         ..Policy::default()
     };
     let mut feed = Feed {
@@ -136,6 +141,7 @@ fn dial(address: SocketAddr) -> io::Result<(TcpStream, SocketAddr)> {
     let address = SocketAddr::new(ip, address.port());
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
+    socket.set_tcp_mss(DEMO_SEGMENT_BYTES)?;
     socket.set_recv_buffer_size(DEMO_BUFFER_BYTES)?;
     socket.set_linger(Some(Duration::ZERO))?;
     match socket.connect(&address.into()) {

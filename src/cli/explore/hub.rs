@@ -114,6 +114,12 @@ impl Hub {
         });
     }
 
+    /// The number of the first news that is still known.
+    pub(super) fn oldest_news(&self) -> u64 {
+        let oldest = self.news.front();
+        oldest.map_or(self.next_number, |news| news.number)
+    }
+
     /// What is known from this number on.
     pub(super) fn news_since(&self, number: u64) -> impl Iterator<Item = &News> {
         self.news.iter().filter(move |news| news.number >= number)

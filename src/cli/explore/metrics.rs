@@ -2,6 +2,7 @@
 //! between two readings: the counters are those of the reactor and the recorder.
 
 use std::fmt;
+use std::net::SocketAddr;
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
@@ -50,7 +51,7 @@ pub(super) fn reply<S: Service, O: Observer>(
         "Events that browsers were too slow to take",
         hub.missed,
     );
-    of_recorder(&mut registry, recorder);
+    of_recorder(&mut registry, recorder, &hub.services);
     let mut text = String::new();
     match encode(&mut text, &registry) {
         Ok(()) => Reply {
@@ -99,11 +100,15 @@ fn of_reactor<S: Service, O: Observer>(registry: &mut Registry, reactor: &Explor
     }
 }
 
-fn of_recorder(registry: &mut Registry, recorder: &Recorder) {
+fn of_recorder(registry: &mut Registry, recorder: &Recorder, services: &[(String, SocketAddr)]) {
     let connections = Family::<Labels, Gauge>::default();
+    let labels = |service: &str| vec![("service", service.to_owned())];
+    for (service, _) in services {
+        connections.get_or_create(&labels(service)).set(0);
+    }
     for (&service, &count) in &recorder.peers {
-        let labels = vec![("service", service.to_owned())];
-        connections.get_or_create(&labels).set(as_signed(count));
+        let connections = connections.get_or_create(&labels(service));
+        connections.set(as_signed(count));
     }
     let help = "Connections that are there; the terminal and the signals are peers too";
     registry.register("connections", help, connections);
@@ -166,7 +171,7 @@ struct Lengths {
 impl Lengths {
     fn of(recorder: &Recorder) -> Lengths {
         let ends = BUCKETS_US.iter().map(|&end| seconds(end * 1000));
-        let ends = ends.chain([f64::MAX]);
+        let ends = ends.chain([f64::INFINITY]);
         Lengths {
             sum: seconds(recorder.totals.busy),
             buckets: ends.zip(recorder.lengths).collect(),

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use super::{DEMO, PAGE};
 use crate::cli::trace::json;
 use crate::protocol::{CloseReason, PeerId, Time};
 use crate::trace::{Memory, Moment, Observer};
@@ -15,8 +14,8 @@ use crate::trace::{Memory, Moment, Observer};
 /// Turns written down in one tick, at most.
 const TURNS_MAX: usize = 20;
 /// How many of them may follow each other; the rest is spread over the tick.
-const TURNS_IN_A_ROW: usize = 5;
-const SPREAD: Duration = Duration::from_millis(10);
+const TURNS_IN_A_ROW: usize = 12;
+const SPREAD: Duration = Duration::from_millis(20);
 /// Moments of one turn, at most.
 const MOMENTS_MAX: usize = 60;
 /// What all turns of one tick may take, so that a browser can have them in one go.
@@ -30,8 +29,11 @@ pub(super) const BUCKETS_US: [u64; 12] = [
     5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 100_000,
 ];
 
-/// Totals since the start. Reads, writes, bytes and connections are those of the services: the page
-/// and its demo clients do not count.
+/// The listener that the reactor got first.
+const PAGE_LISTENER: usize = 0;
+
+/// Totals since the start. Reads, writes, bytes and connections are those of whoever came in by a
+/// listener of a service: the page, its demo clients and the terminal do not count.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Totals {
     pub(super) turns: u64,
@@ -54,6 +56,8 @@ pub(super) struct Totals {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Traffic {
     generation: u32,
+    /// It came in by a listener other than the page's.
+    is_guest: bool,
     pub(super) bytes_in: u64,
     pub(super) bytes_out: u64,
 }
@@ -69,6 +73,8 @@ pub struct Recorder {
     /// Turns that were at most so long; the last are those that were longer than all.
     pub(super) lengths: [u64; BUCKETS_US.len() + 1],
     traffic: Vec<Traffic>,
+    /// The peer that is opened next has just been accepted for a service.
+    is_guest_next: bool,
     is_watched: bool,
     timeout: Option<Duration>,
     /// Nanoseconds of each turn of this tick.
@@ -102,6 +108,7 @@ impl Recorder {
             closed: BTreeMap::new(),
             lengths: [0; BUCKETS_US.len() + 1],
             traffic: Vec::new(),
+            is_guest_next: false,
             is_watched: false,
             timeout: None,
             tick: Histogram::new_with_bounds(1, LENGTH_MAX, 2).expect("these are in order"),
@@ -151,8 +158,7 @@ impl Recorder {
     }
 
     fn is_of_service(&self, peer: PeerId) -> bool {
-        let protocol = self.memory.peer(peer).map(|known| known.protocol);
-        protocol.is_some_and(|protocol| protocol != PAGE && protocol != DEMO)
+        self.traffic(peer).is_guest
     }
 
     fn traffic_of(&mut self, peer: PeerId) -> &mut Traffic {
@@ -179,10 +185,19 @@ impl Recorder {
                 self.totals.asleep += nanos(self.memory.waited());
                 self.totals.events += events.map_or(0, |count| count as u64);
             }
-            Moment::Ended => self.turn_ended(self.memory.busy(at)),
+            Moment::Ended => {
+                // Whoever was accepted and turned away was not opened.
+                self.is_guest_next = false;
+                self.turn_ended(self.memory.busy(at));
+            }
             Moment::Paused { .. } => self.totals.accept_pauses += 1,
+            Moment::Accepted { listener, result } => {
+                self.is_guest_next = listener != PAGE_LISTENER && result.is_ok();
+            }
             Moment::Opened { peer, standing, .. } => {
                 *self.peers.entry(standing.protocol).or_insert(0) += 1;
+                let is_guest = std::mem::take(&mut self.is_guest_next);
+                self.traffic_of(peer).is_guest = is_guest;
                 self.totals.opened += u64::from(self.is_of_service(peer));
             }
             Moment::Closed { peer, reason } => {
@@ -214,7 +229,6 @@ impl Recorder {
                 }
             }
             Moment::Ready { .. }
-            | Moment::Accepted { .. }
             | Moment::Peeked { .. }
             | Moment::Shut { .. }
             | Moment::Told { .. }

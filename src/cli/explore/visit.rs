@@ -81,8 +81,9 @@ impl Visit {
                 }
             }
             (State::Streaming { next, missed }, Event::Woken) => tell(cx, hub, next, missed),
-            // It must not hold up the end of the run.
-            (State::Streaming { .. }, Event::Stopping) => cx.abort(),
+            // It must not hold up the end of the run; nor must who has asked for nothing: browsers
+            // connect in advance.
+            (State::Streaming { .. } | State::Asking(_), Event::Stopping) => cx.abort(),
             (
                 State::Asking(_)
                 | State::Waiting { .. }
@@ -133,27 +134,26 @@ impl Visit {
 
 /// Sends what is new and fits; what is too old by the time it does is missed.
 fn tell(cx: &mut Context<'_>, hub: &mut Hub, next: &mut u64, missed: &mut u64) {
-    let mut lost = 0;
+    let oldest = hub.oldest_news().max(*next);
+    let lost = oldest - *next;
+    *missed += lost;
+    hub.missed += lost;
+    *next = oldest;
     for news in hub.news_since(*next) {
         let mut event = Vec::with_capacity(news.data.len() + 64);
-        lost += news.number - *next;
         if news.name == "tick" {
-            let total = *missed + lost;
-            let closed = [&news.data[..], format!(",\"missed\":{total}}}").as_bytes()].concat();
+            let closed = [&news.data[..], format!(",\"missed\":{missed}}}").as_bytes()].concat();
             write_event(&mut event, news.name, &closed);
         } else {
             write_event(&mut event, news.name, &news.data);
         }
         // What is larger than any outbox goes out when there is nothing else.
         if event.len() > cx.room() && cx.room() < OUTBOX_BYTES_MAX {
-            lost -= news.number - *next;
             break;
         }
         cx.send(&event);
         *next = news.number + 1;
     }
-    *missed += lost;
-    hub.missed += lost;
     cx.wake_at(Some(cx.now().after(TICK)));
 }
 
