@@ -127,10 +127,10 @@ impl Answer {
     fn read(stream: &mut impl Read) -> Answer {
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).unwrap();
-        Answer::of(String::from_utf8(bytes).unwrap())
+        Answer::of(&String::from_utf8(bytes).unwrap())
     }
 
-    fn of(text: String) -> Answer {
+    fn of(text: &str) -> Answer {
         let (head, body) = text
             .split_once("\r\n\r\n")
             .unwrap_or_else(|| panic!("no head: {text:?}"));

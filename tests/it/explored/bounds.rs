@@ -283,7 +283,7 @@ fn a_slow_reader_gets_the_whole_page() {
         }
         bytes.extend_from_slice(&piece[..count]);
     }
-    let page = Answer::of(String::from_utf8(bytes).unwrap());
+    let page = Answer::of(&String::from_utf8(bytes).unwrap());
     assert_eq!(page.body.len(), whole);
     explored.server.stop();
 }

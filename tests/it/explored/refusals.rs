@@ -115,7 +115,7 @@ fn a_megabyte_of_head_that_keeps_coming_is_answered_and_ended() {
         Ok(_) => {}
         Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
     }
-    let answer = Answer::of(String::from_utf8(answer).unwrap());
+    let answer = Answer::of(&String::from_utf8(answer).unwrap());
     assert_eq!(answer.status, 431);
     flood.join().unwrap();
     explored.server.stop();
