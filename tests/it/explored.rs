@@ -172,8 +172,8 @@ impl Stream {
         while !head.ends_with("\r\n\r\n") {
             assert!(reader.read_line(&mut head).unwrap() > 0, "{head:?}");
         }
-        assert_eq!(Answer::of(head.clone()).status, 200, "{head}");
-        let kind = Answer::of(head).field("content-type").map(str::to_owned);
+        assert_eq!(Answer::of(&head).status, 200, "{head}");
+        let kind = Answer::of(&head).field("content-type").map(str::to_owned);
         assert_eq!(kind.as_deref(), Some("text/event-stream"));
         let mut stream = Stream {
             reader,
