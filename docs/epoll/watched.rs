@@ -1,0 +1,69 @@
+//! A protocol of your own, and the page that shows the loop at work on it. Both are served by one loop.
+#![allow(clippy::print_stdout, reason = "that is what it is for")]
+
+use std::io::{Error, Result};
+use std::time::Duration;
+
+use epollo::cli::explore::{self, Door, NOBODY, Page};
+use epollo::protocol::{CloseReason, Context, Event, Service, Standing};
+use epollo::reactor::{Limits, ListenOptions, Policy, bind};
+
+/// Every piece is answered with its length.
+struct Length;
+
+impl Service for Length {
+    type Session = ();
+    type Door = ();
+
+    fn open(&mut self, _: &mut Context<'_>, (): (), _: std::fmt::Arguments<'_>) {}
+
+    fn step(&mut self, cx: &mut Context<'_>, (): &mut (), event: Event<'_>) {
+        match event {
+            Event::Received(bytes) => cx.send(format!("{}\n", bytes.len()).as_bytes()),
+            Event::Finished => cx.finish(),
+            Event::Woken | Event::Stopping => {}
+        }
+    }
+
+    fn close(&mut self, _: &mut Context<'_>, (): (), _: CloseReason) {}
+
+    fn window(&self, (): &()) -> usize {
+        usize::MAX
+    }
+
+    fn standing(&self, (): &()) -> Standing {
+        Standing {
+            protocol: "length",
+            state: "open",
+        }
+    }
+}
+
+fn main() -> Result<()> {
+    let options = ListenOptions {
+        backlog: 128,
+        reuse_port: false,
+    };
+    let mut ports = std::env::args().skip(1);
+    let mut listen = || {
+        let address = format!("127.0.0.1:{}", ports.next().unwrap_or_default());
+        bind(address.parse().map_err(Error::other)?, options)
+    };
+    let (length, page) = (listen()?, listen()?);
+    let address = length.local_addr()?;
+    println!("listening {address}, see http://{}/", page.local_addr()?);
+    let limits = Limits {
+        guests_max: 1000,
+        guests_per_address_max: None,
+        unsent_bytes_max: 1 << 20,
+        grace: Some(Duration::from_secs(1)),
+        spin: Duration::ZERO,
+    };
+    let page = Page {
+        listener: page,
+        services: vec![("length".to_owned(), address)],
+    };
+    let mut reactor = explore::reactor(page, Length, limits, NOBODY)?;
+    reactor.listen(length, Door::Inner(()), Policy::default())?;
+    explore::run(&mut reactor)
+}
