@@ -172,7 +172,13 @@ pub fn reactor<S: Service, O: Observer>(
         inner: service,
         hub: Hub::new(address, page.services)?,
     };
-    let observer = (Recorder::new(listeners), second);
+    // What peers say is for those alone who sit at this machine.
+    let payload = if address.ip().is_loopback() {
+        recorder::PAYLOAD_BYTES
+    } else {
+        0
+    };
+    let observer = (Recorder::new(listeners, payload), second);
     let mut reactor = Reactor::observed(OsKernel::new()?, explored, limits, observer);
     let policy = Policy {
         idle_timeout: Some(Duration::from_secs(60)),
