@@ -6,7 +6,12 @@ use std::process::{Command, Stdio};
 
 use crate::support::Server;
 
-const DEFAULT_PORTS: [(&str, &str); 3] = [("hello", "9190"), ("echo", "12345"), ("chat", "5000")];
+const DEFAULT_PORTS: [(&str, &str); 4] = [
+    ("hello", "9190"),
+    ("echo", "12345"),
+    ("chat", "5000"),
+    ("explore", "7070"),
+];
 
 /// The commands of a Markdown text, each with what it shows.
 pub fn commands(markdown: &str) -> Vec<(String, String)> {
@@ -26,18 +31,22 @@ pub fn commands(markdown: &str) -> Vec<(String, String)> {
     commands
 }
 
+/// What this server serves, with the ports of the README.
+fn ports(server: &Server) -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    let all = DEFAULT_PORTS.iter();
+    all.filter(|(name, _)| server.serves(name))
+}
+
 /// `text` with the ports of the README in place of those of the server, or the other way round.
 fn with_ports(text: &str, server: &Server, to_default: bool) -> String {
-    DEFAULT_PORTS
-        .iter()
-        .fold(text.to_owned(), |text, (name, default)| {
-            let port = server.address(name).port().to_string();
-            if to_default {
-                text.replace(&port, default)
-            } else {
-                text.replace(default, &port)
-            }
-        })
+    ports(server).fold(text.to_owned(), |text, (name, default)| {
+        let port = server.address(name).port().to_string();
+        if to_default {
+            text.replace(&port, default)
+        } else {
+            text.replace(default, &port)
+        }
+    })
 }
 
 fn has_netcat() -> bool {
@@ -81,13 +90,13 @@ fn the_readmes_commands_show_what_it_says() {
         let command = command.replace("cargo run --release --", "epollo");
         if let Some(options) = command.strip_prefix("epollo serve") {
             let services = ["hello=0", "echo=0", "chat=0"];
-            let options: Vec<&str> = services
-                .into_iter()
-                .chain(options.split_whitespace())
-                .collect();
+            let options = options.split_whitespace().map(|option| match option {
+                "--explore" => "--explore=0",
+                option => option,
+            });
+            let options: Vec<&str> = services.into_iter().chain(options).collect();
             let started = Server::start(&options);
-            let listening: Vec<String> = DEFAULT_PORTS
-                .iter()
+            let listening: Vec<String> = ports(&started)
                 .map(|(name, _)| format!("listening {name} {}\n", started.address(name)))
                 .collect();
             assert_eq!(

@@ -205,7 +205,7 @@ impl Server {
     /// A process that is to serve, begun in some other way.
     pub fn of(mut process: Epollo, arguments: &[&str]) -> Server {
         let services = arguments.iter().filter(|argument| {
-            ["hello=", "echo=", "chat="]
+            ["hello=", "echo=", "chat=", "--explore="]
                 .iter()
                 .any(|name| argument.starts_with(name))
         });
@@ -219,6 +219,11 @@ impl Server {
             })
             .collect();
         Server { process, addresses }
+    }
+
+    /// Whether a service of this name is served.
+    pub fn serves(&self, name: &str) -> bool {
+        self.addresses.iter().any(|(service, _)| service == name)
     }
 
     /// Where the service of this name listens.

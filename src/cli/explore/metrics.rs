@@ -1,6 +1,7 @@
 //! All figures as text that Prometheus reads (OpenMetrics), through its own library. Nothing is kept
 //! between two readings: the counters are those of the reactor and the recorder.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -20,7 +21,7 @@ use crate::trace::Observer;
 
 type Labels = Vec<(&'static str, String)>;
 
-/// The media type of what [`encode`] writes, and of the older format, which takes it too.
+/// The media type of what [`encode`] writes, and that of the older format.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -53,15 +54,39 @@ pub(super) fn reply<S: Service, O: Observer>(
     );
     of_recorder(&mut registry, recorder, &hub.services);
     let mut text = String::new();
-    match encode(&mut text, &registry) {
-        Ok(()) => Reply {
-            status: Status::Ok,
-            kind: if is_open { OPEN_METRICS } else { PROMETHEUS },
-            body: text,
-            extra: String::new(),
-        },
-        Err(_) => Reply::text(Status::Unavailable, "the figures cannot be written"),
+    let (kind, body) = match encode(&mut text, &registry) {
+        Ok(()) if is_open => (OPEN_METRICS, text),
+        Ok(()) => (PROMETHEUS, in_older_format(&text)),
+        Err(_) => return Reply::text(Status::Unavailable, "the figures cannot be written"),
+    };
+    Reply {
+        status: Status::Ok,
+        kind,
+        body,
+        extra: String::new(),
     }
+}
+
+/// The same in the older format, where the type of a counter goes by the name of its samples, and units
+/// and the end are not told.
+fn in_older_format(open: &str) -> String {
+    let counters: BTreeSet<&str> = open
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter"))
+        .collect();
+    let mut text = String::new();
+    for line in open.lines() {
+        let mut words = line.splitn(4, ' ');
+        match (words.next(), words.next(), words.next(), words.next()) {
+            (Some("#"), Some("UNIT" | "EOF"), _, _) => continue,
+            (Some("#"), Some(what), Some(name), Some(rest)) if counters.contains(name) => {
+                text.push_str(&format!("# {what} {name}_total {rest}"));
+            }
+            _ => text.push_str(line),
+        }
+        text.push('\n');
+    }
+    text
 }
 
 fn of_reactor<S: Service, O: Observer>(registry: &mut Registry, reactor: &ExploredReactor<S, O>) {
@@ -113,7 +138,12 @@ fn of_recorder(registry: &mut Registry, recorder: &Recorder, services: &[(String
     let help = "Connections that are there; the terminal and the signals are peers too";
     registry.register("connections", help, connections);
     let closed = Family::<Labels, Counter>::default();
-    for (&reason, &count) in &recorder.closed {
+    let none = REASONS.map(|reason| (reason, 0));
+    let some = recorder
+        .closed
+        .iter()
+        .map(|(&reason, &count)| (reason, count));
+    for (reason, count) in none.into_iter().chain(some) {
         let labels = vec![("reason", word(reason).to_owned())];
         closed.get_or_create(&labels).inc_by(count);
     }
@@ -209,6 +239,18 @@ fn as_signed(value: u64) -> i64 {
 fn seconds(nanoseconds: u64) -> f64 {
     nanoseconds as f64 / 1e9
 }
+
+/// Each is told from the start, so that the first of its kind is seen as a change.
+const REASONS: [CloseReason; 8] = [
+    CloseReason::Finished,
+    CloseReason::Broken(0),
+    CloseReason::Idle,
+    CloseReason::WriteStalled,
+    CloseReason::Lingered,
+    CloseReason::Evicted,
+    CloseReason::Aborted,
+    CloseReason::Stopped,
+];
 
 fn word(reason: CloseReason) -> &'static str {
     match reason {

@@ -3,16 +3,38 @@
 //!
 //! ```
 //! use epollo::cli::explore::{self, Door, Page};
-//! use epollo::protocol::hello::Hello;
+//! use epollo::protocol::{CloseReason, Context, Event, Service, Standing};
 //! use epollo::reactor::{Limits, ListenOptions, Policy, bind};
-//! # use std::time::Duration;
+//! use std::{fmt, io::{Read, Write}, net::{Shutdown, TcpStream}, time::Duration};
+//!
+//! /// Answers every message with its length; after one peer the run ends.
+//! struct Length;
+//!
+//! impl Service for Length {
+//!     type Session = ();
+//!     type Door = ();
+//!     fn open(&mut self, _: &mut Context<'_>, _: (), _: fmt::Arguments<'_>) {}
+//!     fn step(&mut self, cx: &mut Context<'_>, _: &mut (), event: Event<'_>) {
+//!         match event {
+//!             Event::Received(bytes) => cx.send(format!("{}\n", bytes.len()).as_bytes()),
+//!             Event::Finished => cx.finish(),
+//!             Event::Woken | Event::Stopping => {}
+//!         }
+//!     }
+//!     fn close(&mut self, cx: &mut Context<'_>, _: (), _: CloseReason) { cx.stop() }
+//!     fn window(&self, _: &()) -> usize { usize::MAX }
+//!     // What the page shows of a session.
+//!     fn standing(&self, _: &()) -> Standing {
+//!         Standing { protocol: "length", state: "counting" }
+//!     }
+//! }
 //!
 //! # fn main() -> std::io::Result<()> {
 //! let options = ListenOptions { backlog: 128, reuse_port: false };
+//! let listener = bind("127.0.0.1:0".parse().unwrap(), options)?;
 //! let page = bind("127.0.0.1:0".parse().unwrap(), options)?;
-//! let hello = bind("127.0.0.1:0".parse().unwrap(), options)?;
-//! println!("http://{}", page.local_addr()?);
-//!
+//! let (address, url) = (listener.local_addr()?, page.local_addr()?);
+//! println!("look at http://{url}");
 //! let limits = Limits {
 //!     guests_max: 1000,
 //!     guests_per_address_max: None,
@@ -20,10 +42,23 @@
 //!     grace: Some(Duration::from_secs(1)),
 //!     spin: Duration::ZERO,
 //! };
-//! let page = Page { listener: page, services: vec![("hello".into(), hello.local_addr()?)] };
-//! let mut reactor = explore::reactor(page, Hello::new(b"Hello World!\0".to_vec()), limits, explore::NOBODY)?;
-//! reactor.listen(hello, Door::Inner(()), Policy::default())?;
-//! // explore::run(&mut reactor) serves until the service asks to stop.
+//! let page = Page { listener: page, services: vec![("length".into(), address)] };
+//! let mut reactor = explore::reactor(page, Length, limits, explore::NOBODY)?;
+//! reactor.listen(listener, Door::Inner(()), Policy::default())?;
+//!
+//! let client = std::thread::spawn(move || -> std::io::Result<String> {
+//!     let mut peer = TcpStream::connect(address)?;
+//!     peer.write_all(b"hello")?;
+//!     peer.read_exact(&mut [0; 2])?;
+//!     let mut browser = TcpStream::connect(url)?;
+//!     write!(browser, "GET /metrics HTTP/1.1\r\nHost: {url}\r\n\r\n")?;
+//!     let mut metrics = String::new();
+//!     browser.read_to_string(&mut metrics)?;
+//!     peer.shutdown(Shutdown::Write)?;
+//!     Ok(metrics)
+//! });
+//! explore::run(&mut reactor)?;
+//! assert!(client.join().unwrap()?.contains("epollo_connections{service=\"length\"} 1\n"));
 //! # Ok(())
 //! # }
 //! ```
@@ -76,7 +111,7 @@ pub struct Page {
     /// loopback address.
     pub listener: TcpListener,
     /// The services that will listen on this reactor, in the order in which they will: what each is
-    /// called and its address.
+    /// called, as in [`Standing::protocol`], and its address.
     pub services: Vec<(String, SocketAddr)>,
 }
 
@@ -137,7 +172,13 @@ pub fn reactor<S: Service, O: Observer>(
         inner: service,
         hub: Hub::new(address, page.services)?,
     };
-    let observer = (Recorder::new(listeners), second);
+    // What peers say is for those alone who sit at this machine.
+    let payload = if address.ip().is_loopback() {
+        recorder::PAYLOAD_BYTES
+    } else {
+        0
+    };
+    let observer = (Recorder::new(listeners, payload), second);
     let mut reactor = Reactor::observed(OsKernel::new()?, explored, limits, observer);
     let policy = Policy {
         idle_timeout: Some(Duration::from_secs(60)),

@@ -21,7 +21,7 @@ const MOMENTS_MAX: usize = 60;
 /// What all turns of one tick may take, so that a browser can have them in one go.
 const BYTES_MAX: usize = 40 * 1024;
 /// Bytes of what a peer says that are shown.
-const PAYLOAD_BYTES: usize = 24;
+pub(super) const PAYLOAD_BYTES: usize = 24;
 /// Nanoseconds of a turn that are told apart; a minute is as bad as an hour.
 const LENGTH_MAX: u64 = 60_000_000_000;
 /// Upper ends of the buckets for the length of turns, in microseconds.
@@ -80,6 +80,7 @@ pub struct Recorder {
     /// Nanoseconds of each turn of this tick.
     tick: Histogram<u64>,
     page: Pages,
+    payload: usize,
 }
 
 /// The turns of this tick that are written down.
@@ -100,7 +101,8 @@ struct Pages {
 
 impl Recorder {
     /// Nothing has happened yet. The listeners are named in the order in which the reactor gets them.
-    pub(super) fn new(listeners: Vec<String>) -> Recorder {
+    /// Of what a peer says, so many bytes are shown.
+    pub(super) fn new(listeners: Vec<String>, payload: usize) -> Recorder {
         Recorder {
             memory: Memory::new(listeners),
             totals: Totals::default(),
@@ -113,6 +115,7 @@ impl Recorder {
             timeout: None,
             tick: Histogram::new_with_bounds(1, LENGTH_MAX, 2).expect("these are in order"),
             page: Pages::default(),
+            payload,
         }
     }
 
@@ -276,7 +279,7 @@ impl Recorder {
             | Moment::Watched { .. }
             | Moment::Armed { .. }
             | Moment::Fired { .. }
-            | Moment::Closed { .. } => page.add(at, &self.memory, moment),
+            | Moment::Closed { .. } => page.add(at, &self.memory, moment, self.payload),
         }
     }
 }
@@ -299,7 +302,7 @@ impl Pages {
         }
     }
 
-    fn add(&mut self, at: Time, memory: &Memory, moment: &Moment<'_>) {
+    fn add(&mut self, at: Time, memory: &Memory, moment: &Moment<'_>, payload: usize) {
         let Some(moments) = &mut self.moments else {
             return;
         };
@@ -310,7 +313,7 @@ impl Pages {
         if !moments.is_empty() {
             moments.push(b',');
         }
-        json::object(moments, at, memory, moment, PAYLOAD_BYTES);
+        json::object(moments, at, memory, moment, payload);
         self.moments_kept += 1;
     }
 

@@ -164,9 +164,21 @@ fn the_metrics_are_in_the_format_that_prometheus_reads() {
     for line in answer.body.lines().filter(|line| !line.starts_with('#')) {
         let name = line.split(['{', ' ']).next().unwrap();
         assert!(name.starts_with("epollo_"), "{line}");
-        let has_type = families.iter().any(|family| name.starts_with(family));
-        assert!(has_type, "{line} is of no type");
+        let family = ["_bucket", "_sum", "_count"]
+            .iter()
+            .find_map(|end| name.strip_suffix(end));
+        assert!(
+            families.contains(&family.unwrap_or(name)),
+            "{line} is of no type"
+        );
     }
+    assert!(!answer.body.contains("# UNIT") && !answer.body.contains("# EOF"));
+    assert!(
+        answer
+            .body
+            .contains("# TYPE epollo_accepted_total counter\n")
+    );
+    assert!(open.body.contains("# TYPE epollo_accepted counter\n"));
     let metrics = explored.metrics();
     let turns = metrics["epollo_turn_seconds_count"];
     let all = metrics["epollo_turn_seconds_bucket{le=\"+Inf\"}"];

@@ -72,7 +72,13 @@ fn where_others_could_reach_it_the_page_has_no_buttons() {
     let warning = explored.server.process.error_line();
     assert!(warning.contains("open to everybody"), "{warning}");
     assert_eq!(explored.token(), "");
-    assert_eq!(explored.look().meta["try"], false);
+    let mut stream = explored.look();
+    assert_eq!(stream.meta["try"], false);
+    explored.echo(&mut explored.server.connect("echo"), "secret");
+    let read = stream.moment("that it was read, and not what", |moment| {
+        moment["moment"] == "read" && moment["result"] == 6
+    });
+    assert!(read["data"].is_null() && !stream.raw.contains("secret"));
     for token in ["", "0123456789abcdef0123456789abcdef"] {
         let body = json!({"do": "connect", "to": "echo"});
         assert_eq!(explored.press(token, &body).status, 403);
