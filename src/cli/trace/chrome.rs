@@ -16,9 +16,9 @@ use crate::trace::{Memory, Moment};
 /// Closes the array.
 pub(super) const LAST: &str = "]\n";
 /// There is one process.
-const PID: u32 = 1;
-/// The track of the loop; that of a peer is its generation, which begins at 1.
-const LOOP: u32 = 0;
+const PID: u64 = 1;
+/// The track of the loop: the main thread of its process.
+const LOOP: u64 = PID;
 
 /// What the counter needs.
 #[derive(Debug, Default)]
@@ -32,8 +32,8 @@ pub(super) struct Chrome {
 struct Event<'a, A> {
     ph: &'static str,
     ts: f64,
-    pid: u32,
-    tid: u32,
+    pid: u64,
+    tid: u64,
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     s: Option<&'static str>,
@@ -179,19 +179,20 @@ struct Name<'a> {
     name: &'a str,
 }
 
-fn track(peer: PeerId) -> u32 {
-    peer.generation
+/// The track of a peer. Its generation is its own, and begins at 1.
+fn track(peer: PeerId) -> u64 {
+    LOOP + u64::from(peer.generation)
 }
 
-fn slice<'a, A>(at: Time, tid: u32, name: &'a str, args: A) -> Event<'a, A> {
+fn slice<'a, A>(at: Time, tid: u64, name: &'a str, args: A) -> Event<'a, A> {
     event("B", at, tid, name, Some(args))
 }
 
-fn named<'a, A>(at: Time, tid: u32, what: &'a str, args: A) -> Event<'a, A> {
+fn named<'a, A>(at: Time, tid: u64, what: &'a str, args: A) -> Event<'a, A> {
     event("M", at, tid, what, Some(args))
 }
 
-fn instant<'a, A>(at: Time, tid: u32, name: &'a str, args: A) -> Event<'a, A> {
+fn instant<'a, A>(at: Time, tid: u64, name: &'a str, args: A) -> Event<'a, A> {
     let event = event("i", at, tid, name, Some(args));
     // As high as its track.
     Event {
@@ -200,14 +201,14 @@ fn instant<'a, A>(at: Time, tid: u32, name: &'a str, args: A) -> Event<'a, A> {
     }
 }
 
-fn end(at: Time, tid: u32) -> Event<'static, ()> {
+fn end(at: Time, tid: u64) -> Event<'static, ()> {
     event("E", at, tid, "", None)
 }
 
 fn event<'a, A>(
     ph: &'static str,
     at: Time,
-    tid: u32,
+    tid: u64,
     name: &'a str,
     args: Option<A>,
 ) -> Event<'a, A> {

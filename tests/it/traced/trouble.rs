@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat, open};
 use rustix::process::Signal;
+use serde_json::Value;
 
 use super::files::{Written, objects};
 use crate::support::{Epollo, Server, read_exactly};
@@ -15,10 +16,14 @@ use crate::support::{Epollo, Server, read_exactly};
 const ECHOES: usize = 2_000;
 
 fn assert_serves(server: &Server) {
+    assert_serves_all(server, b"ping");
+}
+
+fn assert_serves_all(server: &Server, message: &[u8]) {
     let mut client = server.connect("echo");
     for _ in 0..ECHOES {
-        client.write_all(b"ping").unwrap();
-        assert_eq!(read_exactly(&mut client, 4), b"ping");
+        client.write_all(message).unwrap();
+        assert!(read_exactly(&mut client, message.len()) == message);
     }
 }
 
@@ -98,40 +103,60 @@ fn taken(reader: &mut File) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-#[test]
-fn a_fifo_that_nobody_empties_costs_lines_which_are_counted() {
-    let written = Written::new("fifo.jsonl");
+/// What a FIFO gives that is emptied only now and then, while such messages are echoed and shown.
+fn told_through_a_fifo(message: &[u8]) -> Vec<Value> {
+    let size = message.len().to_string();
+    let written = Written::new(&format!("fifo-{size}.jsonl"));
     let mut reader = fifo(&written);
-    let mut server = Server::start(&["echo=0", "--trace", written.name()]);
-    assert_serves(&server);
+    let options = [
+        "echo=0",
+        "--trace",
+        written.name(),
+        "--trace-payload",
+        &size,
+    ];
+    let mut server = Server::start(&options);
+    assert_serves_all(&server, message);
     let mut told = taken(&mut reader);
     // There is room again: the next lines say how many are missing before them.
-    assert_serves(&server);
+    assert_serves_all(&server, message);
     told += &taken(&mut reader);
     server.process.signal(Signal::TERM);
     assert_eq!(server.process.code(), 0);
     told += &taken(&mut reader);
-    let objects = objects(&told);
+    objects(&told)
+}
+
+fn dropped(objects: &[Value]) -> usize {
     let dropped = objects
         .iter()
         .filter(|object| object["moment"] == "dropped");
-    let dropped: usize = dropped
-        .map(|object| usize::try_from(object["lines"].as_u64().unwrap()).unwrap())
-        .sum();
+    let lines = dropped.map(|object| object["lines"].as_u64().unwrap());
+    usize::try_from(lines.sum::<u64>()).unwrap()
+}
+
+#[test]
+fn a_fifo_that_nobody_empties_costs_lines_which_are_counted() {
+    let objects = told_through_a_fifo(b"ping");
+    let dropped = dropped(&objects);
     let echoes = objects
         .iter()
-        .filter(|object| object["effect"] == "SendBack 4");
-    let echoes = echoes.count();
-    assert!(
-        dropped > 1_000 && echoes > 100,
-        "{dropped} dropped, {echoes} echoes told"
-    );
+        .filter(|object| object["effect"] == "SendBack 4")
+        .count();
+    let what = format!("{dropped} dropped, {echoes} echoes told");
+    assert!(dropped > 1_000 && echoes > 100, "{what}");
     // wait, woke, ready, read, told, wish, write, end.
-    assert!(
-        dropped + objects.len() > 2 * ECHOES * 8,
-        "{dropped} and {}",
-        objects.len()
-    );
+    assert!(dropped + objects.len() > 2 * ECHOES * 8, "{what}");
+}
+
+#[test]
+fn a_line_for_which_a_fifo_has_room_in_part_is_ended_when_there_is_more() {
+    // More than a pipe takes as a whole or not at all (PIPE_BUF).
+    let objects = told_through_a_fifo(&[b'x'; 9_000]);
+    let dropped = dropped(&objects);
+    assert!(dropped > 1_000, "{dropped} dropped");
+    let shown = objects.iter().filter_map(|object| object["data"].as_str());
+    assert!(shown.filter(|data| data.len() == 9_000).count() > 5);
 }
 
 #[test]
