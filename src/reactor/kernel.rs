@@ -267,7 +267,7 @@ impl Kernel for OsKernel {
         let registry = self.poll.registry();
         match stream {
             OsStream::Tcp(stream) => registry.register(stream, token.into(), interest.into()),
-            OsStream::Terminal(terminal) => terminal.register(registry, token),
+            OsStream::Terminal(terminal) => terminal.register(registry, token, interest),
         }
     }
 

@@ -13,6 +13,14 @@ use mio::unix::SourceFd;
 use super::kernel::Interest;
 use super::token::Token;
 
+/// What an output is watched for while nothing waits to be written: whether it fails. To be told of room
+/// would wake the loop after every write to a terminal, and a trace that is told on the same terminal
+/// would go on for ever.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const IDLE: mio::Interest = mio::Interest::PRIORITY;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const IDLE: mio::Interest = mio::Interest::WRITABLE;
+
 /// How a descriptor may be used without ever blocking the loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Manner {
@@ -155,24 +163,26 @@ impl Terminal {
         }
     }
 
-    pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+    pub(super) fn register(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<()> {
         self.token = token;
         if let Some(input) = &mut self.input {
             input.register(registry, token, mio::Interest::READABLE)?;
         }
         if let Some(output) = &mut self.output {
-            output.register(registry, token, mio::Interest::WRITABLE)?;
+            output.register(registry, token, of_output(interest))?;
         }
         Ok(())
     }
 
     pub(super) fn rearm(&mut self, registry: &Registry, interest: Interest) -> io::Result<()> {
-        match (interest, &self.output) {
-            (Interest::Writable | Interest::Both, Some(output)) => {
-                output.rearm(registry, self.token, mio::Interest::WRITABLE)
-            }
-            (Interest::Writable | Interest::Both, None) | (Interest::Readable, _) => Ok(()),
-        }
+        self.output.as_ref().map_or(Ok(()), |output| {
+            output.rearm(registry, self.token, of_output(interest))
+        })
     }
 
     pub(super) fn deregister(&mut self, registry: &Registry) {
@@ -223,6 +233,13 @@ impl Terminal {
             }
             (result, Failure::Swallowed | Failure::Told) => result,
         }
+    }
+}
+
+fn of_output(interest: Interest) -> mio::Interest {
+    match interest {
+        Interest::Writable | Interest::Both => mio::Interest::WRITABLE,
+        Interest::Readable => IDLE,
     }
 }
 

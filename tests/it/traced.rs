@@ -7,7 +7,8 @@ use std::process::Command;
 
 use rustix::process::Signal;
 
-use crate::support::{Epollo, Server, read_exactly, read_to_end};
+use crate::support::{Epollo, Server, connect, read_exactly, read_to_end};
+use crate::terminal::Terminal;
 
 mod files;
 mod trouble;
@@ -148,4 +149,23 @@ fn one_pause_for_want_of_descriptors_as_text() {
     let told = told.split_off(told.iter().position(|line| line.starts_with('A')).unwrap());
     assert_told(&told, "One pause for want of descriptors", 2);
     server.stop();
+}
+
+/// A terminal that has taken a line of the trace has room again. If that woke the loop, it would tell of
+/// that too, and so for ever.
+#[test]
+fn a_trace_on_the_terminal_of_the_server_does_not_feed_itself() {
+    const ECHOES: usize = 20;
+    let mut screen = Terminal::run(&["serve", "echo=0", "--trace", "-"]);
+    screen.until("listening echo ");
+    let address = screen.until("\r\n").trim().parse().unwrap();
+    let mut client = connect(address);
+    for _ in 0..ECHOES {
+        client.write_all(b"hello\n").unwrap();
+        assert_eq!(read_exactly(&mut client, 6), b"hello\n");
+    }
+    client.shutdown(Shutdown::Write).unwrap();
+    let told = screen.until("finished: nobody sends any more");
+    let turns = told.matches("wait  ").count();
+    assert!((ECHOES..3 * ECHOES).contains(&turns), "{turns} turns");
 }
