@@ -15,6 +15,7 @@ use crate::support::{Epollo, PATIENCE, Server, connect, read_exactly};
 mod asked;
 mod bounds;
 mod buttons;
+mod demos;
 mod pages;
 mod places;
 mod refusals;

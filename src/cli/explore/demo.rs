@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::Deserialize;
 
 use crate::protocol::{Context, Event, PeerId};
+use crate::reactor::OUTBOX_BYTES_MAX;
 
 /// Demo clients at the same time.
 const CLIENTS_MAX: usize = 16;
@@ -84,6 +85,8 @@ struct Client {
     is_reading: bool,
     has_finished: bool,
     flood_left: usize,
+    /// What can still be sent before the server has taken something.
+    room: usize,
 }
 
 impl Demos {
@@ -99,6 +102,7 @@ impl Demos {
             is_reading: true,
             has_finished: false,
             flood_left: 0,
+            room: OUTBOX_BYTES_MAX,
         };
         self.clients.insert(self.latest, client);
         Some(self.latest)
@@ -121,12 +125,16 @@ impl Demos {
         self.clients.remove(&number);
     }
 
-    /// Gives an order; returns who is to be woken for it.
-    pub(super) fn order(&mut self, number: u32, order: Order) -> Option<PeerId> {
-        let client = self.clients.get_mut(&number)?;
-        let peer = client.peer?;
+    /// Gives an order; returns who is to be woken for it, or why it is not given.
+    pub(super) fn order(&mut self, number: u32, order: Order) -> Result<PeerId, &'static str> {
+        let client = self.clients.get_mut(&number).ok_or("this client is gone")?;
+        let peer = client.peer.ok_or("this client is gone")?;
+        if let Order::Send(bytes) = &order {
+            let room = client.room.checked_sub(bytes.len());
+            client.room = room.ok_or("the server takes no more from this client now")?;
+        }
         client.orders.push_back(order);
-        Some(peer)
+        Ok(peer)
     }
 
     pub(super) fn window(&self, number: u32) -> usize {
@@ -154,6 +162,7 @@ impl Demos {
                     client.obey(cx, order);
                 }
                 client.go_on_flooding(cx);
+                client.room = cx.room();
             }
             // Whoever is left leaves.
             Event::Finished => client.finish(cx),

@@ -35,6 +35,8 @@ pub fn run<S: Service, O: Observer>(reactor: &mut ExploredReactor<S, O>) -> io::
         linger: Some(Duration::from_secs(1)),
         // It floods and hears the echo: not to read while it owes would be to wait for itself.
         reads_while_owing: true,
+        // Where memory is short, it goes before those that it was made to show.
+        is_uncounted: true,
         ..Policy::default()
     };
     let mut feed = Feed {
@@ -68,7 +70,7 @@ impl Feed {
         for (peer, question) in reactor.service_mut().hub.take_questions() {
             let reply = match question {
                 Question::Metrics { is_open } => metrics::reply(reactor, is_open),
-                Question::Connect(number, address) => self.connect(reactor, number, address),
+                Question::Connect(address) => self.connect(reactor, address),
             };
             reactor.service_mut().hub.reply(peer, reply);
             reactor.wake_peer(peer);
@@ -78,9 +80,11 @@ impl Feed {
     fn connect<S: Service, O: Observer>(
         &mut self,
         reactor: &mut ExploredReactor<S, O>,
-        number: u32,
         address: SocketAddr,
     ) -> Reply {
+        let Some(number) = reactor.service_mut().hub.demos.expect_one() else {
+            return conflict("there are enough demo clients; close one");
+        };
         let dialled = dial(address).and_then(|(stream, own)| {
             let stream = OsStream::Tcp(stream);
             reactor.dial(stream, self.demo, format_args!("{own} (demo)"))?;
@@ -93,9 +97,7 @@ impl Feed {
             }
             Err(error) => {
                 reactor.service_mut().hub.demos.left(number);
-                let words = format!("cannot connect: {}", crate::cli::reason(&error));
-                let body = serde_json::json!({ "error": words });
-                Reply::json(Status::Conflict, body.to_string())
+                conflict(&format!("cannot connect: {}", crate::cli::reason(&error)))
             }
         }
     }
@@ -129,6 +131,11 @@ impl Feed {
             reactor.wake_peer(peer);
         }
     }
+}
+
+fn conflict(words: &str) -> Reply {
+    let body = serde_json::json!({ "error": words });
+    Reply::json(Status::Conflict, body.to_string())
 }
 
 /// A connection to one of our own services that ends with a reset unless both sides have finished.

@@ -24,8 +24,8 @@ const NEWS_MAX: usize = 16;
 pub(super) enum Question {
     /// All figures of the reactor, by the name of OpenMetrics for those who know it.
     Metrics { is_open: bool },
-    /// A connection of this demo client to that address.
-    Connect(u32, SocketAddr),
+    /// A connection of a new demo client to this address.
+    Connect(SocketAddr),
 }
 
 /// One server-sent event, without its end.

@@ -138,22 +138,19 @@ fn try_it(hub: &mut Hub, cx: &mut Context<'_>, request: &Request<'_>) -> Answer 
     command(hub, cx, client, order)
 }
 
-fn connect(hub: &mut Hub, to: &str) -> Answer {
+fn connect(hub: &Hub, to: &str) -> Answer {
     let Some(&(_, address)) = hub.services.iter().find(|(name, _)| name == to) else {
         return wrong(Status::BadRequest, "there is no such service");
     };
-    match hub.demos.expect_one() {
-        Some(number) => Answer::Later(Question::Connect(number, address)),
-        None => wrong(Status::Conflict, "there are enough demo clients; close one"),
-    }
+    Answer::Later(Question::Connect(address))
 }
 
 fn command(hub: &mut Hub, cx: &mut Context<'_>, client: u32, order: Order) -> Answer {
     match hub.demos.order(client, order) {
-        Some(peer) => {
+        Ok(peer) => {
             cx.wake(peer);
             Answer::Now(Reply::json(Status::Ok, "{\"ok\":true}".to_owned()))
         }
-        None => wrong(Status::Conflict, "this client is gone"),
+        Err(why) => wrong(Status::Conflict, why),
     }
 }
