@@ -104,6 +104,7 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
         | Command::Chat(_)
         | Command::Bench(_) => ("warn", NoRoom::Drop),
     };
+    signals::outlive_full_files().map_err(|error| Failure::cannot("watch for SIGXFSZ", &error))?;
     let log = log::start(&arguments.log, log_default, no_room);
     let done = match arguments.command {
         Command::Serve(arguments) => serve::run(*arguments, &log),

@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM. For a server the first one is a byte in a pipe that the loop watches, the
+//! SIGINT and SIGTERM, and SIGXFSZ, which ends nothing. For a server the first one is a byte in a pipe that the loop watches, the
 //! second one ends the process from within the signal handler, wedged loop or not. A client ends at
 //! once.
 
@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 use signal_hook::low_level::pipe;
 
@@ -28,6 +28,13 @@ pub(super) fn first_asks_second_exits() -> io::Result<File> {
         pipe::register(signal, writer.try_clone()?)?;
     }
     Ok(File::from(OwnedFd::from(reader)))
+}
+
+/// From now on a file at the limit of its size (RLIMIT_FSIZE), be it a trace, a log or standard
+/// output, fails a write and does not end the program.
+pub(super) fn outlive_full_files() -> io::Result<()> {
+    flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
+    Ok(())
 }
 
 /// From now on the first signal exits at once.

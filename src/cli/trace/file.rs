@@ -5,12 +5,9 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use rustix::fs::{FileType, Mode, OFlags, fstat, open};
 use rustix::io::Errno;
-use signal_hook::consts::SIGXFSZ;
 
 use crate::cli::lines::Lines;
 use crate::cli::stdio::StuckProofStderr;
@@ -42,8 +39,6 @@ impl Out {
     /// # Errors
     /// Those of open(2); of a FIFO that nobody reads, too.
     pub(super) fn open(path: &Path, report: fn(u64) -> String) -> io::Result<Out> {
-        // Without it, a file at the limit of its size (RLIMIT_FSIZE) ends the program.
-        signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
         let flags = OFlags::WRONLY
             | OFlags::CREATE
             | OFlags::TRUNC

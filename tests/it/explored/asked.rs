@@ -21,11 +21,11 @@ fn an_address_may_follow_in_any_way() {
         &["--explore=127.0.0.1:0"],
     ] {
         let arguments = [explore, &["echo=0"]].concat();
-        let explored = Explored::of(&mut serve(&arguments), &arguments);
+        let explored = Explored::of(&mut serve(&arguments), &["echo=0"]);
         assert_eq!(explored.get("/healthz").body, "ok\n", "{explore:?}");
         explored.server.stop();
         let arguments = [&["echo=0"], explore].concat();
-        let explored = Explored::of(&mut serve(&arguments), &arguments);
+        let explored = Explored::of(&mut serve(&arguments), &["echo=0"]);
         assert_eq!(explored.get("/healthz").body, "ok\n", "{explore:?}");
     }
     let mut command = serve(&["echo=0"]);

@@ -87,6 +87,22 @@ fn a_file_that_may_not_grow_holds_whole_lines() {
     }
 }
 
+#[test]
+fn a_log_that_may_not_grow_ends_the_trace_in_it_and_not_the_server() {
+    let file = Written::new("small.log");
+    let script = format!(
+        "ulimit -f 64; exec {} serve echo=0 --trace - 2>{}",
+        env!("CARGO_BIN_EXE_epollo"),
+        file.name()
+    );
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]);
+    let server = Server::of(Epollo::spawn(&mut command), &["echo=0"]);
+    assert_serves(&server);
+    server.stop();
+    assert!(file.text().len() > 20_000, "{}", file.text().len());
+}
+
 /// The reader of a FIFO that has not read anything yet.
 fn fifo(written: &Written) -> File {
     let mode = Mode::RUSR | Mode::WUSR;
