@@ -84,6 +84,8 @@ struct Client {
     is_reading: bool,
     has_finished: bool,
     flood_left: usize,
+    /// Its own outbox has no room.
+    is_full: bool,
 }
 
 impl Demos {
@@ -99,6 +101,7 @@ impl Demos {
             is_reading: true,
             has_finished: false,
             flood_left: 0,
+            is_full: false,
         };
         self.clients.insert(self.latest, client);
         Some(self.latest)
@@ -121,12 +124,16 @@ impl Demos {
         self.clients.remove(&number);
     }
 
-    /// Gives an order; returns who is to be woken for it.
-    pub(super) fn order(&mut self, number: u32, order: Order) -> Option<PeerId> {
-        let client = self.clients.get_mut(&number)?;
-        let peer = client.peer?;
+    /// Gives an order; returns who is to be woken for it, or why it cannot be followed.
+    pub(super) fn order(&mut self, number: u32, order: Order) -> Result<PeerId, &'static str> {
+        let client = self.clients.get_mut(&number);
+        let client = client.ok_or("this client is gone")?;
+        let peer = client.peer.ok_or("this client is gone")?;
+        if client.is_full && matches!(order, Order::Send(_)) {
+            return Err("the server takes no more from this client for now");
+        }
         client.orders.push_back(order);
-        Some(peer)
+        Ok(peer)
     }
 
     pub(super) fn window(&self, number: u32) -> usize {
@@ -154,6 +161,7 @@ impl Demos {
                     client.obey(cx, order);
                 }
                 client.go_on_flooding(cx);
+                client.is_full = cx.room() < FLOOD_LINE.len();
             }
             // Whoever is left leaves.
             Event::Finished => client.finish(cx),

@@ -35,6 +35,7 @@ pub fn run<S: Service, O: Observer>(reactor: &mut ExploredReactor<S, O>) -> io::
         linger: Some(Duration::from_secs(1)),
         // It floods and hears the echo: not to read while it owes would be to wait for itself.
         reads_while_owing: true,
+        is_uncounted: true,
         ..Policy::default()
     };
     let mut feed = Feed {

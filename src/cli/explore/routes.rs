@@ -150,10 +150,10 @@ fn connect(hub: &mut Hub, to: &str) -> Answer {
 
 fn command(hub: &mut Hub, cx: &mut Context<'_>, client: u32, order: Order) -> Answer {
     match hub.demos.order(client, order) {
-        Some(peer) => {
+        Ok(peer) => {
             cx.wake(peer);
             Answer::Now(Reply::json(Status::Ok, "{\"ok\":true}".to_owned()))
         }
-        None => wrong(Status::Conflict, "this client is gone"),
+        Err(words) => wrong(Status::Conflict, words),
     }
 }
