@@ -42,7 +42,9 @@ impl Explored {
     }
 
     fn of(command: &mut Command, arguments: &[&str]) -> Explored {
-        let mut server = Server::of(Epollo::spawn(command), arguments);
+        let mut services = arguments.to_vec();
+        services.retain(|argument| !argument.starts_with("--explore"));
+        let mut server = Server::of(Epollo::spawn(command), &services);
         let line = server.process.line();
         let address = line
             .strip_prefix("listening explore ")

@@ -231,20 +231,25 @@ fn a_busy_loop_is_sampled_and_says_so() {
 #[test]
 fn nobody_who_looks_keeps_the_server_from_ending() {
     let explored = Explored::start(&["echo=0", "--grace", "1h"]);
-    let Explored {
-        mut server,
-        address,
-    } = explored;
+    let address = explored.address;
+    let stuck = Stream::open(narrow(address), address);
+    let mut echo = explored.server.connect("echo");
+    eventually("something waits that it does not take", || {
+        keep_busy(&mut echo);
+        explored.metrics()["epollo_unsent_bytes"] > 32_768.0
+    });
+    drop(echo);
+    let mut server = explored.server;
     let mut stream = Stream::open(connect(address), address);
     stream.until("tick", "a tick", |_| true);
-    let stuck = Stream::open(narrow(address), address);
     // Browsers open connections in advance, and ask for nothing.
     let silent = connect(address);
     let start = Instant::now();
     server.process.signal(rustix::process::Signal::TERM);
     assert_eq!(server.process.code(), 0);
+    // It would be held for as long as the write timeout.
     assert!(
-        start.elapsed() < Duration::from_secs(4),
+        start.elapsed() < Duration::from_secs(5),
         "{:?}",
         start.elapsed()
     );
