@@ -75,7 +75,12 @@ fn is_us(address: SocketAddr, host: &str) -> bool {
         format!("127.0.0.1:{port}"),
         format!("[::1]:{port}"),
     ];
-    names.iter().any(|name| name.eq_ignore_ascii_case(host))
+    // Browsers leave out the port that HTTP has anyway.
+    let host = match port {
+        80 if !host.ends_with(":80") => format!("{host}:80"),
+        _ => host.to_owned(),
+    };
+    names.iter().any(|name| name.eq_ignore_ascii_case(&host))
 }
 
 /// Whether the page itself sent this, as far as a browser tells (Fetch Metadata, Origin).

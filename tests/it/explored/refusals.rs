@@ -2,7 +2,7 @@
 //! our page. After each of them it goes on as before.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpListener};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -209,6 +209,28 @@ fn only_our_own_names_are_answered_to() {
     }
     let status = asked("/", "");
     assert!([400, 403, 421].contains(&status), "no Host: {status}");
+    explored.server.stop();
+}
+
+/// A browser says no port where it is the one that HTTP has anyway (RFC 9110, section 4.2.3).
+#[test]
+fn on_port_80_our_names_are_without_it() {
+    if let Err(error) = TcpListener::bind("127.0.0.1:80") {
+        eprintln!("SKIPPED explored: port 80 is not to be had here ({error})");
+        return;
+    }
+    let explored = Explored::at("127.0.0.1:80", &["echo=0"]);
+    for (host, expected) in [
+        ("127.0.0.1", 200),
+        ("localhost", 200),
+        ("[::1]", 200),
+        ("localhost:80", 200),
+        ("rebound.example", 421),
+        ("localhost:8080", 421),
+    ] {
+        let request = format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        assert_eq!(explored.says(request).status, expected, "{host}");
+    }
     explored.server.stop();
 }
 
