@@ -3,8 +3,10 @@
 //! left.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use serde::Deserialize;
+use socket2::Socket;
 
 use crate::protocol::{Context, Event, PeerId};
 use crate::reactor::OUTBOX_BYTES_MAX;
@@ -17,7 +19,9 @@ const FLOOD_BYTES: usize = 1024 * 1024;
 const FLOODS_BYTES_MAX: usize = 16 * FLOOD_BYTES;
 /// Text without an end: no newline, no NUL.
 const HALF_FRAME: &[u8] = b"half of a mess";
-const FLOOD_LINE: &[u8] = b"a flood, a flood, a flood, a flood, a flood, a flood, a flood!!\n";
+const FLOOD_LINE: &[u8; 64] = b"a flood, a flood, a flood, a flood, a flood, a flood, a flood!!\n";
+/// So many lines at a time: with a wish for each, nothing else of that turn would be shown.
+const FLOOD_LINES: usize = 256;
 
 /// What a client is told to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +85,8 @@ pub(super) struct Demos {
 #[derive(Debug)]
 struct Client {
     peer: Option<PeerId>,
+    /// Its socket once more, for what no machine can ask for: a reset.
+    handle: Option<Socket>,
     orders: VecDeque<Order>,
     is_reading: bool,
     has_finished: bool,
@@ -98,6 +104,7 @@ impl Demos {
         self.latest += 1;
         let client = Client {
             peer: None,
+            handle: None,
             orders: VecDeque::new(),
             is_reading: true,
             has_finished: false,
@@ -118,6 +125,13 @@ impl Demos {
             client.peer = Some(peer);
             number
         })
+    }
+
+    /// Gives a client that has arrived its socket.
+    pub(super) fn lend(&mut self, number: u32, socket: Socket) {
+        if let Some(client) = self.clients.get_mut(&number) {
+            client.handle = Some(socket);
+        }
     }
 
     /// A client is gone, or never came.
@@ -180,8 +194,13 @@ impl Client {
                 self.flood_left = (self.flood_left + FLOOD_BYTES).min(FLOODS_BYTES_MAX);
             }
             Order::HalfClose => self.finish(cx),
-            // Its socket was made with SO_LINGER 0: to close it is to reset the connection.
-            Order::Reset => cx.abort(),
+            Order::Reset => {
+                // With SO_LINGER 0, to close it is to reset the connection.
+                if let Some(socket) = self.handle.take() {
+                    let _ = socket.set_linger(Some(Duration::ZERO));
+                }
+                cx.abort();
+            }
             Order::StopReading => self.is_reading = false,
             Order::ReadAgain => self.is_reading = true,
             Order::Close => {
@@ -200,9 +219,11 @@ impl Client {
 
     /// As much as goes; the rest when there is room again.
     fn go_on_flooding(&mut self, cx: &mut Context<'_>) {
-        while self.flood_left > 0 && cx.room() >= FLOOD_LINE.len() {
-            cx.send(FLOOD_LINE);
-            self.flood_left = self.flood_left.saturating_sub(FLOOD_LINE.len());
+        let piece = [*FLOOD_LINE; FLOOD_LINES];
+        let piece = piece.as_flattened();
+        while self.flood_left > 0 && cx.room() >= piece.len() {
+            cx.send(piece);
+            self.flood_left = self.flood_left.saturating_sub(piece.len());
         }
     }
 }

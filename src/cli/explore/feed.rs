@@ -85,9 +85,10 @@ impl Feed {
         let Some(number) = reactor.service_mut().hub.demos.expect_one() else {
             return conflict("there are enough demo clients; close one");
         };
-        let dialled = dial(address).and_then(|(stream, own)| {
+        let dialled = dial(address).and_then(|(stream, handle, own)| {
             let stream = OsStream::Tcp(stream);
             reactor.dial(stream, self.demo, format_args!("{own} (demo)"))?;
+            reactor.service_mut().hub.demos.lend(number, handle);
             Ok(own)
         });
         match dialled {
@@ -133,6 +134,7 @@ impl Feed {
     }
 }
 
+<<<<<<< HEAD
 fn conflict(words: &str) -> Reply {
     let body = serde_json::json!({ "error": words });
     Reply::json(Status::Conflict, body.to_string())
@@ -140,6 +142,10 @@ fn conflict(words: &str) -> Reply {
 
 /// A connection to one of our own services that ends with a reset unless both sides have finished.
 fn dial(address: SocketAddr) -> io::Result<(TcpStream, SocketAddr)> {
+=======
+/// A connection to one of our own services: the stream, its socket once more, its own address.
+fn dial(address: SocketAddr) -> io::Result<(TcpStream, Socket, SocketAddr)> {
+>>>>>>> 4bdcc30374658fe8cecb825ad45ea9d9a7e4b36b
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
@@ -150,13 +156,13 @@ fn dial(address: SocketAddr) -> io::Result<(TcpStream, SocketAddr)> {
     let socket = Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     socket.set_tcp_mss(DEMO_SEGMENT_BYTES)?;
     socket.set_recv_buffer_size(DEMO_BUFFER_BYTES)?;
-    socket.set_linger(Some(Duration::ZERO))?;
     match socket.connect(&address.into()) {
         Err(error)
             if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {}
         connected => connected?,
     }
+    let handle = socket.try_clone()?;
     let stream = TcpStream::from_std(socket.into());
     let own = stream.local_addr()?;
-    Ok((stream, own))
+    Ok((stream, handle, own))
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+use super::DEMO;
 use crate::cli::trace::json;
-use crate::protocol::{CloseReason, PeerId, Time};
+use crate::protocol::{CloseReason, Event, PeerId, Time};
 use crate::trace::{Memory, Moment, Observer};
 
 /// Turns written down in one tick, at most.
@@ -16,6 +17,10 @@ const TURNS_MAX: usize = 20;
 /// How many of them may follow each other; the rest is spread over the tick.
 const TURNS_IN_A_ROW: usize = 12;
 const SPREAD: Duration = Duration::from_millis(20);
+/// Turns that are written down besides when a demo client does something: what comes of it is in one of
+/// them, however busy the loop is.
+const TURNS_AFTER_DEMO: usize = 6;
+const TURNS_AFTER_DEMO_MAX: usize = 24;
 /// Moments of one turn, at most.
 const MOMENTS_MAX: usize = 60;
 /// What all turns of one tick may take, so that a browser can have them in one go.
@@ -91,6 +96,9 @@ struct Pages {
     kept: usize,
     skipped: u64,
     in_a_row: usize,
+    /// How many are still to come because of a demo client, and how many came in this tick.
+    wanted_for_demo: usize,
+    kept_for_demo: usize,
     latest: Option<Time>,
     /// The turn at hand: its moments; `None` if it is not written down.
     moments: Option<Vec<u8>>,
@@ -153,6 +161,7 @@ impl Recorder {
         let (skipped, kept) = (std::mem::take(&mut page.skipped), page.kept);
         page.kept = 0;
         page.in_a_row = 0;
+        page.kept_for_demo = 0;
         let text = std::mem::take(&mut page.text);
         (kept > 0 || skipped > 0).then(|| {
             let head = format!("{{\"skipped\":{skipped},\"turns\":[");
@@ -291,12 +300,18 @@ impl Pages {
         let is_wanted = self.kept < TURNS_MAX
             && self.text.len() < BYTES_MAX / 2
             && (is_apart || self.in_a_row < TURNS_IN_A_ROW);
-        self.moments = is_wanted.then(Vec::new);
+        let is_for_demo = self.wanted_for_demo > 0
+            && self.kept_for_demo < TURNS_AFTER_DEMO_MAX
+            && self.text.len() < BYTES_MAX;
+        self.moments = (is_wanted || is_for_demo).then(Vec::new);
         self.moments_kept = 0;
         self.moments_cut = 0;
+        self.wanted_for_demo = self.wanted_for_demo.saturating_sub(1);
         if is_wanted {
             self.latest = Some(at);
             self.in_a_row += 1;
+        } else if is_for_demo {
+            self.kept_for_demo += 1;
         } else {
             self.skipped += 1;
         }
@@ -348,9 +363,21 @@ impl Observer for Recorder {
         self.memory.see(at, moment);
         self.count(at, moment);
         if self.is_watched {
+            if is_of_demo(moment) {
+                self.page.wanted_for_demo = TURNS_AFTER_DEMO;
+            }
             self.write_down(at, moment);
         }
     }
+}
+
+/// Whether a demo client begins to do something.
+fn is_of_demo(moment: &Moment<'_>) -> bool {
+    matches!(
+        moment,
+        Moment::Opened { standing, .. } | Moment::Told { event: Event::Woken, standing, .. }
+            if standing.protocol == DEMO
+    )
 }
 
 pub(super) fn nanos(duration: Duration) -> u64 {

@@ -106,7 +106,9 @@ function tryClients() {
     return label;
   }));
   if (trying.clients.size === 0) place.textContent = say("try_none");
-  if (focused) place.querySelector("input:checked")?.focus();
+  const chosen = place.querySelector("input:checked");
+  if (focused) chosen?.focus();
+  else if (chosen) place.scrollTop = chosen.parentElement.offsetTop - place.offsetTop;
   const client = trying.clients.get(trying.chosen);
   const isOff = !client || client.isGone;
   for (const button of document.querySelectorAll("#try-acts button, #try-send")) button.disabled = isOff;
