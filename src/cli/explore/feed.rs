@@ -134,18 +134,13 @@ impl Feed {
     }
 }
 
-<<<<<<< HEAD
 fn conflict(words: &str) -> Reply {
     let body = serde_json::json!({ "error": words });
     Reply::json(Status::Conflict, body.to_string())
 }
 
-/// A connection to one of our own services that ends with a reset unless both sides have finished.
-fn dial(address: SocketAddr) -> io::Result<(TcpStream, SocketAddr)> {
-=======
 /// A connection to one of our own services: the stream, its socket once more, its own address.
 fn dial(address: SocketAddr) -> io::Result<(TcpStream, Socket, SocketAddr)> {
->>>>>>> 4bdcc30374658fe8cecb825ad45ea9d9a7e4b36b
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
