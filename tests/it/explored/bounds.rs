@@ -172,6 +172,10 @@ fn of_five_thousand_two_hundred_are_shown_and_all_are_counted() {
         .map(|_| explored.server.connect("echo"))
         .collect();
     let mut stream = explored.look();
+    stream.until("tick", "everybody is accepted", |tick| {
+        tick["peers"]["echo"] == count
+    });
+    // Now it is the one that moved last.
     let mut active = &crowd[count / 2];
     active.write_all(b"look at me").unwrap();
     let name = active.local_addr().unwrap().to_string();
