@@ -90,11 +90,6 @@ fn where_others_could_reach_it_the_page_has_no_buttons() {
 
 #[test]
 fn an_ipv6_loopback_address_is_as_private() {
-    let Ok(probe) = std::net::TcpListener::bind("[::1]:0") else {
-        eprintln!("SKIPPED: this machine has no ::1");
-        return;
-    };
-    drop(probe);
     let explored = Explored::at("[::1]:0", &["echo=0"]);
     let address = (std::net::Ipv6Addr::LOCALHOST, explored.address.port()).into();
     let mut stream = Stream::open(connect(address), address);
