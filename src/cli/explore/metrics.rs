@@ -163,8 +163,8 @@ fn of_recorder(registry: &mut Registry, recorder: &Recorder, services: &[(String
             totals.writes,
         ),
         (
-            "call_failures",
-            "Reads and writes that failed, EAGAIN included",
+            "would_block",
+            "Reads and writes that found nothing, or no room (EAGAIN)",
             totals.would_block,
         ),
     ] {

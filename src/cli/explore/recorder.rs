@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::io;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -228,7 +229,7 @@ impl Recorder {
                 if self.is_of_service(peer) {
                     self.totals.reads += 1;
                     self.totals.bytes_in += count;
-                    self.totals.would_block += u64::from(result.is_err());
+                    self.totals.would_block += u64::from(would_block(result.err()));
                 }
             }
             Moment::Wrote { peer, result, .. } => {
@@ -237,7 +238,7 @@ impl Recorder {
                 if self.is_of_service(peer) {
                     self.totals.writes += 1;
                     self.totals.bytes_out += count;
-                    self.totals.would_block += u64::from(result.is_err());
+                    self.totals.would_block += u64::from(would_block(result.err()));
                 }
             }
             Moment::Ready { .. }
@@ -378,6 +379,11 @@ fn is_of_demo(moment: &Moment<'_>) -> bool {
         Moment::Opened { standing, .. } | Moment::Told { event: Event::Woken, standing, .. }
             if standing.protocol == DEMO
     )
+}
+
+/// Whether it is no trouble: nothing to read, or no room to write.
+fn would_block(error: Option<&io::Error>) -> bool {
+    error.is_some_and(|error| error.kind() == io::ErrorKind::WouldBlock)
 }
 
 pub(super) fn nanos(duration: Duration) -> u64 {

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::net::Shutdown;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use socket2::SockRef;
 
 use super::{Explored, moments, row_of};
 use crate::support::{eventually, read_to_end};
@@ -63,6 +65,23 @@ fn the_ticks_add_up_to_what_was_done() {
     });
     // Our own wake-ups are all that is left.
     assert!(number(&idle["turns"]) < 10, "{idle}");
+    drop(stream);
+    explored.server.stop();
+}
+
+#[test]
+fn a_reset_is_no_call_that_would_block() {
+    let explored = Explored::start(&["echo=0"]);
+    let mut stream = explored.look();
+    let mut client = explored.server.connect("echo");
+    explored.echo(&mut client, "about to leave");
+    let before = explored.metrics()["epollo_would_block_total"];
+    SockRef::from(&client)
+        .set_linger(Some(Duration::ZERO))
+        .unwrap();
+    drop(client);
+    stream.moment("a reset", |moment| moment["result"] == "ECONNRESET");
+    assert_eq!(explored.metrics()["epollo_would_block_total"], before);
     drop(stream);
     explored.server.stop();
 }
