@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use super::DEMO;
+use super::{DEMO, PAGE};
 use crate::cli::trace::json;
 use crate::protocol::{CloseReason, Event, PeerId, Time};
 use crate::trace::{Memory, Moment, Observer};
@@ -17,10 +17,10 @@ const TURNS_MAX: usize = 20;
 /// How many of them may follow each other; the rest is spread over the tick.
 const TURNS_IN_A_ROW: usize = 12;
 const SPREAD: Duration = Duration::from_millis(20);
-/// Turns that are written down besides when a demo client does something: what comes of it is in one of
-/// them, however busy the loop is.
+/// Turns written down besides after a demo client did something: what comes of it is in one of them.
 const TURNS_AFTER_DEMO: usize = 6;
-const TURNS_AFTER_DEMO_MAX: usize = 24;
+/// Turns of which all is about the page's own connections, and hidden until asked for.
+const TURNS_OF_OWN_MAX: usize = 4;
 /// Moments of one turn, at most.
 const MOMENTS_MAX: usize = 60;
 /// What all turns of one tick may take, so that a browser can have them in one go.
@@ -96,11 +96,13 @@ struct Pages {
     kept: usize,
     skipped: u64,
     in_a_row: usize,
-    /// How many are still to come because of a demo client, and how many came in this tick.
+    /// How many are still to come because of a demo client, and how many were the page's own.
     wanted_for_demo: usize,
-    kept_for_demo: usize,
+    kept_of_own: usize,
     latest: Option<Time>,
-    /// The turn at hand: its moments; `None` if it is not written down.
+    /// The turn at hand: whether all of it is the page's own; its moments, `None` if it is not
+    /// written down.
+    is_own: bool,
     moments: Option<Vec<u8>>,
     moments_kept: usize,
     moments_cut: u64,
@@ -159,9 +161,7 @@ impl Recorder {
     pub(super) fn take_turns(&mut self) -> Option<Vec<u8>> {
         let page = &mut self.page;
         let (skipped, kept) = (std::mem::take(&mut page.skipped), page.kept);
-        page.kept = 0;
-        page.in_a_row = 0;
-        page.kept_for_demo = 0;
+        (page.kept, page.in_a_row, page.kept_of_own) = (0, 0, 0);
         let text = std::mem::take(&mut page.text);
         (kept > 0 || skipped > 0).then(|| {
             let head = format!("{{\"skipped\":{skipped},\"turns\":[");
@@ -300,27 +300,31 @@ impl Pages {
         let is_wanted = self.kept < TURNS_MAX
             && self.text.len() < BYTES_MAX / 2
             && (is_apart || self.in_a_row < TURNS_IN_A_ROW);
-        let is_for_demo = self.wanted_for_demo > 0
-            && self.kept_for_demo < TURNS_AFTER_DEMO_MAX
-            && self.text.len() < BYTES_MAX;
+        let is_for_demo = self.wanted_for_demo > 0 && self.text.len() < BYTES_MAX;
         self.moments = (is_wanted || is_for_demo).then(Vec::new);
         self.moments_kept = 0;
         self.moments_cut = 0;
-        self.wanted_for_demo = self.wanted_for_demo.saturating_sub(1);
-        if is_wanted {
-            self.latest = Some(at);
-            self.in_a_row += 1;
-        } else if is_for_demo {
-            self.kept_for_demo += 1;
-        } else {
-            self.skipped += 1;
+        self.is_own = true;
+        self.skipped += u64::from(self.moments.is_none());
+    }
+
+    /// Whether there is a place for the turn at hand. What a demo client does is done once it comes to others.
+    fn counts(&mut self, at: Time) -> bool {
+        if self.is_own {
+            self.kept_of_own += 1;
+            return self.kept_of_own <= TURNS_OF_OWN_MAX;
         }
+        self.wanted_for_demo = self.wanted_for_demo.saturating_sub(1);
+        self.latest = Some(at);
+        self.in_a_row += 1;
+        true
     }
 
     fn add(&mut self, at: Time, memory: &Memory, moment: &Moment<'_>, payload: usize) {
         let Some(moments) = &mut self.moments else {
             return;
         };
+        self.is_own = self.is_own && is_own(memory, moment);
         if self.moments_kept >= MOMENTS_MAX || moments.len() >= BYTES_MAX / 2 {
             self.moments_cut += 1;
             return;
@@ -336,6 +340,10 @@ impl Pages {
         let Some(moments) = self.moments.take() else {
             return;
         };
+        if !self.counts(at) {
+            self.skipped += 1;
+            return;
+        }
         let busy = memory.busy(at);
         let woke = at.as_nanos() - nanos(busy);
         let mut head = String::new();
@@ -378,6 +386,13 @@ fn is_of_demo(moment: &Moment<'_>) -> bool {
         Moment::Opened { standing, .. } | Moment::Told { event: Event::Woken, standing, .. }
             if standing.protocol == DEMO
     )
+}
+
+/// Whether a moment is about the page's own connections and nobody else.
+fn is_own(memory: &Memory, moment: &Moment<'_>) -> bool {
+    let known = moment.peer().and_then(|peer| memory.peer(peer));
+    let is_guests = known.is_some_and(|known| known.protocol != PAGE && known.protocol != DEMO);
+    !is_guests && !matches!(moment, Moment::Accepted { listener, .. } if *listener != PAGE_LISTENER)
 }
 
 pub(super) fn nanos(duration: Duration) -> u64 {
