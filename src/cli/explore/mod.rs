@@ -84,6 +84,7 @@ mod page;
 mod recorder;
 mod request;
 mod routes;
+mod sample;
 mod visit;
 
 pub use feed::run;
@@ -97,6 +98,8 @@ const VISITS_MAX: usize = 128;
 /// What the page's own connections are called where a protocol is named, and the clients that it drives.
 pub(super) const PAGE: &str = "page";
 pub(super) const DEMO: &str = "demo";
+/// The listener that the reactor gets first.
+const PAGE_LISTENER: usize = 0;
 
 /// A reactor whose loop can be looked at: see [`reactor`].
 pub type ExploredReactor<S, O> = Reactor<OsKernel, Explored<S>, (Recorder, Option<O>)>;

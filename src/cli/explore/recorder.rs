@@ -2,30 +2,16 @@
 //! memory, however long it runs; what is done with it is not decided here.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::io;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use super::DEMO;
-use crate::cli::trace::json;
-use crate::protocol::{CloseReason, Event, PeerId, Time};
+use super::PAGE_LISTENER;
+use super::sample::Sample;
+use crate::protocol::{CloseReason, PeerId, Time};
 use crate::trace::{Memory, Moment, Observer};
 
-/// Turns written down in one tick, at most.
-const TURNS_MAX: usize = 20;
-/// How many of them may follow each other; the rest is spread over the tick.
-const TURNS_IN_A_ROW: usize = 12;
-const SPREAD: Duration = Duration::from_millis(20);
-/// Turns that are written down besides when a demo client does something: what comes of it is in one of
-/// them, however busy the loop is.
-const TURNS_AFTER_DEMO: usize = 6;
-const TURNS_AFTER_DEMO_MAX: usize = 24;
-/// Moments of one turn, at most.
-const MOMENTS_MAX: usize = 60;
-/// What all turns of one tick may take, so that a browser can have them in one go.
-const BYTES_MAX: usize = 40 * 1024;
 /// Bytes of what a peer says that are shown.
 pub(super) const PAYLOAD_BYTES: usize = 24;
 /// Nanoseconds of a turn that are told apart; a minute is as bad as an hour.
@@ -34,9 +20,6 @@ const LENGTH_MAX: u64 = 60_000_000_000;
 pub(super) const BUCKETS_US: [u64; 12] = [
     5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 100_000,
 ];
-
-/// The listener that the reactor got first.
-const PAGE_LISTENER: usize = 0;
 
 /// Totals since the start. Reads, writes, bytes and connections are those of whoever came in by a
 /// listener of a service: the page, its demo clients and the terminal do not count.
@@ -85,27 +68,7 @@ pub struct Recorder {
     timeout: Option<Duration>,
     /// Nanoseconds of each turn of this tick.
     tick: Histogram<u64>,
-    page: Pages,
-    payload: usize,
-}
-
-/// The turns of this tick that are written down.
-#[derive(Debug, Default)]
-struct Pages {
-    /// Whole turns, as JSON objects with commas between them.
-    text: Vec<u8>,
-    kept: usize,
-    skipped: u64,
-    in_a_row: usize,
-    /// How many are still to come because of a demo client, and how many came in this tick.
-    wanted_for_demo: usize,
-    kept_for_demo: usize,
-    latest: Option<Time>,
-    /// The turn at hand: its moments; `None` if it is not written down.
-    moments: Option<Vec<u8>>,
-    moments_kept: usize,
-    moments_cut: u64,
-    events: usize,
+    sample: Sample,
 }
 
 impl Recorder {
@@ -123,8 +86,7 @@ impl Recorder {
             is_watched: false,
             timeout: None,
             tick: Histogram::new_with_bounds(1, LENGTH_MAX, 2).expect("these are in order"),
-            page: Pages::default(),
-            payload,
+            sample: Sample::new(payload),
         }
     }
 
@@ -133,7 +95,7 @@ impl Recorder {
         if self.is_watched != is_watched {
             self.is_watched = is_watched;
             self.tick.reset();
-            self.page = Pages::default();
+            self.sample.forget();
         }
     }
 
@@ -158,16 +120,7 @@ impl Recorder {
 
     /// The turns since it was called last, as one JSON object; `None` if there were none.
     pub(super) fn take_turns(&mut self) -> Option<Vec<u8>> {
-        let page = &mut self.page;
-        let (skipped, kept) = (std::mem::take(&mut page.skipped), page.kept);
-        page.kept = 0;
-        page.in_a_row = 0;
-        page.kept_for_demo = 0;
-        let text = std::mem::take(&mut page.text);
-        (kept > 0 || skipped > 0).then(|| {
-            let head = format!("{{\"skipped\":{skipped},\"turns\":[");
-            [head.as_bytes(), &text, b"]}"].concat()
-        })
+        self.sample.take()
     }
 
     fn is_of_service(&self, peer: PeerId) -> bool {
@@ -264,121 +217,18 @@ impl Recorder {
             self.tick.saturating_record(nanos(busy));
         }
     }
-
-    /// Writes the moment down if its turn is one of those that are.
-    fn write_down(&mut self, at: Time, moment: &Moment<'_>) {
-        let page = &mut self.page;
-        match moment {
-            Moment::Waiting { .. } => {}
-            Moment::Woke { events } => {
-                page.begin(at);
-                page.events = *events.as_ref().unwrap_or(&0);
-            }
-            Moment::Ended => page.end(at, &self.memory, self.timeout),
-            Moment::Ready { .. }
-            | Moment::Accepted { .. }
-            | Moment::Paused { .. }
-            | Moment::Opened { .. }
-            | Moment::Read { .. }
-            | Moment::Peeked { .. }
-            | Moment::Wrote { .. }
-            | Moment::Shut { .. }
-            | Moment::Told { .. }
-            | Moment::Moved { .. }
-            | Moment::Wished { .. }
-            | Moment::Watched { .. }
-            | Moment::Armed { .. }
-            | Moment::Fired { .. }
-            | Moment::Closed { .. } => page.add(at, &self.memory, moment, self.payload),
-        }
-    }
-}
-
-impl Pages {
-    /// A turn begins: is it one of those that are written down?
-    fn begin(&mut self, at: Time) {
-        let is_apart = self.latest.is_none_or(|latest| at.since(latest) >= SPREAD);
-        let is_wanted = self.kept < TURNS_MAX
-            && self.text.len() < BYTES_MAX / 2
-            && (is_apart || self.in_a_row < TURNS_IN_A_ROW);
-        let is_for_demo = self.wanted_for_demo > 0
-            && self.kept_for_demo < TURNS_AFTER_DEMO_MAX
-            && self.text.len() < BYTES_MAX;
-        self.moments = (is_wanted || is_for_demo).then(Vec::new);
-        self.moments_kept = 0;
-        self.moments_cut = 0;
-        self.wanted_for_demo = self.wanted_for_demo.saturating_sub(1);
-        if is_wanted {
-            self.latest = Some(at);
-            self.in_a_row += 1;
-        } else if is_for_demo {
-            self.kept_for_demo += 1;
-        } else {
-            self.skipped += 1;
-        }
-    }
-
-    fn add(&mut self, at: Time, memory: &Memory, moment: &Moment<'_>, payload: usize) {
-        let Some(moments) = &mut self.moments else {
-            return;
-        };
-        if self.moments_kept >= MOMENTS_MAX || moments.len() >= BYTES_MAX / 2 {
-            self.moments_cut += 1;
-            return;
-        }
-        if !moments.is_empty() {
-            moments.push(b',');
-        }
-        json::object(moments, at, memory, moment, payload);
-        self.moments_kept += 1;
-    }
-
-    fn end(&mut self, at: Time, memory: &Memory, timeout: Option<Duration>) {
-        let Some(moments) = self.moments.take() else {
-            return;
-        };
-        let busy = memory.busy(at);
-        let woke = at.as_nanos() - nanos(busy);
-        let mut head = String::new();
-        let _ = write!(
-            head,
-            "{}{{\"n\":{},\"t\":{woke},\"waited\":{},\"timeout\":{},\"ready\":{},\"busy\":{},\
-             \"cut\":{},\"moments\":[",
-            if self.kept > 0 { "," } else { "" },
-            memory.turn(),
-            nanos(memory.waited()),
-            timeout.map_or("null".to_owned(), |timeout| nanos(timeout).to_string()),
-            self.events,
-            nanos(busy),
-            self.moments_cut,
-        );
-        self.text.extend_from_slice(head.as_bytes());
-        self.text.extend_from_slice(&moments);
-        self.text.extend_from_slice(b"]}");
-        self.kept += 1;
-    }
 }
 
 impl Observer for Recorder {
     fn observe(&mut self, at: Time, moment: &Moment<'_>) {
         self.memory.see(at, moment);
         self.count(at, moment);
+        self.sample.follow(&self.memory, moment);
         if self.is_watched {
-            if is_of_demo(moment) {
-                self.page.wanted_for_demo = TURNS_AFTER_DEMO;
-            }
-            self.write_down(at, moment);
+            self.sample
+                .write_down(at, &self.memory, self.timeout, moment);
         }
     }
-}
-
-/// Whether a demo client begins to do something.
-fn is_of_demo(moment: &Moment<'_>) -> bool {
-    matches!(
-        moment,
-        Moment::Opened { standing, .. } | Moment::Told { event: Event::Woken, standing, .. }
-            if standing.protocol == DEMO
-    )
 }
 
 /// Whether it is no trouble: nothing to read, or no room to write.
