@@ -167,6 +167,10 @@ fn what_is_pressed_happens_and_is_seen_in_the_turn_that_follows() {
 
     chromium.click("[data-connect=echo]");
     chromium.until(&format!("{rows} === 1"));
+    // A page that comes again knows the clients that are there.
+    chromium.open(&format!("http://{address}/?again"));
+    chromium.until("document.querySelector('#try-clients input:checked') !== null");
+    chromium.until(&format!("{rows} === 1"));
     chromium.click("[data-act=reset]");
     chromium.until(&format!("{TURN}.includes('ECONNRESET')"));
     chromium.until(&format!("{rows} === 0"));

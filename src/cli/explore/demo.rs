@@ -3,6 +3,7 @@
 //! left.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -87,6 +88,8 @@ struct Client {
     peer: Option<PeerId>,
     /// Its socket once more, for what no machine can ask for: a reset.
     handle: Option<Socket>,
+    /// Its own address and the one that it called.
+    addresses: Option<(SocketAddr, SocketAddr)>,
     orders: VecDeque<Order>,
     is_reading: bool,
     has_finished: bool,
@@ -105,6 +108,7 @@ impl Demos {
         let client = Client {
             peer: None,
             handle: None,
+            addresses: None,
             orders: VecDeque::new(),
             is_reading: true,
             has_finished: false,
@@ -127,11 +131,21 @@ impl Demos {
         })
     }
 
-    /// Gives a client that has arrived its socket.
-    pub(super) fn lend(&mut self, number: u32, socket: Socket) {
+    /// Gives a client that has arrived its socket, which has one address of its own and called another.
+    pub(super) fn lend(&mut self, number: u32, socket: Socket, own: SocketAddr, to: SocketAddr) {
         if let Some(client) = self.clients.get_mut(&number) {
             client.handle = Some(socket);
+            client.addresses = Some((own, to));
         }
+    }
+
+    /// Those that are there: number, own address, and whom each has called.
+    pub(super) fn present(&self) -> impl Iterator<Item = (u32, SocketAddr, SocketAddr)> {
+        let addresses = |(&number, client): (&u32, &Client)| {
+            let (own, to) = client.addresses?;
+            Some((number, own, to))
+        };
+        self.clients.iter().filter_map(addresses)
     }
 
     /// A client is gone, or never came.

@@ -88,7 +88,11 @@ impl Feed {
         let dialled = dial(address).and_then(|(stream, handle, own)| {
             let stream = OsStream::Tcp(stream);
             reactor.dial(stream, self.demo, format_args!("{own} (demo)"))?;
-            reactor.service_mut().hub.demos.lend(number, handle);
+            reactor
+                .service_mut()
+                .hub
+                .demos
+                .lend(number, handle, own, address);
             Ok(own)
         });
         match dialled {

@@ -134,10 +134,21 @@ impl Hub {
                 |(name, address)| serde_json::json!({"name": name, "address": address.to_string()}),
             )
             .collect();
+        let name_of = |to| self.services.iter().find(|(_, address)| *address == to);
+        let demos: Vec<_> = self
+            .demos
+            .present()
+            .filter_map(|(client, own, to)| {
+                let (service, _) = name_of(to)?;
+                let address = own.to_string();
+                Some(serde_json::json!({"client": client, "service": service, "address": address}))
+            })
+            .collect();
         serde_json::json!({
             "version": env!("CARGO_PKG_VERSION"),
             "services": services,
             "try": self.token.is_some(),
+            "demos": demos,
         })
         .to_string()
     }

@@ -47,6 +47,7 @@ function metaTold(meta) {
   page.missed = 0;
   forget();
   machinesStart(machinesKnown(meta));
+  tryMeta(meta.demos ?? []);
   words();
 }
 

@@ -50,6 +50,16 @@ async function ask(body) {
   return answer;
 }
 
+/// The clients that are there when the page comes, or comes again.
+function tryMeta(demos) {
+  const present = new Set(demos.map((demo) => demo.client));
+  for (const [id, client] of trying.clients) if (!present.has(id)) client.isGone = true;
+  for (const { client, service, address } of demos) {
+    if (!trying.clients.has(client)) trying.clients.set(client, { service, address, isGone: false });
+    trying.chosen ??= client;
+  }
+}
+
 async function tryConnect(service) {
   try {
     const answer = await ask({ do: "connect", to: service });
