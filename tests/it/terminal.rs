@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::process::{Child, Command};
 use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -65,6 +66,20 @@ impl Terminal {
                 ),
             }
         }
+    }
+
+    /// Waits until nothing is shown for so long, and forgets what was shown before.
+    pub fn until_silent(&mut self, pause: Duration) {
+        let began = Instant::now();
+        let mut count = self.unread.len();
+        while let Ok(piece) = self.screen.recv_timeout(pause) {
+            count += piece.len();
+            assert!(
+                began.elapsed() < PATIENCE,
+                "it does not fall silent: {count} bytes"
+            );
+        }
+        self.unread.clear();
     }
 
     /// Whether `O_NONBLOCK` is set on what the user's shell has.
