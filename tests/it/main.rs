@@ -21,6 +21,7 @@ mod framing;
 mod fuzzed;
 mod hostile;
 mod kernel_facts;
+mod korean;
 mod layers;
 mod machine;
 mod machines;
