@@ -80,6 +80,18 @@ impl Line<'_> {
             Moment::Waiting { .. } | Moment::Ended => DIM,
             Moment::Woke { .. } => BOLD,
             Moment::Ready { .. } | Moment::Fired { .. } => YELLOW,
+            Moment::Read {
+                result: Err(error), ..
+            }
+            | Moment::Peeked {
+                result: Err(error), ..
+            }
+            | Moment::Wrote {
+                result: Err(error), ..
+            }
+            | Moment::Accepted {
+                result: Err(error), ..
+            } if error.kind() == io::ErrorKind::WouldBlock => DIM,
             Moment::Read { result: Err(_), .. }
             | Moment::Peeked { result: Err(_), .. }
             | Moment::Wrote { result: Err(_), .. }

@@ -157,8 +157,9 @@ fn call<O: Observer>(
             .expect("both doors")
             .1;
         let called = preflight::connect(plan.target, source(number)).and_then(|stream| {
-            let stream = OsStream::Tcp(stream);
-            reactor.dial(stream, id, format_args!("{}", plan.target))
+            // The far end is the same for all: a trace tells them apart by their own.
+            let own = stream.local_addr()?;
+            reactor.dial(OsStream::Tcp(stream), id, format_args!("{own}"))
         });
         if let Err(error) = called {
             reactor.service_mut().call_failed(door, &reason(&error));
