@@ -339,19 +339,10 @@ fn the_clients_and_the_bench_write_traces_too() {
     }
     let trace = Written::new("bench.jsonl");
     let address = server.address("echo").to_string();
-    let mut bench = Epollo::run(&[
-        "bench",
-        "echo",
-        &address,
-        "-c",
-        "2",
-        "-n",
-        "50",
-        "--warmup",
-        "0",
-        "--trace",
-        trace.name(),
-    ]);
+    let words = "-c 2 -n 50 --warmup 0 --trace";
+    let mut asked = vec!["bench", "echo", &address];
+    asked.extend(words.split(' ').chain([trace.name()]));
+    let mut bench = Epollo::run(&asked);
     bench.rest();
     assert_eq!(bench.code(), 0, "{}", bench.errors());
     let moments = trace.objects();
