@@ -82,35 +82,22 @@ impl Sample {
 
     /// To be called for every moment, whether somebody looks or not: who talks with a demo client?
     pub(super) fn follow(&mut self, memory: &Memory, moment: &Moment<'_>) {
-        match *moment {
-            Moment::Opened { peer, standing, .. } => {
-                let name = memory.peer(peer).map_or("", |known| known.name.as_str());
-                if standing.protocol == DEMO {
-                    let address = name.split(' ').next().unwrap_or(name);
-                    self.demos.push(address.to_owned());
-                    self.followed.push(peer);
-                } else if let Some(at) = self.demos.iter().position(|demo| demo == name) {
-                    self.demos.remove(at);
-                    self.followed.push(peer);
-                }
+        let address = |peer| {
+            let name = memory.peer(peer).map_or("", |known| known.name.as_str());
+            name.split(' ').next().unwrap_or(name)
+        };
+        if let Moment::Opened { peer, standing, .. } = *moment {
+            if standing.protocol == DEMO {
+                self.demos.push(address(peer).to_owned());
+                self.followed.push(peer);
+            } else if self.demos.iter().any(|demo| demo == address(peer)) {
+                self.followed.push(peer);
             }
-            Moment::Closed { peer, .. } => self.followed.retain(|&other| other != peer),
-            Moment::Waiting { .. }
-            | Moment::Woke { .. }
-            | Moment::Ended
-            | Moment::Ready { .. }
-            | Moment::Accepted { .. }
-            | Moment::Paused { .. }
-            | Moment::Read { .. }
-            | Moment::Peeked { .. }
-            | Moment::Wrote { .. }
-            | Moment::Shut { .. }
-            | Moment::Told { .. }
-            | Moment::Moved { .. }
-            | Moment::Wished { .. }
-            | Moment::Watched { .. }
-            | Moment::Armed { .. }
-            | Moment::Fired { .. } => {}
+        } else if let Moment::Closed { peer, .. } = *moment
+            && self.followed.contains(&peer)
+        {
+            self.followed.retain(|&other| other != peer);
+            self.demos.retain(|demo| demo != address(peer));
         }
     }
 
@@ -130,28 +117,13 @@ impl Sample {
         if is_of_demo(moment) {
             self.wanted_for_demo = TURNS_AFTER_DEMO;
         }
-        match moment {
-            Moment::Waiting { .. } => {}
-            Moment::Woke { events } => {
-                self.begin(at);
-                self.events = *events.as_ref().unwrap_or(&0);
-            }
-            Moment::Ended => self.end(at, memory, timeout),
-            Moment::Ready { .. }
-            | Moment::Accepted { .. }
-            | Moment::Paused { .. }
-            | Moment::Opened { .. }
-            | Moment::Read { .. }
-            | Moment::Peeked { .. }
-            | Moment::Wrote { .. }
-            | Moment::Shut { .. }
-            | Moment::Told { .. }
-            | Moment::Moved { .. }
-            | Moment::Wished { .. }
-            | Moment::Watched { .. }
-            | Moment::Armed { .. }
-            | Moment::Fired { .. }
-            | Moment::Closed { .. } => self.add(at, memory, moment),
+        if let Moment::Woke { events } = moment {
+            self.begin(at);
+            self.events = *events.as_ref().unwrap_or(&0);
+        } else if let Moment::Ended = moment {
+            self.end(at, memory, timeout);
+        } else if !matches!(moment, Moment::Waiting { .. }) {
+            self.add(at, memory, moment);
         }
     }
 
