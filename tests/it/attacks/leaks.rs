@@ -18,8 +18,10 @@ use crate::support::{PATIENCE, Server, eventually, read_exactly};
 const AT_ONCE: usize = 400;
 /// What any of them says at most, in bytes.
 const LONGEST: usize = 10_000;
-/// How much more memory the server may have at the end than after the warm-up, in KiB.
-const GROWTH_MAX: u64 = 1024;
+/// How much more memory the server may have at the end than after the warm-up, in KiB: 20 bytes for each
+/// connection, less than anything that could be forgotten. Spare outboxes may grow where the machine stalls
+/// and more clients than before wait at once.
+const GROWTH_MAX: u64 = 4096;
 
 /// What a client waits for before it goes.
 #[derive(Clone, Copy)]
