@@ -42,12 +42,11 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         // As in every step that is told of bytes: whether more of them wait is not known yet.
         let mut cx = cx.heard_until(Time::ZERO);
         let event = Event::Received(received);
-        let standing = |service: &S, session: &S::Session| service.standing(session);
         let from = self
             .kernel
-            .told(id, event, || standing(&self.service, &connection.session));
+            .told(id, event, || self.service.standing(&connection.session));
         self.service.step(&mut cx, &mut connection.session, event);
-        let to = from.map(|_| standing(&self.service, &connection.session));
+        let to = from.map(|_| self.service.standing(&connection.session));
         self.kernel.stepped(id, from, to, &self.effects);
         match self.effects.only_sending(received) {
             Some(answer) => match self.kernel.write(id, &mut connection.stream, answer) {

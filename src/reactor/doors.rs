@@ -72,8 +72,8 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     }
 
     /// Takes a stream that is still connecting, or connected at once, as a peer. When the connection
-    /// stands, its session is told [`Event::Woken`](crate::protocol::Event::Woken); if it fails, it is closed as broken. What is sent
-    /// before waits. It counts against no limit of [`Limits`](super::Limits).
+    /// stands, its session is told [`Event::Woken`](crate::protocol::Event::Woken); if it fails, it is
+    /// closed as broken. What is sent before waits. It counts against no limit of [`Limits`](super::Limits).
     ///
     /// # Errors
     /// Those of epoll_ctl(2).

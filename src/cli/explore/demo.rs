@@ -85,11 +85,9 @@ pub(super) struct Demos {
 
 #[derive(Debug)]
 struct Client {
-    peer: Option<PeerId>,
-    /// Its socket once more, for what no machine can ask for: a reset.
-    handle: Option<Socket>,
-    /// Its own address and the one that it called.
-    addresses: Option<(SocketAddr, SocketAddr)>,
+    peer: PeerId,
+    /// `None` until its socket is lent, and from its reset on.
+    line: Option<Line>,
     orders: VecDeque<Order>,
     is_reading: bool,
     has_finished: bool,
@@ -98,17 +96,27 @@ struct Client {
     room: usize,
 }
 
+/// The connection of a client.
+#[derive(Debug)]
+struct Line {
+    /// Its socket once more, for what no machine can ask for: a reset.
+    socket: Socket,
+    own: SocketAddr,
+    called: SocketAddr,
+}
+
 impl Demos {
-    /// Makes a place for one more and returns its number; `None` if there are enough.
-    pub(super) fn expect_one(&mut self) -> Option<u32> {
-        if self.clients.len() >= CLIENTS_MAX {
-            return None;
-        }
+    /// Whether there is a place for one more.
+    pub(super) fn has_room(&self) -> bool {
+        self.clients.len() < CLIENTS_MAX
+    }
+
+    /// A client is there. Returns its number.
+    pub(super) fn arrived(&mut self, peer: PeerId) -> u32 {
         self.latest += 1;
         let client = Client {
-            peer: None,
-            handle: None,
-            addresses: None,
+            peer,
+            line: None,
             orders: VecDeque::new(),
             is_reading: true,
             has_finished: false,
@@ -116,39 +124,32 @@ impl Demos {
             room: OUTBOX_BYTES_MAX,
         };
         self.clients.insert(self.latest, client);
-        Some(self.latest)
+        self.latest
     }
 
-    /// The client that was dialled last is there. They are dialled one after the other.
-    pub(super) fn arrived(&mut self, peer: PeerId) -> u32 {
-        let expected = self
-            .clients
-            .iter_mut()
-            .find(|(_, client)| client.peer.is_none());
-        expected.map_or(0, |(&number, client)| {
-            client.peer = Some(peer);
-            number
-        })
-    }
-
-    /// Gives a client that has arrived its socket, which has one address of its own and called another.
-    pub(super) fn lend(&mut self, number: u32, socket: Socket, own: SocketAddr, to: SocketAddr) {
-        if let Some(client) = self.clients.get_mut(&number) {
-            client.handle = Some(socket);
-            client.addresses = Some((own, to));
+    /// Gives the client that has just arrived its socket, which has one address of its own and called
+    /// another. Returns its number.
+    pub(super) fn lend(&mut self, socket: Socket, own: SocketAddr, called: SocketAddr) -> u32 {
+        if let Some(client) = self.clients.get_mut(&self.latest) {
+            client.line = Some(Line {
+                socket,
+                own,
+                called,
+            });
         }
+        self.latest
     }
 
     /// Those that are there: number, own address, and whom each has called.
     pub(super) fn present(&self) -> impl Iterator<Item = (u32, SocketAddr, SocketAddr)> {
         let addresses = |(&number, client): (&u32, &Client)| {
-            let (own, to) = client.addresses?;
-            Some((number, own, to))
+            let line = client.line.as_ref()?;
+            Some((number, line.own, line.called))
         };
         self.clients.iter().filter_map(addresses)
     }
 
-    /// A client is gone, or never came.
+    /// A client is gone.
     pub(super) fn left(&mut self, number: u32) {
         self.clients.remove(&number);
     }
@@ -156,13 +157,12 @@ impl Demos {
     /// Gives an order; returns who is to be woken for it, or why it is not given.
     pub(super) fn order(&mut self, number: u32, order: Order) -> Result<PeerId, &'static str> {
         let client = self.clients.get_mut(&number).ok_or("this client is gone")?;
-        let peer = client.peer.ok_or("this client is gone")?;
         if let Order::Send(bytes) = &order {
             let room = client.room.checked_sub(bytes.len());
             client.room = room.ok_or("the server takes no more from this client now")?;
         }
         client.orders.push_back(order);
-        Ok(peer)
+        Ok(client.peer)
     }
 
     pub(super) fn window(&self, number: u32) -> usize {
@@ -210,8 +210,8 @@ impl Client {
             Order::HalfClose => self.finish(cx),
             Order::Reset => {
                 // With SO_LINGER 0, to close it is to reset the connection.
-                if let Some(socket) = self.handle.take() {
-                    let _ = socket.set_linger(Some(Duration::ZERO));
+                if let Some(line) = self.line.take() {
+                    let _ = line.socket.set_linger(Some(Duration::ZERO));
                 }
                 cx.abort();
             }

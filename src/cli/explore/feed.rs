@@ -82,28 +82,21 @@ impl Feed {
         reactor: &mut ExploredReactor<S, O>,
         address: SocketAddr,
     ) -> Reply {
-        let Some(number) = reactor.service_mut().hub.demos.expect_one() else {
+        if !reactor.service().hub.demos.has_room() {
             return conflict("there are enough demo clients; close one");
-        };
-        let dialled = dial(address).and_then(|(stream, handle, own)| {
+        }
+        let dialled = dial(address).and_then(|(stream, socket, own)| {
             let stream = OsStream::Tcp(stream);
             reactor.dial(stream, self.demo, format_args!("{own} (demo)"))?;
-            reactor
-                .service_mut()
-                .hub
-                .demos
-                .lend(number, handle, own, address);
-            Ok(own)
+            let demos = &mut reactor.service_mut().hub.demos;
+            Ok((demos.lend(socket, own, address), own))
         });
         match dialled {
-            Ok(own) => {
+            Ok((number, own)) => {
                 let body = serde_json::json!({ "client": number, "address": own.to_string() });
                 Reply::json(Status::Ok, body.to_string())
             }
-            Err(error) => {
-                reactor.service_mut().hub.demos.left(number);
-                conflict(&format!("cannot connect: {}", crate::cli::reason(&error)))
-            }
+            Err(error) => conflict(&format!("cannot connect: {}", crate::cli::reason(&error))),
         }
     }
 

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::rc::Rc;
 
 use rustix::rand::{GetRandomFlags, getrandom};
 
@@ -29,12 +28,12 @@ pub(super) enum Question {
 }
 
 /// One server-sent event, without its end.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct News {
     pub(super) number: u64,
     pub(super) name: &'static str,
     /// One JSON object. A tick lacks its closing brace: each browser is told how much it missed.
-    pub(super) data: Rc<[u8]>,
+    pub(super) data: Vec<u8>,
 }
 
 pub(super) struct Hub {
@@ -107,11 +106,7 @@ impl Hub {
         }
         let number = self.next_number;
         self.next_number += 1;
-        self.news.push_back(News {
-            number,
-            name,
-            data: data.into(),
-        });
+        self.news.push_back(News { number, name, data });
     }
 
     /// The number of the first news that is still known.
