@@ -15,7 +15,10 @@ const TOP: &str =
     "Cargo.toml Cargo.lock src tests benches docs README.md CHANGELOG.md LICENSE target";
 
 /// What the library may depend on when the feature `cli` is off.
-const LIBRARY_NEEDS: &str = "mio slab log socket2";
+const LIBRARY_NEEDS: &str = "libc mio slab log socket2";
+
+/// The one file that may say `unsafe` and `libc`: a system call that no safe crate has.
+const AUDITED: &str = "src/reactor/tcp_info.rs";
 
 /// What one folder of `src/` may know; names are separated by spaces.
 struct Layer {
@@ -41,7 +44,7 @@ const LAYERS: [Layer; 5] = [
         name: "reactor",
         layers: "protocol trace",
         crates: Some(LIBRARY_NEEDS),
-        words: "crate::cli clap env_logger rustix signal_hook Rc< Rc:: RefCell dyn unsafe",
+        words: "crate::cli clap env_logger rustix signal_hook Rc< Rc:: RefCell dyn unsafe libc",
     },
     Layer {
         name: "trace",
@@ -78,7 +81,11 @@ fn trespasses(source: &Source, layer: &Layer, all_crates: &[String]) -> Vec<Stri
     let name = layer.name;
     let paths = used_paths(&source.code);
     let mut found = Vec::new();
+    let is_audited = source.path == AUDITED;
     for word in layer.words.split_whitespace() {
+        if is_audited && has("unsafe libc", word) {
+            continue;
+        }
         let spelled = places(&source.code, word).into_iter();
         let used = paths
             .iter()
@@ -253,10 +260,10 @@ fn the_manifest_keeps_the_library_small_and_safe() {
         }
     }
     let is_safe = entries.iter().any(|entry| {
-        (&*entry.section, &*entry.key, &*entry.value) == ("lints.rust", "unsafe_code", "\"forbid\"")
+        (&*entry.section, &*entry.key, &*entry.value) == ("lints.rust", "unsafe_code", "\"deny\"")
     });
     if !is_safe {
-        violations.push("Cargo.toml:1: [lints.rust] says unsafe_code = \"forbid\"".to_owned());
+        violations.push("Cargo.toml:1: [lints.rust] says unsafe_code = \"deny\"".to_owned());
     }
     assert_none(violations);
 }
@@ -279,6 +286,8 @@ fn the_rules_see_what_they_forbid() {
         (1, "fn f() { super::super::cli::run(); }"),
         (1, "struct S(Rc<u8>);"),
         (1, "use ::clap::Parser;"),
+        (1, "fn f() { unsafe { g() } }"),
+        (1, "use libc::c_int;"),
         (2, "fn f() { crate::reactor::go() }"),
         (3, "use crate::trace::Observer;"),
     ];
