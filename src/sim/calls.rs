@@ -48,7 +48,7 @@ impl<O: Outside> SimKernel<O> {
         let cost = Duration::from_nanos(cost as u64);
         self.net.now = self.net.now.after(cost);
         if self.rng.happens(1, 16) {
-            self.outside.act(&mut self.net);
+            self.act();
         }
     }
 
@@ -82,6 +82,16 @@ impl<O: Outside> SimKernel<O> {
         }
         self.net.watch(id, token, interest);
         Ok(())
+    }
+
+    /// A connection is about to be closed in this way.
+    fn leave(&mut self, id: SocketId, deed: Deed<'_>) {
+        self.call_surely();
+        if let Some((token, _)) = self.net.socket(id).watched {
+            self.gone.rotate_right(1);
+            self.gone[0] = Some(token);
+        }
+        self.outside.saw(&mut self.net, id, deed);
     }
 
     /// A connection takes less than it could, and tells of its room afterwards. Returns how much.
@@ -281,32 +291,43 @@ impl<O: Outside> Kernel for SimKernel<O> {
 
     fn delivery(&mut self, stream: &SocketId) -> io::Result<Delivery> {
         self.call()?;
-        let _ = stream;
-        Ok(Delivery::COMPLETE)
+        let socket = self.net.socket(*stream);
+        if !socket.is_socket {
+            return Ok(Delivery::COMPLETE);
+        }
+        Ok(Delivery {
+            acknowledged: socket.acknowledged(),
+            is_complete: socket.is_delivered(),
+        })
     }
 
     fn take_error(&mut self, stream: &SocketId) -> io::Result<Option<io::Error>> {
         self.call()?;
-        let error = self.net.socket_mut(*stream).error.take();
-        Ok(error.map(error_of))
+        let Some(fault) = self.net.socket_mut(*stream).error.take() else {
+            return Ok(None);
+        };
+        self.outside
+            .saw(&mut self.net, *stream, Deed::Broken(fault));
+        Ok(Some(error_of(fault)))
     }
 
     fn receive_buffer(&self, stream: &SocketId) -> io::Result<usize> {
-        Ok(self.net.socket(*stream).inbound_max)
-    }
-
-    fn reset(&mut self, stream: SocketId) {
-        self.close(stream);
+        let socket = self.net.socket(*stream);
+        Ok(if socket.is_socket {
+            socket.inbound_max
+        } else {
+            0
+        })
     }
 
     fn close(&mut self, stream: SocketId) {
-        self.call_surely();
-        if let Some((token, _)) = self.net.socket(stream).watched {
-            self.gone.rotate_right(1);
-            self.gone[0] = Some(token);
-        }
-        self.outside.saw(&mut self.net, stream, Deed::Closed);
+        self.leave(stream, Deed::Closed);
         self.net.close_ours(stream);
+    }
+
+    fn reset(&mut self, stream: SocketId) {
+        self.leave(stream, Deed::Reset);
+        self.net.reset_ours(stream);
     }
 
     fn close_listener(&mut self, listener: usize) {

@@ -10,6 +10,7 @@ use super::judge::Ledger;
 use super::kernel::Clock;
 use super::net::{Net, SocketId};
 use super::plan::Plan;
+use super::queue::Route;
 use super::random::Random;
 use super::talker::Talker;
 use crate::protocol::Time;
@@ -106,8 +107,7 @@ pub(super) struct Client {
     pub(super) serial: usize,
     pub(super) role: Role,
     pub(super) temper: Temper,
-    /// What is on its way holds at most so many bytes: to the server, from it.
-    pub(super) buffers: (usize, usize),
+    pub(super) route: Route,
     pub(super) rng: Random,
     pub(super) address: SocketAddr,
     pub(super) id: Option<SocketId>,
@@ -217,7 +217,7 @@ impl Client {
 
     fn come(&mut self, net: &mut Net, plan: &Plan) -> Outcome {
         let port = self.port() as usize;
-        match net.connect(port, self.serial, self.address, self.buffers) {
+        match net.connect(port, self.serial, self.address, self.route) {
             Ok(Some(id)) => {
                 self.id = Some(id);
                 self.stage = Stage::Talking;

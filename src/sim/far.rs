@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::net::{Net, SocketId};
+use super::queue::Route;
 use super::socket::{Key, Place, Socket};
 
 /// What the far end finds when it reads.
@@ -32,7 +33,7 @@ impl Net {
         listener: usize,
         owner: usize,
         address: SocketAddr,
-        buffers: (usize, usize),
+        route: impl Into<Route>,
     ) -> Result<Option<SocketId>, WasReset> {
         let backlog = &mut self.backlogs[listener];
         if !backlog.is_open {
@@ -41,7 +42,8 @@ impl Net {
         if backlog.waiting.len() > backlog.max {
             return Ok(None);
         }
-        let id = self.sockets.insert(Socket::new(owner, address, buffers));
+        let socket = Socket::new(owner, address, route.into(), backlog.lowat);
+        let id = self.sockets.insert(socket);
         backlog.waiting.push_back(id);
         self.wake_listener(listener);
         Ok(Some(SocketId(id)))
@@ -52,18 +54,23 @@ impl Net {
     /// # Errors
     /// [`WasReset`] if our side is closed or was reset.
     pub fn send(&mut self, id: SocketId, bytes: &[u8]) -> Result<usize, WasReset> {
+        let memory = self.pressure();
         let socket = &mut self.sockets[id.0];
         if socket.place == Place::Gone {
             socket.die();
         }
         if socket.is_dead {
+            self.book(id);
             return Err(WasReset);
         }
-        let count = bytes.len().min(socket.inbound_max - socket.inbound.len());
+        let count = bytes.len().min(socket.inbound_room(memory));
         socket.inbound.extend(&bytes[..count]);
         if count > 0 {
             socket.unread_since.get_or_insert(self.now);
             self.wake(id, Key::Readable);
+            // What it says carries an acknowledgement.
+            self.hurry(id);
+            self.book(id);
         }
         Ok(count)
     }
@@ -72,17 +79,34 @@ impl Net {
     /// who has got our end is told of no reset behind it.
     pub fn receive(&mut self, id: SocketId, count_max: usize) -> Received {
         let socket = &mut self.sockets[id.0];
-        let count = socket.outbound.min(count_max);
+        let has_gap = socket.outbound.queued() > 0;
+        let count = socket.outbound.receive(count_max);
         if count > 0 {
-            if socket.take(count) {
-                self.wake(id, Key::Writable);
+            if has_gap {
+                // It has room again, and says so.
+                self.hurry(id);
+                self.carry(id);
             }
             return Received::Bytes(count);
         }
-        match (socket.is_shut, socket.is_dead) {
+        match (socket.outbound.has_end_arrived(), socket.is_dead) {
             (true, _) => Received::End,
             (false, true) => Received::Reset,
             (false, false) => Received::Nothing,
+        }
+    }
+
+    /// The far machine goes without a word: nothing arrives there any more, and nothing comes.
+    pub fn vanish(&mut self, id: SocketId) {
+        let socket = &mut self.sockets[id.0];
+        socket.outbound.is_cut = true;
+        socket.acknowledges_at = None;
+    }
+
+    /// What has arrived is acknowledged at once.
+    fn hurry(&mut self, id: SocketId) {
+        if self.sockets[id.0].acknowledges_at.is_some() {
+            self.acknowledge(id);
         }
     }
 
@@ -93,6 +117,7 @@ impl Net {
             socket.has_end = true;
             socket.unread_since.get_or_insert(self.now);
             self.wake(id, Key::Any);
+            self.hurry(id);
         }
     }
 
@@ -101,6 +126,7 @@ impl Net {
         let socket = &mut self.sockets[id.0];
         if !socket.is_over() {
             socket.die();
+            self.book(id);
             self.wake(id, Key::Any);
         }
         self.let_go(id);
@@ -108,7 +134,12 @@ impl Net {
 
     /// close(2) at the far end. With unread bytes it is a reset (RFC 2525, 2.17).
     pub fn close(&mut self, id: SocketId) {
-        if self.sockets[id.0].outbound > 0 {
+        let socket = &self.sockets[id.0];
+        if socket.outbound.is_cut {
+            // Nobody hears it.
+            return self.let_go(id);
+        }
+        if socket.outbound.unread() > 0 {
             return self.reset(id);
         }
         self.finish(id);

@@ -90,7 +90,7 @@ impl Outside for Clients {
                 self.echoed += usize::from(is_right);
                 self.wrong += usize::from(!is_right);
             }
-            Deed::Closed => self.closed += 1,
+            Deed::Closed | Deed::Reset => self.closed += 1,
             Deed::Told | Deed::Read(_) | Deed::ReadEnd | Deed::ReadNothing => {}
             Deed::Broken(_) | Deed::Shut => {}
         }

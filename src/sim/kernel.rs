@@ -37,6 +37,8 @@ pub enum Deed<'a> {
     Shut,
     /// The process closed it, or the kernel dropped it from the backlog.
     Closed,
+    /// The process closed it by a reset.
+    Reset,
 }
 
 impl fmt::Display for Deed<'_> {
@@ -51,6 +53,7 @@ impl fmt::Display for Deed<'_> {
             Deed::Broken(fault) => write!(f, "broken: {fault:?}"),
             Deed::Shut => f.write_str("shut our half"),
             Deed::Closed => f.write_str("closed"),
+            Deed::Reset => f.write_str("closed by a reset"),
         }
     }
 }
@@ -277,11 +280,10 @@ impl<O: Outside> SimKernel<O> {
                 return Err(self.break_off(id, fault));
             }
         }
-        let socket = self.net.socket_mut(id);
         let result = if call == Call::Peek {
-            socket.peek(&mut buffer[..end])
+            self.net.socket_mut(id).peek(&mut buffer[..end])
         } else {
-            socket.read(&mut buffer[..end])
+            self.net.read(id, &mut buffer[..end])
         };
         match result {
             Err(fault) => Err(self.failed(call, id, state, fault)),
@@ -311,21 +313,32 @@ impl<O: Outside> SimKernel<O> {
         let time = Duration::from_nanos(self.rng.between(1, limit.max(1)));
         self.net.stopped += time;
         let until = self.net.now.after(time);
-        while let Some(next) = self.outside.next().filter(|&next| next <= until) {
+        while let Some(next) = self.next().filter(|&next| next <= until) {
             self.net.now = self.net.now.max(next);
-            self.outside.act(&mut self.net);
+            self.act();
         }
         self.net.now = self.net.now.max(until);
+    }
+
+    /// When something happens that the process does not do.
+    pub(super) fn next(&self) -> Option<Time> {
+        self.net.next().into_iter().chain(self.outside.next()).min()
+    }
+
+    /// Lets others do what is due.
+    pub(super) fn act(&mut self) {
+        self.net.act();
+        self.outside.act(&mut self.net);
     }
 
     /// Lets the world go on until epoll has something to tell or the time has come.
     pub(super) fn sleep(&mut self, until: Option<Time>) -> io::Result<()> {
         loop {
-            self.outside.act(&mut self.net);
+            self.act();
             if !self.net.is_quiet() || until.is_some_and(|until| until <= self.net.now) {
                 return Ok(());
             }
-            let next = self.outside.next().into_iter().chain(until).min();
+            let next = self.next().into_iter().chain(until).min();
             let next = next.ok_or_else(|| io::Error::other("it would sleep for ever"))?;
             self.net.now = self.net.now.max(next);
         }

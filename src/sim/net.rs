@@ -1,13 +1,15 @@
 //! The simulated network of one machine: connections, backlogs, descriptors, and epoll's list of
 //! what it has to tell. Nothing goes wrong here by itself, and no time passes.
 
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use slab::Slab;
 
 use super::fault::Fault;
+use super::queue::Route;
 use super::socket::{Key, Place, Socket};
 use crate::protocol::Time;
 use crate::reactor::{Interest, Readiness, Token};
@@ -36,6 +38,8 @@ pub(super) struct Backlog {
     token: Option<Token>,
     is_listed: bool,
     pub(super) is_open: bool,
+    /// TCP_NOTSENT_LOWAT, which its connections inherit.
+    pub(super) lowat: Option<usize>,
 }
 
 /// The network. Its far ends are called by whoever plays the clients, its near ends by the kernel.
@@ -55,6 +59,14 @@ pub struct Net {
     pub(super) told: Vec<SocketId>,
     descriptors: usize,
     descriptors_max: usize,
+    /// What all sockets of the machine may hold before memory is short (tcp_mem, tcp(7)).
+    pub memory_max: usize,
+    /// Orphans that the machine keeps (tcp_max_orphans).
+    pub orphans_max: usize,
+    pub(super) memory: usize,
+    pub(super) orphans: usize,
+    /// When far kernels acknowledge, and when our own gives up an orphan.
+    pub(super) clock: BinaryHeap<Reverse<(Time, usize)>>,
 }
 
 impl Net {
@@ -69,6 +81,11 @@ impl Net {
             told: Vec::new(),
             descriptors: 0,
             descriptors_max,
+            memory_max: usize::MAX,
+            orphans_max: usize::MAX,
+            memory: 0,
+            orphans: 0,
+            clock: BinaryHeap::new(),
         }
     }
 
@@ -130,15 +147,21 @@ impl Net {
             token: None,
             is_listed: false,
             is_open: true,
+            lowat: None,
         });
         self.backlogs.len() - 1
+    }
+
+    /// TCP_NOTSENT_LOWAT of a listener, for whoever comes from now on.
+    pub fn set_lowat(&mut self, listener: usize, lowat: Option<usize>) {
+        self.backlogs[listener].lowat = lowat;
     }
 
     /// Makes a terminal, and uses a descriptor.
     pub(super) fn add_terminal(&mut self, owner: usize, buffers: (usize, usize)) -> SocketId {
         self.descriptors += 1;
         let address = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut socket = Socket::new(owner, address, buffers);
+        let mut socket = Socket::new(owner, address, Route::from(buffers), None);
         socket.is_socket = false;
         socket.place = Place::Held;
         SocketId(self.sockets.insert(socket))
@@ -163,6 +186,8 @@ impl Net {
         let socket = self.socket_mut(id);
         socket.die();
         socket.place = Place::Gone;
+        socket.inbound = VecDeque::new();
+        self.book(id);
         Some(id)
     }
 
@@ -176,57 +201,6 @@ impl Net {
             dropped.push(id);
         }
         dropped
-    }
-
-    /// send(2) on our side: how many bytes are taken.
-    pub(super) fn write(&mut self, id: SocketId, offered: usize) -> Result<usize, Fault> {
-        let socket = self.socket_mut(id);
-        let was_dead = socket.is_dead;
-        let result = socket.write(offered);
-        if socket.is_dead && !was_dead {
-            self.wake(id, Key::Any);
-        }
-        result
-    }
-
-    /// Ends our side. Bytes that nobody read make it a reset.
-    pub(super) fn close_ours(&mut self, id: SocketId) {
-        self.descriptors -= 1;
-        let socket = self.socket_mut(id);
-        socket.place = Place::Gone;
-        socket.watched = None;
-        let was_listed = std::mem::take(&mut socket.is_listed);
-        if !socket.inbound.is_empty() {
-            socket.die();
-        } else if !socket.is_dead {
-            socket.is_shut = true;
-        }
-        socket.inbound = VecDeque::new();
-        if was_listed {
-            // Its number may be another's soon.
-            self.ready.retain(|&source| source != Source::Socket(id.0));
-        }
-        self.forget_if_closed(id);
-    }
-
-    /// The connection breaks on its way. What was under way is lost, an end of ours too.
-    pub(super) fn break_off(&mut self, id: SocketId) {
-        let socket = self.socket_mut(id);
-        socket.is_shut = false;
-        socket.die();
-        socket.error = None;
-        socket.inbound.clear();
-        socket.outbound = 0;
-        self.wake(id, Key::Any);
-    }
-
-    /// shutdown(2) of our half. It wakes also if it fails (inet_shutdown of Linux).
-    pub(super) fn shut_ours(&mut self, id: SocketId) -> Result<(), Fault> {
-        let socket = self.socket_mut(id);
-        let is_over = socket.is_over();
-        socket.is_shut |= !is_over;
-        self.wake(id, Key::Any);
-        (!is_over).then_some(()).ok_or(Fault::NotConnected)
     }
 
     /// EPOLL_CTL_ADD and EPOLL_CTL_MOD: what is ready is told, also again.
@@ -295,9 +269,19 @@ impl Net {
         readiness
     }
 
+    pub(super) fn free_descriptor(&mut self) {
+        self.descriptors -= 1;
+    }
+
+    /// It is listed no more, and has nothing to tell.
+    pub(super) fn unlist(&mut self, id: SocketId) {
+        self.ready.retain(|&source| source != Source::Socket(id.0));
+    }
+
     pub(super) fn forget_if_closed(&mut self, id: SocketId) {
         let socket = &self.sockets[id.0];
-        if !socket.is_far_open && socket.place == Place::Gone {
+        let is_settled = socket.is_over() || !socket.is_socket;
+        if !socket.is_far_open && socket.place == Place::Gone && is_settled {
             self.sockets.remove(id.0);
         }
     }

@@ -44,6 +44,16 @@ pub struct Plan {
     pub stops_early: bool,
     /// Whether the user at the terminal may stop reading.
     pub has_slow_terminal: bool,
+    /// What the buffers of a connection may grow to; 0 for tiny ones that never grow.
+    pub buffer_bytes_max: usize,
+    /// TCP_NOTSENT_LOWAT of the listeners.
+    pub lowat: Option<usize>,
+    /// How long far kernels take to acknowledge, at most.
+    pub delay_max: Duration,
+    /// What all sockets may hold before the machine is short of memory.
+    pub memory_max: usize,
+    /// How many orphans the machine keeps.
+    pub orphans_max: usize,
 }
 
 /// The word that ends a chat.
@@ -74,6 +84,11 @@ impl Plan {
             has_silent_clients: has_timeouts,
             stops_early: rng.happens(1, 4),
             has_slow_terminal: rng.happens(1, 8),
+            buffer_bytes_max: rng.one_of(&[0, 0, 256 << 10, 4 << 20]),
+            lowat: rng.one_of(&[Some(128 << 10), Some(128 << 10), Some(128 << 10), None]),
+            delay_max: rng.one_of(&[Duration::ZERO, Duration::from_millis(40)]),
+            memory_max: rng.one_of(&[usize::MAX, usize::MAX, usize::MAX, 1 << 20]),
+            orphans_max: rng.one_of(&[usize::MAX, usize::MAX, usize::MAX, 8]),
         }
     }
 }

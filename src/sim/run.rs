@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::fault::Tally;
-use super::kernel::{Outside, SimKernel};
+use super::kernel::SimKernel;
 use super::plan::Plan;
 use super::world::{SIGNALS, TERMINAL, World};
 use crate::protocol::Service;
@@ -95,6 +95,11 @@ fn set_up<S: Service>(
     let mut kernel = SimKernel::new(plan.seed, plan.manners, World::new(plan.clone()));
     let ports =
         [doors.hello, doors.echo, doors.chat].map(|door| (kernel.listener(plan.backlog), door));
+    kernel.net.memory_max = plan.memory_max;
+    kernel.net.orphans_max = plan.orphans_max;
+    for (listener, _) in ports {
+        kernel.net.set_lowat(listener, plan.lowat);
+    }
     let terminal = kernel.terminal(TERMINAL, TERMINAL_BYTES);
     let signals = kernel.terminal(SIGNALS, TERMINAL_BYTES);
     kernel.outside.open(terminal, signals);
@@ -118,7 +123,7 @@ fn set_up<S: Service>(
 
 /// The run has ended: lets the clients read what is left for them, then counts what is left of all.
 fn clear_up(plan: &Plan, kernel: &mut SimKernel<World>, held: (usize, usize, usize)) {
-    let SimKernel { net, outside, .. } = kernel;
+    let (net, outside) = (&mut kernel.net, &mut kernel.outside);
     if held != (0, 0, 0) {
         outside.accuse(format!("peers, timers, unsent bytes are left: {held:?}"));
     }
@@ -133,14 +138,17 @@ fn clear_up(plan: &Plan, kernel: &mut SimKernel<World>, held: (usize, usize, usi
         Some(_) => {}
         None => outside.accuse("the run ends though nobody said so".to_owned()),
     }
-    let until = net.now.after(CLEARING_TIME);
-    while let Some(next) = outside
+    let until = kernel.net.now.after(CLEARING_TIME);
+    let is_busy =
+        |kernel: &SimKernel<World>| !kernel.outside.is_empty() || kernel.net.orphans() > 0;
+    while let Some(next) = kernel
         .next()
-        .filter(|&next| next < until && !outside.is_empty())
+        .filter(|&next| next < until && is_busy(kernel))
     {
-        net.now = net.now.max(next);
-        outside.act(net);
+        kernel.net.now = kernel.net.now.max(next);
+        kernel.act();
     }
+    let (net, outside) = (&mut kernel.net, &mut kernel.outside);
     if !outside.is_empty() {
         let who = outside.stragglers();
         outside.accuse(format!("clients are left behind: {who}"));
@@ -148,5 +156,10 @@ fn clear_up(plan: &Plan, kernel: &mut SimKernel<World>, held: (usize, usize, usi
     outside.close(net);
     if net.open() > 0 {
         outside.accuse(format!("{} connections are left", net.open()));
+    } else if (net.memory(), net.orphans()) != (0, 0) {
+        let (memory, orphans) = (net.memory(), net.orphans());
+        outside.accuse(format!(
+            "the books are wrong: {memory} bytes, {orphans} orphans"
+        ));
     }
 }

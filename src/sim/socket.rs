@@ -6,8 +6,10 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::fault::{Fault, State};
+use super::queue::{MEMORY_BYTES_MIN, Memory, Outbound, Route};
 use crate::protocol::Time;
 use crate::reactor::{Interest, Readiness, Token};
 
@@ -48,17 +50,18 @@ pub struct Socket {
     /// Bytes on our side, not read yet.
     pub(super) inbound: VecDeque<u8>,
     pub(super) inbound_max: usize,
+    inbound_grows_to: usize,
     /// Since when something waits to be read.
     pub(super) unread_since: Option<Time>,
     /// We were told of it, and then that there is nothing: it will be told of again.
     pub(super) is_denied: bool,
     /// The far end sends no more.
     pub(super) has_end: bool,
-    /// Bytes of ours that the far end has not read.
-    pub(super) outbound: usize,
-    pub(super) outbound_max: usize,
-    /// We send no more.
-    pub(super) is_shut: bool,
+    /// What we have written, and our end.
+    pub(super) outbound: Outbound,
+    /// How long the far kernel takes to acknowledge, and when it will.
+    pub(super) delay: Duration,
+    pub(super) acknowledges_at: Option<Time>,
     /// We were refused room and want to be told of some (SOCK_NOSPACE).
     pub(super) wants_room: bool,
     pub(super) error: Option<Fault>,
@@ -72,11 +75,20 @@ pub struct Socket {
     pub(super) is_used: bool,
     /// The last write was not taken whole.
     pub(super) owes: bool,
+    /// What of it the machine's books hold: bytes, and whether it is an orphan.
+    pub(super) booked: (usize, bool),
+    /// It was reset since the machine had no memory for one more orphan.
+    pub(super) is_sacrificed: bool,
 }
 
 impl Socket {
     /// A connection that waits to be accepted.
-    pub(super) fn new(owner: usize, address: SocketAddr, buffers: (usize, usize)) -> Socket {
+    pub(super) fn new(
+        owner: usize,
+        address: SocketAddr,
+        route: Route,
+        lowat: Option<usize>,
+    ) -> Socket {
         Socket {
             is_socket: true,
             owner,
@@ -85,13 +97,14 @@ impl Socket {
             watched: None,
             is_listed: false,
             inbound: VecDeque::new(),
-            inbound_max: buffers.0,
+            inbound_max: route.receive,
+            inbound_grows_to: route.max,
             unread_since: None,
             is_denied: false,
             has_end: false,
-            outbound: 0,
-            outbound_max: buffers.1,
-            is_shut: false,
+            outbound: Outbound::new(route, lowat),
+            delay: route.delay,
+            acknowledges_at: None,
             wants_room: false,
             error: None,
             is_dead: false,
@@ -99,6 +112,8 @@ impl Socket {
             end_was_read: false,
             is_used: false,
             owes: false,
+            booked: (0, false),
+            is_sacrificed: false,
         }
     }
 
@@ -124,12 +139,12 @@ impl Socket {
 
     /// Whether a write would be taken, at least in part.
     pub fn has_room(&self) -> bool {
-        self.outbound < self.outbound_max
+        self.outbound.has_room()
     }
 
     /// Whether whoever waits for room has been told of it, or would be.
     pub fn is_writable(&self) -> bool {
-        !self.is_dead && !self.is_shut && (self.is_roomy() || !self.wants_room)
+        !self.is_dead && !self.is_shut() && (self.outbound.is_roomy() || !self.wants_room)
     }
 
     /// Whether the last write was not taken whole.
@@ -157,9 +172,41 @@ impl Socket {
         self.has_end || self.is_dead
     }
 
-    /// Whether nothing can come or go any more: it was reset, or both ends have said their last.
+    /// Whether neither end has anything more to say.
+    fn is_hung_up(&self) -> bool {
+        self.is_dead || (self.has_end && self.is_shut())
+    }
+
+    /// Whether nothing can come or go any more: it was reset, or both ends have said their last, and each
+    /// knows it of the other.
     pub(super) fn is_over(&self) -> bool {
-        self.is_dead || (self.has_end && self.is_shut)
+        self.is_dead || (self.has_end && self.outbound.is_end_acknowledged())
+    }
+
+    /// Bytes of ours that our kernel keeps, since nobody has acknowledged them.
+    pub fn queued(&self) -> usize {
+        self.outbound.queued()
+    }
+
+    /// How many bytes the far end has acknowledged; our end counts as one.
+    pub fn acknowledged(&self) -> u64 {
+        self.outbound.acknowledged()
+    }
+
+    /// Whether nothing waits to be acknowledged.
+    pub fn is_delivered(&self) -> bool {
+        self.is_dead || self.outbound.is_delivered()
+    }
+
+    /// Whether it was reset since the machine had no memory for one more orphan.
+    pub fn is_sacrificed(&self) -> bool {
+        self.is_sacrificed
+    }
+
+    /// What it holds of the machine's memory, and whether it is an orphan: closed by us, and not done.
+    pub(super) fn to_book(&self) -> (usize, bool) {
+        let is_orphan = self.is_gone() && self.is_socket && !self.is_delivered();
+        (self.inbound.len() + self.outbound.queued(), is_orphan)
     }
 
     /// Whether we have read its end.
@@ -169,12 +216,12 @@ impl Socket {
 
     /// Whether we have shut our half.
     pub fn is_shut(&self) -> bool {
-        self.is_shut
+        self.outbound.is_shut()
     }
 
     /// The state in which a call on it is made.
     pub fn state(&self) -> State {
-        match (self.is_shut, self.end_was_read, self.owes) {
+        match (self.is_shut(), self.end_was_read, self.owes) {
             (true, _, _) => State::Lingering,
             (false, true, true) => State::HalfClosedOwing,
             (false, true, false) => State::HalfClosed,
@@ -182,11 +229,6 @@ impl Socket {
             (false, false, false) if self.is_used => State::Open,
             (false, false, false) => State::Fresh,
         }
-    }
-
-    /// A third of the buffer must be free before Linux calls a socket writable.
-    fn is_roomy(&self) -> bool {
-        self.outbound_max - self.outbound > self.outbound_max / 3
     }
 
     /// What epoll says of it now; `None` if nothing.
@@ -198,9 +240,9 @@ impl Socket {
             Interest::Both => (true, true),
         };
         let is_ended = self.has_end || self.is_dead;
-        let is_hung_up = self.is_over();
+        let is_hung_up = self.is_hung_up();
         let readable = reads && (!self.inbound.is_empty() || is_ended);
-        let has_room = self.is_shut || self.is_dead || self.is_roomy();
+        let has_room = self.is_shut() || self.is_dead || self.outbound.is_roomy();
         self.wants_room |= writes && !has_room;
         let readiness = Readiness {
             token,
@@ -225,10 +267,15 @@ impl Socket {
     }
 
     /// recv(2) on our side.
-    pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Fault> {
+    pub(super) fn read(&mut self, buffer: &mut [u8], memory: Memory) -> Result<usize, Fault> {
+        let was_half_full = 2 * self.inbound.len() >= self.inbound_max;
         let count = self.peek(buffer)?;
         self.is_denied = false;
         self.inbound.drain(..count);
+        if was_half_full && memory == Memory::Plenty {
+            let doubled = (2 * self.inbound_max).min(self.inbound_grows_to);
+            self.inbound_max = self.inbound_max.max(doubled);
+        }
         if self.inbound.is_empty() && !self.has_end {
             self.unread_since = None;
         }
@@ -258,21 +305,19 @@ impl Socket {
     }
 
     /// send(2) on our side: how many bytes are taken.
-    pub(super) fn write(&mut self, offered: usize) -> Result<usize, Fault> {
-        if self.is_shut || self.is_dead || self.error.is_some() {
+    pub(super) fn write(&mut self, offered: usize, memory: Memory) -> Result<usize, Fault> {
+        if self.is_shut() || self.is_dead || self.error.is_some() {
             return Err(self.error.take().unwrap_or(Fault::BrokenPipe));
         }
-        let count = offered.min(self.outbound_max - self.outbound);
+        let count = self.outbound.take(offered, memory);
         self.owes = count < offered;
         self.wants_room |= self.owes;
         if count == 0 {
             return Err(Fault::WouldBlock);
         }
         self.is_used = true;
-        // Whoever has gone answers with a reset, which the next call tells.
-        if self.is_far_open {
-            self.outbound += count;
-        } else {
+        // Whoever has gone answers with a reset, which the next call tells; a machine that is gone, with nothing.
+        if !self.is_far_open && !self.outbound.is_cut {
             self.die();
         }
         Ok(count)
@@ -282,7 +327,8 @@ impl Socket {
     pub(super) fn die(&mut self) {
         if !self.is_over() {
             self.is_dead = true;
-            self.error = Some(if self.has_end {
+            self.outbound.forget();
+            self.error = Some(if self.has_end && !self.is_shut() {
                 Fault::BrokenPipe
             } else {
                 Fault::Reset
@@ -290,13 +336,30 @@ impl Socket {
         }
     }
 
-    /// The far end reads at most so many bytes. True if room should be told of.
-    pub(super) fn take(&mut self, count: usize) -> bool {
-        self.outbound -= count;
-        let is_awaited = self.wants_room && self.is_roomy();
+    /// How many more bytes may wait to be read by us.
+    pub(super) fn inbound_room(&self, memory: Memory) -> usize {
+        let most = match memory {
+            Memory::Plenty => self.inbound_max,
+            Memory::Short => self.inbound_max.min(MEMORY_BYTES_MIN),
+        };
+        most.saturating_sub(self.inbound.len())
+    }
+
+    /// The far kernel acknowledges what has arrived there. What our side is to be told, if anything.
+    pub(super) fn acknowledge(&mut self, memory: Memory) -> Option<Key> {
+        self.acknowledges_at = None;
+        let acknowledged = self.outbound.acknowledge();
+        if acknowledged.bytes > 0 && self.wants_room && memory == Memory::Plenty {
+            self.outbound.grow();
+        }
+        if acknowledged.is_end {
+            // From FIN-WAIT-1 to FIN-WAIT-2, or from LAST-ACK to the end: whoever watches is woken.
+            return Some(Key::Any);
+        }
+        let is_awaited = self.wants_room && self.outbound.is_roomy();
         if is_awaited {
             self.wants_room = false;
         }
-        is_awaited
+        is_awaited.then_some(Key::Writable)
     }
 }

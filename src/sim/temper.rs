@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::client::{Client, Ending, Role, Stage, Temper};
 use super::judge::Ledger;
 use super::plan::Plan;
+use super::queue::Route;
 use super::random::Random;
 use super::talker::Talker;
 use crate::protocol::Time;
@@ -20,12 +21,12 @@ pub(super) fn draw(plan: &Plan, rng: &mut Random, serial: usize, address: Socket
     let mut own = Random::new(rng.number());
     let role = role(plan, &mut own);
     let temper = temper(plan, &mut own, &role);
-    let buffers = buffers(&mut own, &role);
+    let route = route(plan, &mut own, &role);
     Client {
         serial,
         role,
         temper,
-        buffers,
+        route,
         rng: own,
         address,
         id: None,
@@ -105,14 +106,26 @@ fn temper(plan: &Plan, rng: &mut Random, role: &Role) -> Temper {
     }
 }
 
-/// Bytes on their way to the server and from it. One read must not be all that there is.
-fn buffers(rng: &mut Random, role: &Role) -> (usize, usize) {
+/// One read must not be all that there is.
+fn route(plan: &Plan, rng: &mut Random, role: &Role) -> Route {
     let inbound = match role {
         Role::Hello { noise: FLOOD_BYTES } => FLOOD_BUFFER_BYTES,
         Role::Echo { total, .. } if *total > 20_000 => rng.one_of(&[4_000, FLOOD_BUFFER_BYTES]),
         Role::Hello { .. } | Role::Echo { .. } | Role::Chat(_) => 4_000,
     };
-    (64 + rng.below(inbound), 64 + rng.below(8_000))
+    let (smallest, outbound) = match plan.buffer_bytes_max {
+        0 => (64, 4_000),
+        _ => (4_096, 60_000),
+    };
+    let latest = u64::try_from(plan.delay_max.as_nanos()).unwrap_or(u64::MAX);
+    let latest = rng.one_of(&[0, latest]);
+    Route {
+        receive: smallest + rng.below(inbound),
+        send: smallest + rng.below(outbound),
+        far: smallest + rng.below(outbound),
+        max: plan.buffer_bytes_max,
+        delay: Duration::from_nanos(rng.between(0, latest)),
+    }
 }
 
 fn reads_after(plan: &Plan, rng: &mut Random) -> Duration {

@@ -208,7 +208,8 @@ impl World {
         let partner = client.talker().and_then(|talker| talker.partner);
         let partner = partner.and_then(|partner| self.clients.get(partner));
         let is_stopping = self.stopping_since.is_some();
-        if client.ledger.place.is_some() || !is_stopping {
+        let is_sacrificed = client.id.is_some_and(|id| net.socket(id).is_sacrificed());
+        if !is_sacrificed && (client.ledger.place.is_some() || !is_stopping) {
             let verdict = client.was_told(
                 &self.plan,
                 told,

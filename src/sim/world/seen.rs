@@ -49,7 +49,7 @@ impl World {
             }
             Deed::Broken(_) => client.ledger.broken(),
             Deed::Shut => client.ledger.shut(net.seen),
-            Deed::Closed => self.closed(net, id, serial),
+            Deed::Closed | Deed::Reset => self.closed(net, id, serial),
         }
         self.touch(serial);
         if !matches!(deed, Deed::Told | Deed::ReadNothing) {

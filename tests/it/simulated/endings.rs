@@ -216,3 +216,56 @@ fn a_listener_that_closes_resets_who_waits_and_refuses_who_comes() {
     assert_eq!(both.take(Step::Connect), Outcome::WasReset);
     assert_eq!(both.wait(), "");
 }
+
+#[test]
+fn what_is_acknowledged_is_told_and_our_end_counts_as_a_byte() {
+    let mut both = Both::new("delivery");
+    both.open(Interest::Both);
+    assert_eq!(both.our(0, Call::Delivery), Outcome::Delivered(0, true));
+    both.our(0, Call::Write(300));
+    assert_eq!(both.our(0, Call::Delivery), Outcome::Delivered(300, true));
+    both.far(0, Act::Receive(100));
+    both.our(0, Call::Write(7));
+    assert_eq!(both.our(0, Call::Delivery), Outcome::Delivered(307, true));
+    both.our(0, Call::Shutdown);
+    assert_eq!(both.our(0, Call::Delivery), Outcome::Delivered(308, true));
+    both.far(0, Act::Finish);
+    assert_eq!(both.our(0, Call::Delivery), Outcome::Delivered(308, true));
+    both.our(0, Call::Close);
+}
+
+#[test]
+fn an_error_is_told_once_by_whatever_asks_for_it_and_bytes_stay_to_be_read() {
+    for (has_ended, expected) in [(false, 104), (true, 32)] {
+        let mut both = Both::new(format!("SO_ERROR, their end before: {has_ended}"));
+        both.open(Interest::Both);
+        assert_eq!(both.our(0, Call::TakeError), Outcome::TookError(None));
+        both.far(0, Act::Send(5));
+        if has_ended {
+            both.far(0, Act::Finish);
+        }
+        assert_eq!(both.our(0, Call::TakeError), Outcome::TookError(None));
+        both.far(0, Act::Reset);
+        let error = both.our(0, Call::TakeError);
+        assert_eq!(error, Outcome::TookError(Some(expected)));
+        assert_eq!(both.our(0, Call::TakeError), Outcome::TookError(None));
+        both.our(0, Call::Read(9));
+        assert_eq!(both.our(0, Call::Read(9)), end());
+        both.our(0, Call::Close);
+    }
+}
+
+#[test]
+fn our_reset_is_told_to_who_reads_on_unless_it_has_got_our_end() {
+    for (is_shut, last) in [(false, Received::Reset), (true, Received::End)] {
+        let mut both = Both::new(format!("our reset, shut: {is_shut}"));
+        both.open(Interest::Both);
+        both.our(0, Call::Write(8));
+        if is_shut {
+            both.our(0, Call::Shutdown);
+        }
+        both.our(0, Call::Reset);
+        let answers = [both.far(0, Act::Receive(9)), both.far(0, Act::Receive(9))];
+        assert_eq!(answers, [Received::Bytes(8), last].map(Outcome::Far));
+    }
+}

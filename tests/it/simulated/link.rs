@@ -71,6 +71,10 @@ impl Link {
                 }
             }
             (Call::Shutdown, Outcome::Done) => self.is_shut = true,
+            (Call::Reset, Outcome::Done) => {
+                self.is_closed = true;
+                self.reset();
+            }
             (Call::Close, Outcome::Done) => {
                 self.is_closed = true;
                 if self.unread > 0 {

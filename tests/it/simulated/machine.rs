@@ -125,6 +125,21 @@ impl<K: Kernel, F: FarEnds<K>> Machine<K, F> {
                 let written = kernel.write(stream, &vec![b'x'; count]);
                 return written.map_or_else(|error| failed(&error), Outcome::Count);
             }
+            Call::Delivery => {
+                let delivery = kernel.delivery(stream);
+                return delivery.map_or_else(
+                    |error| failed(&error),
+                    |told| Outcome::Delivered(told.acknowledged, told.is_complete),
+                );
+            }
+            Call::TakeError => {
+                let error = kernel.take_error(stream).unwrap();
+                return Outcome::TookError(error.and_then(|error| error.raw_os_error()));
+            }
+            Call::Reset => {
+                kernel.reset(self.ours[number].take().unwrap());
+                Ok(())
+            }
             Call::Close => {
                 kernel.close(self.ours[number].take().unwrap());
                 Ok(())

@@ -58,18 +58,24 @@ fn call(random: &mut Random, link: &Link) -> Option<Call> {
     if !link.is_watched && random.below(3) > 0 {
         return Some(Call::Register(one_of(random, &INTERESTS)));
     }
-    let call = match random.below(24) {
+    let call = match random.below(27) {
         0..5 => Call::Reregister(one_of(random, &INTERESTS)),
         5..12 => Call::Read(amount(random)),
         12..15 => Call::Peek(amount(random)),
         15..21 => Call::Write(amount(random)),
         21..23 => Call::Shutdown,
+        23 => Call::Delivery,
+        24 => Call::TakeError,
+        25 => Call::Reset,
         _ => Call::Close,
     };
     let is_possible = match call {
         Call::Reregister(_) => link.is_watched,
         Call::Write(_) => link.untaken < UNREAD_MAX,
-        Call::Register(_) | Call::Read(_) | Call::Peek(_) | Call::Shutdown | Call::Close => true,
+        // What a reset has cut is acknowledged or not.
+        Call::Delivery => !link.is_broken,
+        Call::Register(_) | Call::Read(_) | Call::Peek(_) | Call::Shutdown => true,
+        Call::Close | Call::Reset | Call::TakeError => true,
     };
     is_possible.then_some(call)
 }
@@ -113,7 +119,9 @@ fn whatever_both_ends_do_both_kernels_answer_alike() {
                 | Outcome::Count(_)
                 | Outcome::Bytes(_)
                 | Outcome::Accepted(_)
-                | Outcome::Far(_) => {}
+                | Outcome::Far(_)
+                | Outcome::Delivered(..)
+                | Outcome::TookError(_) => {}
             }
         }
     }

@@ -9,6 +9,7 @@ use epollo::reactor::{OsKernel, OsStream};
 use epollo::sim::Received;
 use rustix::event::PollFlags;
 use rustix::io::ioctl_fionread;
+use socket2::SockRef;
 
 use super::diag::{Diag, Entry, state};
 use super::link::Link;
@@ -41,6 +42,14 @@ pub fn machine() -> RealMachine {
         diag: Diag::new(),
     };
     Machine::new(OsKernel::new().unwrap(), listener, far)
+}
+
+/// A machine whose listener has TCP_NOTSENT_LOWAT.
+pub fn machine_with_lowat(lowat: u32) -> RealMachine {
+    let machine = machine();
+    let listener = SockRef::from(machine.listener.as_ref().unwrap());
+    listener.set_tcp_notsent_lowat(lowat).unwrap();
+    machine
 }
 
 /// The descriptor of a TCP connection.
@@ -77,6 +86,14 @@ impl RealFarEnds {
         });
         // As in `await_ours`.
         ioctl_fionread(fd_of(ours)).unwrap();
+    }
+
+    /// Waits until the far end has acknowledged all that it was sent.
+    pub fn await_delivery(&self, number: usize) {
+        eventually("everything is acknowledged", || {
+            let entry = self.entry(number);
+            entry.is_none_or(|entry| entry.unacknowledged == 0)
+        });
     }
 
     fn await_queued(&self, number: usize, link: &Link) {

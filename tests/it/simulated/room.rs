@@ -6,12 +6,18 @@ use epollo::reactor::{Interest, Kernel};
 use epollo::sim::Received;
 
 use super::machine::{FarEnds, Machine};
+use super::real::RealMachine;
 use super::script::{Act, Call, Outcome, Step, told};
+use super::simulation::SimMachine;
 use super::{real, simulation};
 use crate::support::{PATIENCE, eventually};
 
 /// More than any buffer takes at once.
 const OFFERED_BYTES: usize = 32 << 20;
+
+/// What TCP_NOTSENT_LOWAT is set to, and what then waits in the kernel at most.
+const LOWAT_BYTES: usize = 128 << 10;
+const QUEUE_BYTES_SMALL: usize = 256 << 10;
 
 /// One thing that happens to the one connection.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +32,8 @@ enum Do {
     Drain,
     /// The far end reads until there is an end of any kind.
     DrainToEnd,
+    /// Ask how many bytes wait unacknowledged: `small` for up to 256 KiB.
+    Weigh,
     /// Wait for an event that must come.
     Await,
     /// Wait for nothing.
@@ -37,6 +45,7 @@ enum Do {
 /// The one connection of a machine.
 struct Play<K: Kernel, F> {
     machine: Machine<K, F>,
+    written: usize,
     untaken: usize,
 }
 
@@ -49,6 +58,7 @@ impl<K: Kernel, F: FarEnds<K>> Play<K, F> {
         machine.wait(Duration::ZERO);
         Play {
             machine,
+            written: 0,
             untaken: 0,
         }
     }
@@ -59,6 +69,7 @@ impl<K: Kernel, F: FarEnds<K>> Play<K, F> {
             .take(Step::Our(0, Call::Write(OFFERED_BYTES)), 0);
         if let Outcome::Count(count) = outcome {
             assert!(0 < count && count < OFFERED_BYTES, "{count}");
+            self.written += count;
             self.untaken += count;
         }
         outcome
@@ -96,6 +107,18 @@ impl<K: Kernel, F: FarEnds<K>> Play<K, F> {
         self.machine.wait(Duration::ZERO);
     }
 
+    fn weigh(&mut self) -> &'static str {
+        let outcome = self.machine.take(Step::Our(0, Call::Delivery), 0);
+        let Outcome::Delivered(acknowledged, is_complete) = outcome else {
+            panic!("{outcome:?}");
+        };
+        match self.written - usize::try_from(acknowledged).unwrap() {
+            0 => "nothing",
+            1..=QUEUE_BYTES_SMALL if !is_complete => "small",
+            _ => "large",
+        }
+    }
+
     fn does(&mut self, what: Do) -> String {
         match what {
             Do::WriteShort => assert!(matches!(self.write(), Outcome::Count(_))),
@@ -112,11 +135,13 @@ impl<K: Kernel, F: FarEnds<K>> Play<K, F> {
                     return format!("{received:?}");
                 }
             },
+            Do::Weigh => return self.weigh().to_owned(),
             Do::Await => return told(&self.machine.wait(PATIENCE)),
             Do::Look => return told(&self.machine.wait(Duration::ZERO)),
             Do::Our(call) => {
                 let outcome = self.machine.take(Step::Our(0, call), 0);
                 if let Outcome::Count(count) = outcome {
+                    self.written += count;
                     self.untaken += count;
                 }
                 return format!("{outcome:?}");
@@ -129,8 +154,19 @@ impl<K: Kernel, F: FarEnds<K>> Play<K, F> {
 
 /// Plays this on both machines, of which both must say the same: this.
 fn play(interest: Interest, script: &[(Do, &str)]) {
-    let mut simulated = Play::new(simulation::machine(10), interest);
-    let mut real = Play::new(real::machine(), interest);
+    play_on(simulation::machine(10), real::machine(), interest, script);
+}
+
+/// The same, with TCP_NOTSENT_LOWAT.
+fn play_with_lowat(interest: Interest, script: &[(Do, &str)]) {
+    let simulated = simulation::machine_with_lowat(LOWAT_BYTES);
+    let real = real::machine_with_lowat(u32::try_from(LOWAT_BYTES).unwrap());
+    play_on(simulated, real, interest, script);
+}
+
+fn play_on(simulated: SimMachine, real: RealMachine, interest: Interest, script: &[(Do, &str)]) {
+    let mut simulated = Play::new(simulated, interest);
+    let mut real = Play::new(real, interest);
     for (at, &(what, expected)) in script.iter().enumerate() {
         let answers = (simulated.does(what), real.does(what));
         let expected = (expected.to_owned(), expected.to_owned());
@@ -270,4 +306,65 @@ fn who_closes_a_full_connection_lets_what_it_wrote_arrive_unless_bytes_are_unrea
         (Do::DrainToEnd, "Reset"),
     ];
     play(Interest::Both, &cut);
+}
+
+#[test]
+fn with_a_low_water_mark_little_waits_in_the_kernel_and_a_writer_is_woken_all_the_same() {
+    let script = [
+        (Do::Fill, ""),
+        (Do::Look, ""),
+        (Do::Weigh, "small"),
+        (Do::Sip, ""),
+        (Do::Look, ""),
+        (Do::Drain, ""),
+        (Do::Await, "0:w"),
+        (Do::Look, ""),
+        (Do::WriteShort, ""),
+    ];
+    play_with_lowat(Interest::Both, &script);
+    play(Interest::Both, &[(Do::Fill, ""), (Do::Weigh, "large")]);
+}
+
+#[test]
+fn a_reset_of_ours_leaves_nothing_in_the_kernel_and_an_orphan_delivers_all() {
+    let forgotten = [
+        (Do::Fill, ""),
+        (Do::Our(Call::Reset), "Done"),
+        (Do::DrainToEnd, "Reset"),
+    ];
+    play(Interest::Both, &forgotten);
+    let shut_before = [
+        (Do::Fill, ""),
+        (Do::Our(Call::Shutdown), "Done"),
+        (Do::Our(Call::Reset), "Done"),
+        (Do::DrainToEnd, "Reset"),
+    ];
+    play(Interest::Both, &shut_before);
+    let orphan = [
+        (Do::Fill, ""),
+        (Do::Far(Act::Finish), "Done"),
+        (Do::Await, "0:r+"),
+        (Do::Our(Call::Read(1)), "Bytes([])"),
+        (Do::Our(Call::Shutdown), "Done"),
+        (Do::Our(Call::Close), "Done"),
+        (Do::Drain, ""),
+        (Do::DrainToEnd, "End"),
+    ];
+    play(Interest::Both, &orphan);
+}
+
+#[test]
+fn a_reset_of_theirs_destroys_what_they_have_not_acknowledged() {
+    let reset = [
+        (Do::Fill, ""),
+        (Do::Far(Act::Send(5)), "Count(5)"),
+        (Do::Await, "0:r"),
+        (Do::Far(Act::Reset), "Done"),
+        (Do::Await, "0:rw+"),
+        (Do::Our(Call::TakeError), "TookError(Some(104))"),
+        (Do::Our(Call::TakeError), "TookError(None)"),
+        (Do::Our(Call::Write(1)), "Errno(32)"),
+        (Do::Our(Call::Close), "Done"),
+    ];
+    play(Interest::Both, &reset);
 }

@@ -40,6 +40,10 @@ pub enum Call {
     Write(usize),
     Shutdown,
     Close,
+    /// Close so that nothing is left.
+    Reset,
+    Delivery,
+    TakeError,
 }
 
 /// What came of it.
@@ -54,6 +58,9 @@ pub enum Outcome {
     /// A far end's call failed, because of a reset.
     WasReset,
     Errno(i32),
+    /// So many bytes are acknowledged, and whether that is all.
+    Delivered(u64, bool),
+    TookError(Option<i32>),
 }
 
 /// Both machines, and what they have done so far.
@@ -82,6 +89,9 @@ impl Both {
         self.steps.push(step);
         if step == Step::Wait {
             self.await_acknowledgements();
+        }
+        if let Step::Our(number, Call::Delivery) = step {
+            self.real.far.await_delivery(number);
         }
         let sent = match step {
             Step::Far(number, _) => self.links[number].sent,
@@ -119,10 +129,11 @@ impl Both {
             Step::Our(number, call) => {
                 self.links[number].note_call(call, outcome);
                 match call {
-                    Call::Write(_) | Call::Shutdown | Call::Close => number,
+                    Call::Write(_) | Call::Shutdown | Call::Close | Call::Reset => number,
                     Call::Register(_) | Call::Reregister(_) | Call::Read(_) | Call::Peek(_) => {
                         return;
                     }
+                    Call::Delivery | Call::TakeError => return,
                 }
             }
             Step::Wait => return,

@@ -43,6 +43,13 @@ pub fn machine(descriptors_max: usize) -> SimMachine {
     Machine::new(kernel, listener, SimFarEnds::default())
 }
 
+/// A machine whose listener has TCP_NOTSENT_LOWAT.
+pub fn machine_with_lowat(lowat: usize) -> SimMachine {
+    let mut machine = machine(10);
+    machine.kernel.net.set_lowat(0, Some(lowat));
+    machine
+}
+
 impl FarEnds<SimKernel<()>> for SimFarEnds {
     fn connect(&mut self, kernel: &mut SimKernel<()>) -> Outcome {
         let number = u16::try_from(self.ids.len()).unwrap();

@@ -1,0 +1,206 @@
+//! The near ends of a [`Net`]: what becomes of our own calls, of what we wrote, and of what we closed
+//! before it was acknowledged. What a call draws from the table of faults is not known here.
+
+use std::cmp::Reverse;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::fault::Fault;
+use super::net::{Net, SocketId};
+use super::queue::Memory;
+use super::socket::{Key, Place};
+use crate::protocol::Time;
+
+/// How long our kernel keeps an orphan whose far machine is silent (tcp_orphan_retries, tcp(7)).
+const ORPHAN_TIME_MAX: Duration = Duration::from_secs(100);
+
+impl Net {
+    /// What all sockets of the machine hold.
+    pub fn memory(&self) -> usize {
+        self.memory
+    }
+
+    /// How many connections we have closed that are not done.
+    pub fn orphans(&self) -> usize {
+        self.orphans
+    }
+
+    pub(super) fn pressure(&self) -> Memory {
+        if self.memory > self.memory_max {
+            Memory::Short
+        } else {
+            Memory::Plenty
+        }
+    }
+
+    /// When something happens by itself.
+    pub(super) fn next(&self) -> Option<Time> {
+        self.clock.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Does what is due by itself.
+    pub(super) fn act(&mut self) {
+        while let Some(&Reverse((at, index))) = self.clock.peek() {
+            if at > self.now {
+                return;
+            }
+            self.clock.pop();
+            let socket = self.sockets.get(index);
+            if socket.is_some_and(|socket| socket.acknowledges_at == Some(at)) {
+                let id = SocketId(index);
+                if self.sockets[index].outbound.is_cut {
+                    self.sockets[index].die();
+                    self.book(id);
+                    self.forget_if_closed(id);
+                } else {
+                    self.acknowledge(id);
+                }
+            }
+        }
+    }
+
+    /// Writes down what this socket holds now.
+    pub(super) fn book(&mut self, id: SocketId) {
+        let socket = &mut self.sockets[id.0];
+        let (bytes, is_orphan) = socket.to_book();
+        let (before, was_orphan) = std::mem::replace(&mut socket.booked, (bytes, is_orphan));
+        self.memory = self.memory + bytes - before;
+        self.orphans = self.orphans + usize::from(is_orphan) - usize::from(was_orphan);
+    }
+
+    /// Sends what the far kernel takes, which acknowledges it now or later.
+    pub(super) fn carry(&mut self, id: SocketId) {
+        let socket = &mut self.sockets[id.0];
+        if socket.is_dead {
+            return;
+        }
+        socket.outbound.carry();
+        let Some(is_much) = socket.outbound.awaits_acknowledgement() else {
+            return;
+        };
+        if is_much || socket.delay.is_zero() || !socket.is_far_open {
+            self.acknowledge(id);
+        } else if socket.acknowledges_at.is_none() {
+            let at = self.now.after(socket.delay);
+            self.set_clock(id, at);
+        }
+    }
+
+    fn set_clock(&mut self, id: SocketId, at: Time) {
+        self.sockets[id.0].acknowledges_at = Some(at);
+        self.clock.push(Reverse((at, id.0)));
+    }
+
+    pub(super) fn acknowledge(&mut self, id: SocketId) {
+        let memory = self.pressure();
+        let key = self.sockets[id.0].acknowledge(memory);
+        self.book(id);
+        if let Some(key) = key {
+            self.wake(id, key);
+        }
+        self.forget_if_closed(id);
+    }
+
+    /// recv(2) on our side.
+    pub(super) fn read(&mut self, id: SocketId, buffer: &mut [u8]) -> Result<usize, Fault> {
+        let memory = self.pressure();
+        let result = self.socket_mut(id).read(buffer, memory);
+        self.book(id);
+        result
+    }
+
+    /// send(2) on our side: how many bytes are taken.
+    pub(super) fn write(&mut self, id: SocketId, offered: usize) -> Result<usize, Fault> {
+        let memory = self.pressure();
+        let socket = self.socket_mut(id);
+        let was_dead = socket.is_dead;
+        let result = socket.write(offered, memory);
+        if socket.is_dead && !was_dead {
+            self.wake(id, Key::Any);
+        }
+        self.book(id);
+        self.carry(id);
+        result
+    }
+
+    /// shutdown(2) of our half. It wakes also if it fails (inet_shutdown of Linux).
+    pub(super) fn shut_ours(&mut self, id: SocketId) -> Result<(), Fault> {
+        let socket = self.socket_mut(id);
+        let is_over = socket.is_over();
+        if !is_over {
+            socket.outbound.shut();
+        }
+        self.wake(id, Key::Any);
+        self.carry(id);
+        (!is_over).then_some(()).ok_or(Fault::NotConnected)
+    }
+
+    /// Ends our side. Bytes that nobody read make it a reset; without, what we wrote still arrives, if the
+    /// machine has the memory for it.
+    pub(super) fn close_ours(&mut self, id: SocketId) {
+        let has_unread = !self.sockets[id.0].inbound.is_empty();
+        self.give_up(id, has_unread);
+    }
+
+    /// Ends our side by a reset (SO_LINGER of 0 seconds).
+    pub(super) fn reset_ours(&mut self, id: SocketId) {
+        self.give_up(id, true);
+    }
+
+    fn give_up(&mut self, id: SocketId, resets: bool) {
+        self.release(id);
+        let socket = self.socket_mut(id);
+        if resets {
+            socket.die();
+        } else if !socket.is_dead {
+            socket.outbound.shut();
+        }
+        socket.inbound = VecDeque::new();
+        self.book(id);
+        self.carry_orphan(id);
+    }
+
+    fn release(&mut self, id: SocketId) {
+        self.free_descriptor();
+        let socket = self.socket_mut(id);
+        socket.place = Place::Gone;
+        socket.watched = None;
+        if std::mem::take(&mut socket.is_listed) {
+            // Its number may be another's soon.
+            self.unlist(id);
+        }
+    }
+
+    fn carry_orphan(&mut self, id: SocketId) {
+        let socket = &self.sockets[id.0];
+        if socket.is_dead {
+            return self.forget_if_closed(id);
+        }
+        let is_cut = socket.outbound.is_cut;
+        if is_cut && socket.is_socket {
+            return self.set_clock(id, self.now.after(ORPHAN_TIME_MAX));
+        }
+        self.carry(id);
+        let Some(socket) = self.sockets.get_mut(id.0) else {
+            return;
+        };
+        let is_too_much = self.orphans > self.orphans_max || self.memory > self.memory_max;
+        if is_too_much && socket.booked.1 {
+            socket.is_sacrificed = true;
+            socket.die();
+            self.book(id);
+        }
+        self.forget_if_closed(id);
+    }
+
+    /// The connection breaks on its way. What was under way is lost, an end of ours too.
+    pub(super) fn break_off(&mut self, id: SocketId) {
+        let socket = self.socket_mut(id);
+        socket.outbound.lose();
+        socket.die();
+        socket.error = None;
+        socket.inbound.clear();
+        self.book(id);
+        self.wake(id, Key::Any);
+    }
+}
