@@ -40,7 +40,7 @@
 //! }
 //!
 //! # fn main() -> std::io::Result<()> {
-//! let listener = bind("127.0.0.1:0".parse().unwrap(), ListenOptions { backlog: 128, reuse_port: false })?;
+//! let listener = bind("127.0.0.1:0".parse().unwrap(), ListenOptions::default())?;
 //! let address = listener.local_addr()?;
 //! let limits = Limits {
 //!     guests_max: 1000,

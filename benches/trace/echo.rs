@@ -8,10 +8,6 @@ use epollo::protocol::echo::{Echo, Settings};
 use epollo::reactor::{Limits, ListenOptions, OsKernel, Policy, Reactor, bind};
 
 fn main() -> io::Result<()> {
-    let options = ListenOptions {
-        backlog: 4096,
-        reuse_port: false,
-    };
     let limits = Limits {
         guests_max: 10_000,
         guests_per_address_max: None,
@@ -25,6 +21,6 @@ fn main() -> io::Result<()> {
     };
     let mut reactor = Reactor::new(OsKernel::new()?, Echo::new(settings), limits);
     let address = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-    reactor.listen(bind(address, options)?, (), Policy::default())?;
+    reactor.listen(bind(address, ListenOptions::default())?, (), Policy::default())?;
     reactor.run()
 }

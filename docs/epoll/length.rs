@@ -55,11 +55,10 @@ impl Observer for Lines {
 
 fn main() -> Result<()> {
     let address = format!("127.0.0.1:{}", std::env::args().nth(1).unwrap_or_default());
-    let options = ListenOptions {
-        backlog: 128,
-        reuse_port: false,
-    };
-    let listener = bind(address.parse().map_err(Error::other)?, options)?;
+    let listener = bind(
+        address.parse().map_err(Error::other)?,
+        ListenOptions::default(),
+    )?;
     println!("listening {}", listener.local_addr()?);
     let limits = Limits {
         guests_max: 1000,

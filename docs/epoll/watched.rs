@@ -40,14 +40,13 @@ impl Service for Length {
 }
 
 fn main() -> Result<()> {
-    let options = ListenOptions {
-        backlog: 128,
-        reuse_port: false,
-    };
     let mut ports = std::env::args().skip(1);
     let mut listen = || {
         let address = format!("127.0.0.1:{}", ports.next().unwrap_or_default());
-        bind(address.parse().map_err(Error::other)?, options)
+        bind(
+            address.parse().map_err(Error::other)?,
+            ListenOptions::default(),
+        )
     };
     let (length, page) = (listen()?, listen()?);
     let address = length.local_addr()?;

@@ -13,9 +13,10 @@ use log::LevelFilter;
 use super::bench::args::BenchArguments;
 use super::trace::args::TraceArguments;
 use super::values::{
-    Greeting, Limit, local, parse_address, parse_backlog, parse_clients, parse_count,
+    Greeting, Limit, SendBuffer, local, parse_address, parse_backlog, parse_clients, parse_count,
     parse_duration, parse_greeting, parse_level, parse_limit, parse_message_size,
-    parse_remote_port, parse_seed, parse_seeds, parse_service, parse_size, parse_steps, parse_word,
+    parse_remote_port, parse_seed, parse_seeds, parse_send_buffer, parse_service, parse_size,
+    parse_steps, parse_word,
 };
 use crate::protocol::framing::Framing;
 
@@ -217,6 +218,9 @@ pub(super) struct ServeArguments {
     /// All unsent bytes together; beyond it the worst slow reader goes first
     #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = parse_size, env = "EPOLLO_MAX_BUFFER")]
     pub(super) max_buffer: usize,
+    /// Unsent bytes that the kernel keeps per peer (TCP_NOTSENT_LOWAT); `kernel`: as many as it likes
+    #[arg(long, value_name = "SIZE", default_value = "128k", value_parser = parse_send_buffer, env = "EPOLLO_SEND_BUFFER")]
+    pub(super) send_buffer: SendBuffer,
     /// On the first SIGINT or SIGTERM: how long to answer what was read
     #[arg(long, value_name = "T", default_value = "5s", value_parser = parse_duration, env = "EPOLLO_GRACE")]
     pub(super) grace: Duration,

@@ -179,6 +179,7 @@ fn bind_all(arguments: &ServeArguments) -> Result<Vec<(Protocol, TcpListener)>, 
     let options = ListenOptions {
         backlog: arguments.backlog,
         reuse_port: arguments.reuse_port,
+        send_buffer: arguments.send_buffer.0,
     };
     let mut listeners = Vec::new();
     for &ServiceAddress { protocol, address } in &arguments.services {
@@ -192,7 +193,8 @@ fn bind_all(arguments: &ServeArguments) -> Result<Vec<(Protocol, TcpListener)>, 
 fn bind_page(address: SocketAddr, arguments: &ServeArguments) -> Result<TcpListener, Failure> {
     let options = ListenOptions {
         backlog: arguments.backlog,
-        reuse_port: false,
+        send_buffer: arguments.send_buffer.0,
+        ..ListenOptions::default()
     };
     bind_one("explore", "--explore=0", address, options)
 }

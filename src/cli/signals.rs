@@ -1,6 +1,6 @@
-//! SIGINT and SIGTERM, and SIGXFSZ, which ends nothing. For a server the first one is a byte in a pipe that the loop watches, the
-//! second one ends the process from within the signal handler, wedged loop or not. A client ends at
-//! once.
+//! SIGINT, SIGTERM and SIGHUP, and SIGXFSZ, which ends nothing. For a server the first one is a byte in a
+//! pipe that the loop watches, the second one ends the process from within the signal handler, wedged loop
+//! or not. A client ends at once.
 
 use std::fs::File;
 use std::io;
@@ -8,26 +8,33 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 use signal_hook::low_level::pipe;
 
 /// The signals that end the program, with the exit code when they are obeyed at once.
 const ENDING: [(i32, i32); 2] = [(SIGINT, 130), (SIGTERM, 143)];
 
-/// From now on the first signal makes the returned stream readable; a second one, of either kind,
+/// From now on the first signal makes the returned stream readable; a second one, of any kind,
 /// exits at once.
 pub(super) fn first_asks_second_exits() -> io::Result<File> {
     let (reader, writer) = io::pipe()?;
     rustix::io::ioctl_fionbio(&reader, true)?;
     let was_asked = Arc::new(AtomicBool::new(false));
-    for (signal, code) in ENDING {
+    let hangup = (!is_hangup_ignored()).then_some((SIGHUP, 129));
+    for (signal, code) in ENDING.into_iter().chain(hangup) {
         // Handlers run in the order of registration: the exit must not see its own signal's mark.
         flag::register_conditional_shutdown(signal, code, Arc::clone(&was_asked))?;
         flag::register(signal, Arc::clone(&was_asked))?;
         pipe::register(signal, writer.try_clone()?)?;
     }
     Ok(File::from(OwnedFd::from(reader)))
+}
+
+/// Whether somebody wants this process to outlive its terminal: nohup(1).
+fn is_hangup_ignored() -> bool {
+    let status = procfs::process::Process::myself().and_then(|process| process.status());
+    status.is_ok_and(|status| status.sigign & (1 << (SIGHUP - 1)) != 0)
 }
 
 /// From now on a file at the limit of its size (RLIMIT_FSIZE), be it a trace, a log or standard

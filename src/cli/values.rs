@@ -14,6 +14,10 @@ use super::args::{Protocol, ServiceAddress};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limit(pub(super) Option<Duration>);
 
+/// Unsent bytes that the kernel keeps for a peer, or as many as it likes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SendBuffer(pub(super) Option<u32>);
+
 /// The bytes of a greeting.
 #[derive(Clone, Debug)]
 pub(super) struct Greeting(pub(super) Vec<u8>);
@@ -160,6 +164,21 @@ pub(super) fn parse_size(text: &str) -> Result<usize, String> {
         .ok()
         .and_then(|size| usize::try_from(size).ok())
         .ok_or_else(|| format!("'{text}' is not a size in bytes (try 64, 4k or 1M)"))
+}
+
+pub(super) fn parse_send_buffer(text: &str) -> Result<SendBuffer, String> {
+    if text == "kernel" {
+        return Ok(SendBuffer(None));
+    }
+    let size = parse_size(text)
+        .ok()
+        .and_then(|size| u32::try_from(size).ok());
+    match size {
+        Some(size) if size > 0 => Ok(SendBuffer(Some(size))),
+        Some(_) | None => Err(format!(
+            "'{text}' is not a size from 1 byte to 4 GiB (try 128k, or kernel)"
+        )),
+    }
 }
 
 /// The largest `--max-message`.

@@ -4,7 +4,7 @@
 use std::io;
 use std::mem;
 
-use super::peer::broken;
+use super::close::broken;
 use super::{Kernel, OUTBOX_BYTES_MAX, Reactor, Readiness, SCRATCH_BYTES, Unread, find};
 use crate::protocol::{Event, PeerId, Service, Time};
 use crate::trace::Observer;

@@ -46,6 +46,8 @@ pub(super) enum Unread {
 pub(super) enum Due {
     Nothing,
     Wake,
+    /// Its peer has had the time to close its half: what has it acknowledged?
+    Look,
     Close(CloseReason),
 }
 
@@ -55,12 +57,13 @@ pub(super) struct Connection<Stream, Session> {
     pub(super) session: Session,
     /// Present while bytes wait.
     pub(super) outbox: Option<Box<Outbox>>,
-    /// When something was last received or sent.
+    /// When something was last received, sent, or seen to be acknowledged.
     pub(super) active: Time,
     /// When the session asked to be woken.
     pub(super) wake_at: Time,
-    /// Since when the outbound half is finished; apart from its state, or a slot took 8 bytes more.
-    pub(super) finished_at: Time,
+    /// When the kernel's queue was last looked at. At first when it opened, or when the outbound half
+    /// ended: before that there was nothing to see.
+    pub(super) looked_at: Time,
     /// The peer's entry among the timers; never later than its deadline.
     pub(super) timer: Time,
     pub(super) generation: u32,
@@ -170,8 +173,21 @@ impl<Stream, Session> Connection<Stream, Session> {
 
     /// When it wants to be looked at though nothing happens.
     pub(super) fn deadline(&self, policy: &Policy) -> Time {
-        let closing = self.closing_at(policy).map_or(Time::NEVER, |(at, _)| at);
-        self.waking_at(policy).min(closing)
+        self.waking_at(policy)
+            .min(self.idle_at(policy))
+            .min(self.lingers_until(policy))
+    }
+
+    pub(super) fn due(&self, policy: &Policy, now: Time) -> Due {
+        if self.idle_at(policy) <= now {
+            Due::Close(CloseReason::Idle)
+        } else if self.lingers_until(policy) <= now {
+            Due::Look
+        } else if self.waking_at(policy) <= now {
+            Due::Wake
+        } else {
+            Due::Nothing
+        }
     }
 
     /// While it is held up its session could only misjudge; room in the outbox wakes it anyway.
@@ -183,31 +199,23 @@ impl<Stream, Session> Connection<Stream, Session> {
         }
     }
 
-    pub(super) fn due(&self, policy: &Policy, now: Time) -> Due {
-        match self.closing_at(policy) {
-            Some((at, reason)) if at <= now => Due::Close(reason),
-            Some(_) | None if self.waking_at(policy) <= now => Due::Wake,
-            Some(_) | None => Due::Nothing,
-        }
+    fn idle_at(&self, policy: &Policy) -> Time {
+        let limit = policy.idle_timeout;
+        limit.map_or(Time::NEVER, |limit| self.active.after(limit))
     }
 
-    /// The state decides which limit is the one that counts.
-    fn closing_at(&self, policy: &Policy) -> Option<(Time, CloseReason)> {
-        let lingering = match (self.outbound, self.inbound) {
-            (Outbound::Finished, Inbound::Discarding) => Some(self.finished_at),
-            (
-                Outbound::Connecting | Outbound::Open | Outbound::Finishing | Outbound::Finished,
-                _,
-            ) => None,
-        };
-        let waiting = self.outbox.as_ref().and_then(|outbox| outbox.waiting_since);
-        [
-            (Some(self.active), policy.idle_timeout, CloseReason::Idle),
-            (waiting, policy.write_timeout, CloseReason::WriteStalled),
-            (lingering, policy.linger, CloseReason::Lingered),
-        ]
-        .into_iter()
-        .filter_map(|(since, limit, reason)| Some((since?.after(limit?), reason)))
-        .min()
+    /// We have left, and the peer has not closed its half. Until when it may before it is looked at.
+    fn lingers_until(&self, policy: &Policy) -> Time {
+        let linger = policy.linger.filter(|_| self.is_lingering());
+        linger.map_or(Time::NEVER, |linger| self.looked_at.after(linger))
+    }
+
+    /// It was told that we send no more, and what it sends is thrown away.
+    pub(super) fn is_lingering(&self) -> bool {
+        match (self.outbound, self.inbound) {
+            (Outbound::Finished, Inbound::Discarding) => true,
+            (Outbound::Finished, Inbound::Open | Inbound::Finished)
+            | (Outbound::Connecting | Outbound::Open | Outbound::Finishing, _) => false,
+        }
     }
 }

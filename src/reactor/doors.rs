@@ -67,6 +67,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
 
     /// A door for peers that come in by [`dial`](Reactor::dial). There can be 65,536.
     pub fn add_door(&mut self, door: S::Door, policy: Policy) -> DoorId {
+        self.debts.expect(&policy);
         self.doors.push((door, policy));
         DoorId(u16::try_from(self.doors.len() - 1).expect("doors are few"))
     }

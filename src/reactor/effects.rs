@@ -89,7 +89,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         if connection.is_speaking() {
             self.held_bytes -= connection.held();
             let outbox = connection.outbox.get_or_insert_with(|| self.spares.take());
-            outbox.push(bytes, self.now);
+            outbox.push(bytes);
             self.held_bytes += outbox.held();
         }
     }

@@ -4,7 +4,7 @@
 //! Readiness is edge-triggered. Whatever stops early (a budget, a full outbox, a session that does
 //! not listen, a machine without descriptors) is remembered here and resumed here.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::mem;
 
@@ -15,8 +15,10 @@ use crate::trace::{Moment, Observer, Off};
 
 mod accept;
 mod answer;
+mod close;
 mod connection;
 mod counters;
+mod delivery;
 mod doors;
 mod effects;
 mod kernel;
@@ -47,6 +49,7 @@ pub use view::PeerView;
 
 use accept::{Accepting, Listening, PerAddress};
 use connection::{Connection, Due, Inbound, Outbound, Unread};
+use delivery::Debts;
 use outbox::Spares;
 use tap::Tap;
 use timers::Timers;
@@ -101,6 +104,12 @@ pub struct Reactor<K: Kernel, S: Service, O: Observer = Off> {
     scratch: Option<Box<[u8; SCRATCH_BYTES]>>,
     effects: Effects,
     counters: Counters,
+    /// What peers have not acknowledged.
+    debts: Debts,
+    /// Whose last words are still read though the run is to stop: at most so many bytes each.
+    last_words: BTreeMap<PeerId, usize>,
+    /// Who is to be told [`Event::Stopping`] in this turn's wake phase.
+    heard_out: Vec<PeerId>,
 }
 
 impl<K: Kernel, S: Service> Reactor<K, S> {
@@ -139,6 +148,9 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             scratch: Some(Box::new([0; SCRATCH_BYTES])),
             effects: Effects::default(),
             counters: Counters::default(),
+            debts: Debts::new(),
+            last_words: BTreeMap::new(),
+            heard_out: Vec::new(),
         }
     }
 
@@ -187,6 +199,10 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             self.turn()?;
         }
         assert_eq!(self.holdings(), (0, 0, 0), "a run gives everything back");
+        assert!(
+            self.debts.is_empty(),
+            "nobody is left who is owed something"
+        );
         Ok(())
     }
 
@@ -249,10 +265,11 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     fn wake(&mut self) {
         match self.run {
             Run::StopAsked => self.begin_stop(),
-            Run::Stopping(deadline) if deadline <= self.now => self.close_all(),
-            Run::Going | Run::Stopping(_) => {}
+            Run::Stopping(deadline) => self.go_on_stopping(deadline),
+            Run::Going => {}
         }
         self.tell_woken();
+        self.sweep();
         // At most as many as there are now: what relieving arms anew waits for the next turn.
         for _ in 0..self.timers.len() {
             let Some(id) = self.timers.pop_due(self.heard) else {

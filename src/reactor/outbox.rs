@@ -1,8 +1,6 @@
 //! What was promised to a peer and the kernel has not taken yet. An outbox holds bytes and knows
 //! whether the kernel is full; when to write is the reactor's business.
 
-use crate::protocol::Time;
-
 /// Unsent bytes at which a peer is not read any more, and past which a session has no room.
 pub const OUTBOX_BYTES_MAX: usize = 64 * 1024;
 /// Unsent bytes up to which a peer is read; the gap to the maximum keeps reads large.
@@ -18,8 +16,6 @@ pub(super) struct Outbox {
     taken: usize,
     /// The kernel took less than it was offered: wait until it says that it has room.
     pub(super) is_blocked: bool,
-    /// Since when bytes wait while the kernel takes none.
-    pub(super) waiting_since: Option<Time>,
 }
 
 impl Outbox {
@@ -41,7 +37,7 @@ impl Outbox {
         }
     }
 
-    pub(super) fn push(&mut self, bytes: &[u8], now: Time) {
+    pub(super) fn push(&mut self, bytes: &[u8]) {
         let is_full = self.bytes.len() + bytes.len() > self.bytes.capacity();
         if self.taken > 0 && (is_full || self.taken >= self.bytes.len() / 2) {
             self.bytes.drain(..self.taken);
@@ -49,7 +45,6 @@ impl Outbox {
         }
         self.make_room(bytes.len());
         self.bytes.extend_from_slice(bytes);
-        self.waiting_since.get_or_insert(now);
     }
 
     /// Grows as a `Vec` does, but not by doubling past what is ever used.
@@ -62,9 +57,8 @@ impl Outbox {
         }
     }
 
-    pub(super) fn advance(&mut self, count: usize, now: Time) {
+    pub(super) fn advance(&mut self, count: usize) {
         self.taken += count;
-        self.waiting_since = Some(now);
         if self.taken == self.bytes.len() {
             self.reset();
         }
@@ -74,7 +68,6 @@ impl Outbox {
         self.bytes.clear();
         self.taken = 0;
         self.is_blocked = false;
-        self.waiting_since = None;
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::mem;
 
+use super::close::broken;
 use super::{
     Connection, DoorId, Due, Inbound, Interest, Kernel, OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX,
     Outbound, PeerId, Reactor, Readiness, Unread, find, peer_id,
@@ -55,7 +56,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             outbox: None,
             active: self.now,
             wake_at: Time::NEVER,
-            finished_at: Time::NEVER,
+            looked_at: self.now,
             timer: Time::NEVER,
             generation: id.generation,
             door,
@@ -72,6 +73,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             is_touched: false,
             is_guest: false,
         });
+        self.debts.arm(self.now);
         self.apply(id, &[]);
         self.touch(id);
         Ok(id)
@@ -110,12 +112,16 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             connection.unread = Unread::Queued;
             self.read(id);
         }
+        if readiness.read_on {
+            self.look_for_error(id);
+        }
         self.touch(id);
     }
 
     pub(super) fn read(&mut self, id: PeerId) {
         let mut scratch = self.scratch.take().expect("lent for one step only");
         let mut budget = READ_BYTES_PER_TURN_MAX;
+        let mut total = 0;
         while let Some(connection) = find(&mut self.peers, id) {
             let wanted = self.service.window(&connection.session);
             let policy = &self.doors[connection.door.index()].1;
@@ -134,6 +140,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                 }
                 Ok(count) => {
                     connection.active = self.now;
+                    total += count;
                     let is_drained = count < window && !connection.read_on;
                     if connection.inbound == Inbound::Open {
                         self.step(id, Event::Received(&scratch[..count]));
@@ -162,6 +169,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             }
         }
         self.scratch = Some(scratch);
+        self.count_last_words(id, total);
         self.touch(id);
     }
 
@@ -171,18 +179,6 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             if unread == Unread::Queued {
                 self.unread.push_back(id);
             }
-        }
-    }
-
-    /// The peer sends no more.
-    pub(super) fn hear_end(&mut self, id: PeerId) {
-        let Some(connection) = find(&mut self.peers, id) else {
-            return;
-        };
-        connection.unread = Unread::Nothing;
-        match mem::replace(&mut connection.inbound, Inbound::Finished) {
-            Inbound::Open => self.step(id, Event::Finished),
-            Inbound::Discarding | Inbound::Finished => {}
         }
     }
 
@@ -200,6 +196,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                 connection.wake_at = Time::NEVER;
                 self.step(id, Event::Woken);
             }
+            Due::Look => self.look(id),
             Due::Close(CloseReason::Idle) if connection.unread == Unread::Queued => {
                 // It did send something; we have not come round to reading it.
                 connection.active = self.now;
@@ -227,15 +224,17 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let policy = self.doors[connection.door.index()].1;
         if connection.outbound == Outbound::Finishing && connection.outbox.is_none() {
             connection.outbound = Outbound::Finished;
-            connection.finished_at = self.now;
-            if !connection.is_done() {
-                // If the peer has reset the connection meanwhile, the next read will tell.
-                let _ = self.kernel.shutdown(id, &mut connection.stream);
+            connection.looked_at = self.now;
+            if connection.is_done() && self.is_over(id) {
+                return;
             }
+            self.shut(id);
+        } else if connection.is_done() && self.is_over(id) {
+            return;
         }
-        if connection.is_done() {
-            return self.close(id, CloseReason::Finished);
-        }
+        let Some(connection) = find(&mut self.peers, id) else {
+            return;
+        };
         if unsent_before > OUTBOX_BYTES_LOW && connection.unsent() <= OUTBOX_BYTES_LOW {
             self.woken.push_back(id);
         }
@@ -255,33 +254,6 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             });
         }
         self.watch(id);
-    }
-
-    /// A peer that its session does not want to hear now may have left: its end counts at once if
-    /// nothing else waits before it.
-    fn look_for_end(&mut self, id: PeerId) {
-        let Some(connection) = find(&mut self.peers, id) else {
-            return;
-        };
-        let is_unheard = connection.unread == Unread::Parked
-            && connection.inbound == Inbound::Open
-            && self.service.window(&connection.session) == 0;
-        if !is_unheard || !connection.read_on {
-            return;
-        }
-        let peeked = loop {
-            match self.kernel.peek(id, &mut connection.stream, &mut [0]) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                peeked => break peeked,
-            }
-        };
-        match peeked {
-            Ok(0) => self.hear_end(id),
-            Ok(_) => {}
-            // If something comes, an event will tell.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => self.close(id, broken(&error)),
-        }
     }
 
     fn write(&mut self, id: PeerId) -> io::Result<()> {
@@ -310,7 +282,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                 }
                 Ok(count) => {
                     connection.active = self.now;
-                    outbox.advance(count, self.now);
+                    outbox.advance(count);
                     outbox.is_blocked = is_socket && count < offered;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => outbox.is_blocked = true,
@@ -345,40 +317,4 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             self.close(id, broken(&error));
         }
     }
-
-    /// Removes a peer first, and only then queues what follows from it.
-    pub(super) fn close(&mut self, id: PeerId, reason: CloseReason) {
-        if find(&mut self.peers, id).is_none() {
-            return;
-        }
-        let connection = self.peers.remove(id.slot as usize);
-        self.timers.remove(connection.timer, id);
-        self.held_bytes -= connection.held();
-        self.guests -= usize::from(connection.is_guest);
-        self.per_address.remove(id);
-        self.give_back(connection.stream);
-        if connection.is_guest {
-            self.counters.closed(id, reason);
-        }
-        if self.guests.saturating_mul(8) < self.limits.guests_max.saturating_mul(7) {
-            self.counters.has_room();
-        }
-        let mut cx = self.effects.context(self.now, id, 0);
-        self.service.close(&mut cx, connection.session, reason);
-        self.kernel.note(&Moment::Closed { peer: id, reason });
-        self.kernel.stepped(id, None, None, &self.effects);
-        self.apply(id, &[]);
-    }
-
-    /// Closes a stream. Somebody else may need its descriptor.
-    pub(super) fn give_back(&mut self, stream: K::Stream) {
-        self.kernel.kernel.close(stream);
-        for listening in &mut self.listeners {
-            listening.resume();
-        }
-    }
-}
-
-pub(super) fn broken(error: &io::Error) -> CloseReason {
-    CloseReason::Broken(error.raw_os_error().unwrap_or(0))
 }

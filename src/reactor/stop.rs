@@ -1,38 +1,98 @@
-//! The end of a run: who is told of it, and who is closed when its grace is over. When a run ends is
-//! not decided here.
+//! The end of a run: who is read once more, who is told of it, and who is closed when its grace is over. When
+//! a run ends is not decided here.
 
-use super::{Kernel, Reactor, Run, find, peer_id};
+use std::mem;
+
+use super::{Inbound, Kernel, Reactor, Run, Unread, find, peer_id};
 use crate::protocol::{CloseReason, Event, PeerId, Service, Time};
 use crate::trace::Observer;
 
 impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
-    /// Nobody new comes in; everybody gets what they are owed, for as long as the grace lasts.
+    /// Nobody new comes in; what has arrived is read, and everybody gets what they are owed, for as long as
+    /// the grace lasts.
     pub(super) fn begin_stop(&mut self) {
         self.close_listeners(false);
-        self.run = Run::Stopping(
-            self.limits
-                .grace
-                .map_or(Time::NEVER, |grace| self.now.after(grace)),
-        );
+        let grace = self.limits.grace;
+        self.run = Run::Stopping(grace.map_or(Time::NEVER, |grace| self.now.after(grace)));
+        for id in self.ids() {
+            self.ask_for_last_words(id);
+        }
+    }
+
+    /// Has a peer read until it has nothing more to say, or until as much was read as can have arrived
+    /// before now.
+    fn ask_for_last_words(&mut self, id: PeerId) {
+        let Some(connection) = find(&mut self.peers, id) else {
+            return;
+        };
+        let stream = &connection.stream;
+        let is_socket = self.kernel.kernel.is_socket(stream);
+        let arrived_max = self.kernel.kernel.receive_buffer(stream).unwrap_or(0);
+        if !is_socket || connection.inbound != Inbound::Open {
+            self.heard_out.push(id);
+            return;
+        }
+        self.last_words.insert(id, arrived_max);
+        // Only where the kernel says that there is no more, nothing has arrived.
+        connection.read_on = true;
+        if connection.unread != Unread::Queued {
+            self.set_unread(id, Unread::Queued);
+        }
+    }
+
+    /// While the run is to stop, a peer was read, so many bytes: that may have been its last words.
+    pub(super) fn count_last_words(&mut self, id: PeerId, read: usize) {
+        let Some(left) = self.last_words.get_mut(&id) else {
+            return;
+        };
+        *left = left.saturating_sub(read);
+        let is_enough = *left == 0;
+        let Some(connection) = find(&mut self.peers, id) else {
+            return;
+        };
+        let is_over = match connection.unread {
+            Unread::Nothing => true,
+            Unread::Queued => is_enough,
+            // It may have to take something first; but its session may not want to hear any more of it.
+            Unread::Parked => is_enough || self.service.window(&connection.session) == 0,
+        };
+        if is_over {
+            self.last_words.remove(&id);
+            self.heard_out.push(id);
+        }
+    }
+
+    /// Tells those whose last words were heard, or everybody once the grace is over.
+    pub(super) fn go_on_stopping(&mut self, deadline: Time) {
+        let is_over = deadline <= self.now;
+        if is_over {
+            let late = mem::take(&mut self.last_words);
+            self.heard_out.extend(late.into_keys());
+        }
+        // What they said may be for others, who are not told before they have got it.
         self.tell_woken();
-        let ids = self.ids();
-        for &id in &ids {
+        self.dismiss();
+        if is_over {
+            self.send();
+            for id in self.ids() {
+                self.close(id, CloseReason::Stopped);
+            }
+        }
+    }
+
+    /// Tells those that were heard out that the run ends, and lets them leave.
+    fn dismiss(&mut self) {
+        let heard_out = mem::take(&mut self.heard_out);
+        for &id in &heard_out {
             self.step(id, Event::Stopping);
             self.relieve();
         }
         self.tell_woken();
-        for &id in &ids {
+        for &id in &heard_out {
             if let Some(connection) = find(&mut self.peers, id) {
                 connection.leave(&self.doors[connection.door.index()].1);
             }
             self.touch(id);
-        }
-    }
-
-    /// The grace is over.
-    pub(super) fn close_all(&mut self) {
-        for id in self.ids() {
-            self.close(id, CloseReason::Stopped);
         }
     }
 

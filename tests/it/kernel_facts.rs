@@ -18,6 +18,7 @@ use socket2::SockRef;
 
 use crate::support::{PATIENCE, Random, connect, eventually};
 
+mod deliveries;
 mod descriptors;
 pub mod endings;
 

@@ -14,6 +14,7 @@ mod browser;
 mod compared;
 mod course;
 mod crowd;
+mod delivered;
 mod endings;
 mod explored;
 mod faulty;

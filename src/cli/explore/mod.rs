@@ -30,7 +30,7 @@
 //! }
 //!
 //! # fn main() -> std::io::Result<()> {
-//! let options = ListenOptions { backlog: 128, reuse_port: false };
+//! let options = ListenOptions::default();
 //! let listener = bind("127.0.0.1:0".parse().unwrap(), options)?;
 //! let page = bind("127.0.0.1:0".parse().unwrap(), options)?;
 //! let (address, url) = (listener.local_addr()?, page.local_addr()?);

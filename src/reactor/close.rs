@@ -1,0 +1,141 @@
+//! How a peer ends: its end is heard or found out, our half is shut, and once everything is where it belongs,
+//! it is closed. Why one ends is decided elsewhere.
+
+use std::io;
+use std::mem;
+
+use super::delivery::told;
+use super::{Connection, Inbound, Kernel, PeerId, Reactor, Unread, find};
+use crate::protocol::{CloseReason, Event, Service};
+use crate::trace::{Moment, Observer};
+
+impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
+    /// The peer sends no more.
+    pub(super) fn hear_end(&mut self, id: PeerId) {
+        let Some(connection) = find(&mut self.peers, id) else {
+            return;
+        };
+        connection.unread = Unread::Nothing;
+        match mem::replace(&mut connection.inbound, Inbound::Finished) {
+            Inbound::Open => self.step(id, Event::Finished),
+            Inbound::Discarding | Inbound::Finished => {}
+        }
+    }
+
+    /// A peer that its session does not want to hear now may have left: its end counts at once if
+    /// nothing else waits before it.
+    pub(super) fn look_for_end(&mut self, id: PeerId) {
+        let Some(connection) = find(&mut self.peers, id) else {
+            return;
+        };
+        let is_unheard = connection.unread == Unread::Parked
+            && connection.inbound == Inbound::Open
+            && self.service.window(&connection.session) == 0;
+        if !is_unheard || !connection.read_on {
+            return;
+        }
+        let peeked = loop {
+            match self.kernel.peek(id, &mut connection.stream, &mut [0]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                peeked => break peeked,
+            }
+        };
+        match peeked {
+            Ok(0) => self.hear_end(id),
+            Ok(_) => {}
+            // If something comes, an event will tell.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => self.close(id, broken(&error)),
+        }
+    }
+
+    /// The kernel spoke of an end or an error. A peer that is not read would not be told which, and one that
+    /// is dead would keep its place: so it is asked (SO_ERROR).
+    pub(super) fn look_for_error(&mut self, id: PeerId) {
+        let Some(connection) = find(&mut self.peers, id) else {
+            return;
+        };
+        let is_unheard =
+            connection.unread == Unread::Parked || connection.inbound == Inbound::Finished;
+        if is_unheard && let Ok(Some(error)) = self.kernel.kernel.take_error(&connection.stream) {
+            self.close(id, broken(&error));
+        }
+    }
+
+    /// Both halves of a peer have ended. It stays until it has acknowledged everything: true if that is so,
+    /// and it is closed.
+    pub(super) fn is_over(&mut self, id: PeerId) -> bool {
+        self.look(id);
+        find(&mut self.peers, id).is_none()
+    }
+
+    /// Tells a peer that no more comes.
+    pub(super) fn shut(&mut self, id: PeerId) {
+        if let Some(connection) = find(&mut self.peers, id) {
+            // If the peer has reset the connection meanwhile, the next read will tell.
+            let _ = self.kernel.shutdown(id, &mut connection.stream);
+        }
+    }
+
+    /// Removes a peer first, and only then queues what follows from it.
+    pub(super) fn close(&mut self, id: PeerId, reason: CloseReason) {
+        if find(&mut self.peers, id).is_none() {
+            return;
+        }
+        let connection = self.peers.remove(id.slot as usize);
+        self.timers.remove(connection.timer, id);
+        self.held_bytes -= connection.held();
+        self.guests -= usize::from(connection.is_guest);
+        self.per_address.remove(id);
+        self.debts.remove(id);
+        self.last_words.remove(&id);
+        if self.is_to_be_forgotten(&connection, reason) {
+            self.kernel.kernel.reset(connection.stream);
+            self.resume_listeners();
+        } else {
+            self.give_back(connection.stream);
+        }
+        if connection.is_guest {
+            self.counters.closed(id, reason);
+        }
+        if self.guests.saturating_mul(8) < self.limits.guests_max.saturating_mul(7) {
+            self.counters.has_room();
+        }
+        let mut cx = self.effects.context(self.now, id, 0);
+        self.service.close(&mut cx, connection.session, reason);
+        self.kernel.note(&Moment::Closed { peer: id, reason });
+        self.kernel.stepped(id, None, None, &self.effects);
+        self.apply(id, &[]);
+    }
+
+    /// Closes a stream. Somebody else may need its descriptor.
+    pub(super) fn give_back(&mut self, stream: K::Stream) {
+        self.kernel.kernel.close(stream);
+        self.resume_listeners();
+    }
+
+    fn resume_listeners(&mut self) {
+        for listening in &mut self.listeners {
+            listening.resume();
+        }
+    }
+
+    /// Whether the kernel shall forget what it holds for a peer, and tell it by a reset: a stream that was cut
+    /// off must not look like a whole one, and what a deadline ended shall not live on in the kernel.
+    fn is_to_be_forgotten(
+        &mut self,
+        connection: &Connection<K::Stream, S::Session>,
+        reason: CloseReason,
+    ) -> bool {
+        match reason {
+            CloseReason::WriteStalled | CloseReason::Evicted => true,
+            CloseReason::Idle => !told(self.kernel.kernel.delivery(&connection.stream)).is_complete,
+            CloseReason::Aborted | CloseReason::Stopped => connection.unsent() > 0,
+            CloseReason::Finished | CloseReason::Lingered | CloseReason::Broken(_) => false,
+        }
+    }
+}
+
+pub(super) fn broken(error: &io::Error) -> CloseReason {
+    CloseReason::Broken(error.raw_os_error().unwrap_or(0))
+}

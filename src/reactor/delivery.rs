@@ -1,0 +1,154 @@
+//! Delivered means acknowledged: what the kernel took may lie there for as long as the peer takes none of
+//! it, and the kernel does not say so by itself. Who is asked about, and when, is decided here; never in
+//! the way of a byte.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::time::Duration;
+
+use super::connection::Connection;
+use super::{Delivery, Kernel, Policy, Reactor, find, peer_id};
+use crate::protocol::{CloseReason, PeerId, Service, Time};
+use crate::trace::Observer;
+
+/// How many times within a write timeout the peers are looked through: one that takes nothing is closed
+/// when the timeout and at most one such part of it have passed.
+const SWEEPS_PER_WRITE_TIMEOUT: u32 = 4;
+/// How many slots one turn looks through, so that a sweep over thousands delays nobody. A look costs
+/// about half a microsecond.
+const SLOTS_PER_TURN_MAX: usize = 1024;
+
+/// A peer for which the kernel held bytes when it was last looked at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Debt {
+    acknowledged: u64,
+    /// When that was last seen to grow, or first seen.
+    grew_at: Time,
+}
+
+/// Who has not acknowledged everything, and when they are looked at next.
+#[derive(Debug)]
+pub(super) struct Debts {
+    by_peer: BTreeMap<PeerId, Debt>,
+    /// The shortest pause between sweeps that a policy asks for; `None`: no peer has a write timeout.
+    pause: Option<Duration>,
+    /// When the next sweep begins, or the present one goes on; [`Time::NEVER`] while nobody is there.
+    pub(super) next: Time,
+    /// Where the present one goes on.
+    slot: usize,
+}
+
+impl Debts {
+    pub(super) fn new() -> Debts {
+        Debts {
+            by_peer: BTreeMap::new(),
+            pause: None,
+            next: Time::NEVER,
+            slot: 0,
+        }
+    }
+
+    /// Peers of this policy will come.
+    pub(super) fn expect(&mut self, policy: &Policy) {
+        let pause = policy
+            .write_timeout
+            .map(|limit| limit / SWEEPS_PER_WRITE_TIMEOUT);
+        self.pause = self.pause.into_iter().chain(pause).min();
+    }
+
+    /// Somebody is there, from now on.
+    pub(super) fn arm(&mut self, now: Time) {
+        if self.next == Time::NEVER {
+            self.next = self.pause.map_or(Time::NEVER, |pause| now.after(pause));
+        }
+    }
+
+    /// Somebody is gone: there is nothing to wait for any more. Whether there was is returned.
+    pub(super) fn remove(&mut self, id: PeerId) -> bool {
+        self.by_peer.remove(&id).is_some()
+    }
+
+    /// Whether the kernel held bytes for it when it was last looked at.
+    pub(super) fn has(&self, id: PeerId) -> bool {
+        self.by_peer.contains_key(&id)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_peer.is_empty()
+    }
+}
+
+impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
+    /// Looks at those who may be owed something, a part of them a turn.
+    pub(super) fn sweep(&mut self) {
+        if self.debts.next > self.heard {
+            return;
+        }
+        let slots = self.debts.slot..self.debts.slot + SLOTS_PER_TURN_MAX;
+        self.debts.slot = slots.end;
+        for slot in slots {
+            if let Some(connection) = self.peers.get(slot)
+                && self.may_be_owed(slot, connection)
+            {
+                self.look(peer_id(slot, connection.generation));
+            }
+        }
+        if self.debts.slot >= self.peers.capacity() {
+            self.debts.slot = 0;
+            self.debts.next = Time::NEVER;
+            if !self.peers.is_empty() {
+                self.debts.arm(self.now);
+            }
+        }
+    }
+
+    /// Whether something was written, or may have been, since it was last known to have everything. Who
+    /// lingers has a timer for that.
+    fn may_be_owed(&self, slot: usize, connection: &Connection<K::Stream, S::Session>) -> bool {
+        let policy = &self.doors[connection.door.index()].1;
+        let id = peer_id(slot, connection.generation);
+        policy.write_timeout.is_some()
+            && !connection.is_lingering()
+            && (connection.active > connection.looked_at
+                || connection.outbox.is_some()
+                || self.debts.has(id))
+    }
+
+    /// Looks at what a peer has acknowledged. Closes one that is done, one that has everything and had the
+    /// time to close its half, and one that has taken nothing for too long.
+    pub(super) fn look(&mut self, id: PeerId) {
+        let now = self.now;
+        let Some(connection) = find(&mut self.peers, id) else {
+            return;
+        };
+        connection.looked_at = now;
+        let delivery = told(self.kernel.kernel.delivery(&connection.stream));
+        if delivery.is_complete {
+            let had_debt = self.debts.remove(id);
+            if connection.is_done() {
+                self.close(id, CloseReason::Finished);
+            } else if connection.is_lingering() && !had_debt {
+                self.close(id, CloseReason::Lingered);
+            }
+            return;
+        }
+        let limit = self.doors[connection.door.index()].1.write_timeout;
+        let debt = self.debts.by_peer.entry(id).or_insert(Debt {
+            acknowledged: delivery.acknowledged,
+            grew_at: now,
+        });
+        if debt.acknowledged != delivery.acknowledged {
+            debt.acknowledged = delivery.acknowledged;
+            debt.grew_at = now;
+            connection.active = now;
+        } else if limit.is_some_and(|limit| now.since(debt.grew_at) >= limit) {
+            self.close(id, CloseReason::WriteStalled);
+        }
+    }
+}
+
+/// Where the system does not tell what is acknowledged, what it took counts as delivered, and the idle
+/// timeout remains.
+pub(super) fn told(delivery: io::Result<Delivery>) -> Delivery {
+    delivery.unwrap_or(Delivery::COMPLETE)
+}
