@@ -198,7 +198,7 @@ fn report(plan: &Plan, load: &Load, meters: &Meters) -> Report {
         echoes: book.echoes,
         per_second,
         bytes_per_second: per_second * as_float(load.answer_bytes() as u64),
-        lost: wrongs.lost,
+        lost: book.lost(),
         changed: wrongs.changed,
         duplicated: wrongs.duplicated,
         crossed: wrongs.crossed,
