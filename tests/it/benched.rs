@@ -16,3 +16,104 @@ use crate::support::{Epollo, Server, best_of};
 use crate::terminal::Terminal;
 
 mod asking;
+
+/// Runs `epollo bench` with these arguments: the exit code and both streams.
+fn bench(arguments: &[&str]) -> (i32, String, String) {
+    let mut process = Epollo::run(&[&["bench"], arguments].concat());
+    let shown = String::from_utf8(process.rest()).unwrap();
+    (process.code(), shown, process.errors())
+}
+
+/// An address at which nobody listens, and nobody else can while the socket is kept.
+fn nobody() -> (OwnedFd, String) {
+    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    rustix::net::bind(&socket, &any).unwrap();
+    let name = SocketAddr::try_from(rustix::net::getsockname(&socket).unwrap()).unwrap();
+    (socket, name.to_string())
+}
+
+/// A server that does this with each connection, one after the other; it ends with the test.
+fn serving(mut each: impl FnMut(TcpStream) -> io::Result<()> + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            // The load leaves when it has seen enough.
+            let _ = each(stream);
+        }
+    });
+    address
+}
+
+#[test]
+fn without_a_server_there_is_one_line_at_once() {
+    let (_kept, address) = nobody();
+    let server = Server::start(&["echo=0"]);
+    let there = server.address("echo").to_string();
+    let both: [&[&str]; 2] = [&["--ab", &address, &address], &["--ab", &there, &address]];
+    let single = ["echo", "chat", "hello"].map(|service| [service, &address]);
+    let services = single.iter().map(|service| &service[..]).chain(both);
+    let loads: [&[&str]; 6] = [
+        &["-c", "1"],
+        &["-c", "10"],
+        &["-c", "200", "-d", "30s"],
+        &["-c", "10", "-n", "100"],
+        &["-c", "10", "-R", "100"],
+        &["-c", "3", "--idle", "2"],
+    ];
+    for service in services {
+        for load in loads {
+            let arguments = [service, load].concat();
+            let took = best_of(Duration::from_secs(1), || {
+                let began = Instant::now();
+                let (code, shown, errors) = bench(&arguments);
+                let expected = format!(
+                    "epollo: cannot connect to {address}: connection refused (is the server running, and on this port?)\n"
+                );
+                assert_eq!((code, &*shown), (1, ""), "{arguments:?}: {errors}");
+                assert_eq!(errors, expected, "{arguments:?}");
+                began.elapsed()
+            });
+            assert!(took <= Duration::from_secs(1), "{arguments:?}: {took:?}");
+        }
+    }
+    server.stop();
+}
+
+#[test]
+fn a_server_that_goes_away_ends_the_load() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten().take(20) {
+            let _ = stream.write_all(b"hello");
+        }
+    });
+    let (code, shown, errors) = bench(&["hello", &address, "-c", "4", "-d", "1h", "--json"]);
+    let report: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(code, 1, "{errors}");
+    let broken = report["broken"].as_u64().unwrap();
+    assert!((100..=200).contains(&broken), "{broken} broken");
+}
+
+#[test]
+fn connections_that_are_never_established_do_not_count_as_such() {
+    // A queue of one place (listen(2) has room for one more), and nobody accepts.
+    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    rustix::net::bind(&socket, &any).unwrap();
+    rustix::net::listen(&socket, 0).unwrap();
+    let listener = TcpListener::from(socket);
+    let address = listener.local_addr().unwrap().to_string();
+    let usual = ["-c", "3", "-d", "100ms", "--warmup", "0s"];
+    let (code, shown, errors) = bench(&[&[&*address], &usual[..]].concat());
+    assert_eq!(code, 1, "{errors}");
+    for part in [
+        "3 connections, only 1 established, ",
+        "2 of 3 connections could not be established within 8 s",
+        "1 lost, 2 broken",
+    ] {
+        assert!(shown.contains(part), "no {part:?} in {shown}");
+    }
+}

@@ -2,6 +2,7 @@
 //! others. Nothing is decided by them.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
@@ -249,6 +250,19 @@ impl Book {
     pub(super) fn lose_greeting(&mut self) {
         self.lost_unnamed += 1;
         self.say("lost", format_args!("a connection got no whole greeting"));
+    }
+
+    /// Connections that were not established in time, of all that were wanted.
+    pub(super) fn never_stood(&mut self, missing: usize, wanted: usize, patience: Duration) {
+        self.wrongs.broken += missing as u64;
+        let seconds = patience.as_secs();
+        self.say(
+            "broken",
+            format_args!(
+                "{missing} of {wanted} connections could not be established within {seconds} s \
+                 (is the server's backlog full? try fewer with -c, or --connect-rate)"
+            ),
+        );
     }
 
     /// A connection ended before its time.

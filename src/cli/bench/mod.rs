@@ -9,6 +9,7 @@ use super::trace::args::{Destination, TraceArguments};
 use super::{Failure, print, signals};
 use crate::trace::Off;
 use args::{BenchArguments, BenchCommand, ReportArguments};
+use load::Unreachable;
 use plan::{Plan, Wish};
 use progress::Progress;
 use report::Report;
@@ -53,11 +54,19 @@ pub(super) fn run(arguments: &BenchArguments, log: &Log) -> Result<(), Failure> 
         return compare::run(a, b, *json);
     }
     match plan::understand(arguments)? {
-        Wish::One(plan) => one(&plan, &arguments.report, &arguments.trace, log),
+        Wish::One(plan) => one(
+            &preflight::settled(*plan),
+            &arguments.report,
+            &arguments.trace,
+            log,
+        ),
         Wish::Duel { .. } if arguments.trace.trace.is_some() => Err(Failure::asked_wrongly(
             "--trace is for one server, not for --ab",
         )),
-        Wish::Duel { a, b, blocks } => duel_of(&a, &b, blocks, &arguments.report),
+        Wish::Duel { a, b, blocks } => {
+            let (a, b) = (preflight::settled(*a), preflight::settled(*b));
+            duel_of(&a, &b, blocks, &arguments.report)
+        }
     }
 }
 
@@ -103,6 +112,10 @@ fn duel_of(a: &Plan, b: &Plan, blocks: usize, wanted: &ReportArguments) -> Resul
         return Err(Failure::asked_wrongly(
             "--csv, --hdr, --html and --fail-if are for one server, not for --ab",
         ));
+    }
+    for target in [a.target, b.target] {
+        preflight::probe(target)
+            .map_err(|error| run::unreachable(target, &Unreachable::of(&error)))?;
     }
     let signals = listen_to_signals()?;
     let mut progress = Progress::new(true);

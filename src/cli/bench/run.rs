@@ -2,14 +2,14 @@
 //! What a session says or hears is in `load.rs`; nothing is printed here but progress.
 
 use std::fs::File;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use hdrhistogram::Histogram;
 
+use super::super::Failure;
 use super::super::args::Protocol;
-use super::super::{Failure, reason};
 use super::book::{curve, quantiles};
-use super::load::{Door, Load, Stage};
+use super::load::{Door, Load, Unreachable};
 use super::meters::Meters;
 use super::owners;
 use super::payload::NAME_BYTES;
@@ -63,7 +63,7 @@ pub(super) fn run(
     let doors = [Door::Silent, Door::Active].map(|door| (door, reactor.add_door(door, POLICY)));
     let mut calls = 0;
     while reactor.keeps_going() {
-        call(&mut reactor, plan, &doors, &mut calls, &source)?;
+        call(&mut reactor, plan, &doors, &mut calls, &source);
         reactor.turn().map_err(wait)?;
         let began = reactor.now();
         let now = reactor.kernel_mut().now();
@@ -73,6 +73,9 @@ pub(super) fn run(
             meters.mark(load, at);
         }
         progress.show(load, now);
+        if let Some(why) = load.unreachable() {
+            return Err(unreachable(plan.target, why));
+        }
     }
     let load = reactor.service();
     let after = Machine::look(server);
@@ -143,7 +146,7 @@ fn call<O: Observer>(
     doors: &[(Door, DoorId)],
     calls: &mut usize,
     source: &impl Fn(usize) -> Option<IpAddr>,
-) -> Result<(), Failure> {
+) {
     for _ in 0..CALLS_PER_TURN_MAX {
         let now = reactor.kernel_mut().now();
         let Some(door) = reactor.service_mut().next_call(now) else {
@@ -162,17 +165,15 @@ fn call<O: Observer>(
             reactor.dial(OsStream::Tcp(stream), id, format_args!("{own}"))
         });
         if let Err(error) = called {
-            reactor.service_mut().call_failed(door, &reason(&error));
+            reactor.service_mut().call_failed(door, &error);
         }
     }
-    let load = reactor.service();
-    if load.is_hopeless() && load.stage == Stage::Connecting {
-        let why = load.book.words();
-        let why = why.first().map_or("it failed", |words| words);
-        let why = why.trim_start_matches("broken: ");
-        return Err(Failure::at_work(format_args!("{}: {why}", plan.target)));
-    }
-    Ok(())
+}
+
+/// No connection to the server could be established.
+pub(super) fn unreachable(target: SocketAddr, unreachable: &Unreachable) -> Failure {
+    let Unreachable { why, remedy, .. } = unreachable;
+    Failure::at_work(format_args!("cannot connect to {target}: {why}{remedy}"))
 }
 
 fn report(plan: &Plan, load: &Load, meters: &Meters) -> Report {
