@@ -117,3 +117,17 @@ fn connections_that_are_never_established_do_not_count_as_such() {
         assert!(shown.contains(part), "no {part:?} in {shown}");
     }
 }
+
+#[test]
+fn too_short_a_measurement_is_refused() {
+    for short in ["0s", "1ms", "99ms"] {
+        let (code, shown, errors) = bench(&["1", "-d", short]);
+        assert_eq!((code, &*shown), (2, ""), "{short}");
+        assert_eq!(errors, "epollo: --duration must be at least 100ms\n");
+    }
+    let server = Server::start(&["echo=0"]);
+    let address = server.address("echo").to_string();
+    let (code, _, errors) = bench(&[&address, "-c", "1", "-d", "100ms", "--warmup", "0s"]);
+    assert_eq!((code, &*errors), (0, ""));
+    server.stop();
+}

@@ -20,6 +20,8 @@ const WARMUP: Duration = Duration::from_secs(2);
 const BLOCK_WARMUP: Duration = Duration::from_millis(300);
 /// How long a block of an A/B run is when nothing else is said.
 const BLOCK: Duration = Duration::from_secs(2);
+/// The shortest measurement: less says nothing but how the first answers were.
+const DURATION_MIN: Duration = Duration::from_millis(100);
 /// The largest payload.
 pub(super) const SIZE_MAX: usize = 1 << 20;
 /// The smallest chat message and the smallest payload that name their request.
@@ -170,10 +172,10 @@ fn plan(
         (End::After(_), Some((_, warmup))) => warmup,
         (End::After(_), None) => WARMUP,
     });
-    if duration.is_zero() {
-        return Err(Failure::asked_wrongly(
-            "there is nothing to measure in no time (--duration)",
-        ));
+    if duration < DURATION_MIN {
+        return Err(Failure::asked_wrongly(format_args!(
+            "--duration must be at least {DURATION_MIN:?}"
+        )));
     }
     let target = addresses.remove(0);
     let plan = Plan {
