@@ -16,6 +16,7 @@ use crate::support::{Epollo, Server, best_of};
 use crate::terminal::Terminal;
 
 mod asking;
+mod unseen;
 
 /// Runs `epollo bench` with these arguments: the exit code and both streams.
 fn bench(arguments: &[&str]) -> (i32, String, String) {

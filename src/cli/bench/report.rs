@@ -113,11 +113,13 @@ pub(super) struct Cost {
     /// System calls, where the kernel lets us count them.
     pub(super) syscalls: Option<u64>,
     pub(super) syscalls_per_echo: Option<f64>,
-    pub(super) context_switches_voluntary: u64,
-    pub(super) context_switches_forced: u64,
-    /// Resident bytes before the connections came, and at the end of the measurement.
-    pub(super) rss_before: u64,
-    pub(super) rss: u64,
+    /// Where the kernel tells.
+    pub(super) context_switches_voluntary: Option<u64>,
+    pub(super) context_switches_forced: Option<u64>,
+    /// Resident bytes before the connections came, and at the end of the measurement; where the kernel
+    /// tells.
+    pub(super) rss_before: Option<u64>,
+    pub(super) rss: Option<u64>,
 }
 
 /// One second of a run.

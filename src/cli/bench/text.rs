@@ -140,16 +140,31 @@ pub(super) fn cost(cost: &Cost, report: &Report) -> [String; 2] {
             units::digits(syscalls)
         ));
     }
+    [first.join(", "), memory_and_switches(cost)]
+}
+
+fn memory_and_switches(cost: &Cost) -> String {
     let command = Escaped(cost.command.as_bytes());
-    let second = format!(
-        "{command} (pid {}), memory {} to {}, context switches: {} voluntary, {} forced",
-        cost.pid,
-        units::bytes(cost.rss_before),
-        units::bytes(cost.rss),
-        units::count(cost.context_switches_voluntary),
-        units::count(cost.context_switches_forced),
-    );
-    [first.join(", "), second]
+    let memory = match (cost.rss_before, cost.rss) {
+        (Some(before), Some(after)) => {
+            format!("{} to {}", units::bytes(before), units::bytes(after))
+        }
+        (None, _) | (_, None) => "unknown".to_owned(),
+    };
+    let switches = match (
+        cost.context_switches_voluntary,
+        cost.context_switches_forced,
+    ) {
+        (Some(voluntary), Some(forced)) => {
+            let (voluntary, forced) = (units::count(voluntary), units::count(forced));
+            format!("{voluntary} voluntary, {forced} involuntary")
+        }
+        (None, _) | (_, None) => "unknown".to_owned(),
+    };
+    format!(
+        "{command} (pid {}), memory {memory}, context switches: {switches}",
+        cost.pid
+    )
 }
 
 /// The command that loads a server in the same way.
