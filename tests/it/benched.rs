@@ -47,6 +47,20 @@ fn serving(mut each: impl FnMut(TcpStream) -> io::Result<()> + Send + 'static) -
     address
 }
 
+/// Sends back all that comes, and tells of it each time.
+fn echo(mut stream: TcpStream, mut told: impl FnMut()) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut buffer = vec![0; 4096];
+    loop {
+        let count = stream.read(&mut buffer)?;
+        if count == 0 {
+            return Ok(());
+        }
+        stream.write_all(&buffer[..count])?;
+        told();
+    }
+}
+
 #[test]
 fn without_a_server_there_is_one_line_at_once() {
     let (_kept, address) = nobody();
@@ -131,4 +145,41 @@ fn too_short_a_measurement_is_refused() {
     let (code, _, errors) = bench(&[&address, "-c", "1", "-d", "100ms", "--warmup", "0s"]);
     assert_eq!((code, &*errors), (0, ""));
     server.stop();
+}
+
+#[test]
+fn two_servers_are_compared_in_the_direction_of_compare() {
+    let fast = serving(|stream| {
+        thread::spawn(|| echo(stream, || {}));
+        Ok(())
+    });
+    let slow = serving(|stream| {
+        thread::spawn(|| echo(stream, || thread::sleep(Duration::from_millis(5))));
+        Ok(())
+    });
+    let (fast, slow) = (fast.to_string(), slow.to_string());
+    let usual = ["-c", "1", "-d", "100ms", "--warmup", "0s", "--blocks", "8"];
+    let (code, shown, errors) = bench(&[&["--ab", &fast, &slow], &usual[..]].concat());
+    assert_eq!((code, &*errors), (0, ""), "{shown}");
+    for part in [
+        "  B/A  ",
+        "in 8 blocks of A and 8 of B, for example: ",
+        "B/A: the median over pairs of neighbouring blocks",
+        "\nB answers ",
+        " fewer per second than A",
+    ] {
+        assert!(shown.contains(part), "no {part:?} in {shown}");
+    }
+    let usual = ["-c", "1", "-d", "100ms", "--warmup", "0s", "--blocks", "1"];
+    let (_, shown, _) = bench(&[&["--json", "--ab", &fast, &slow], &usual[..]].concat());
+    let duel: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(duel["interrupted"], false);
+    let throughput = &duel["ratios"][0];
+    let figure = |name: &str| throughput[name].as_f64().unwrap();
+    assert!(
+        figure("b_to_a") < 0.5 && figure("ratio") > 2.0,
+        "{throughput}"
+    );
+    let product = figure("b_to_a") * figure("ratio");
+    assert!((0.99..1.01).contains(&product), "{throughput}");
 }

@@ -154,7 +154,7 @@ pub(super) struct Duel {
     pub(super) runs: Vec<Report>,
 }
 
-/// A figure of A divided by that of B: the median over pairs and its 95 % interval.
+/// A figure of both servers, and the median of its ratio over all pairs of neighbouring blocks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Ratio {
     /// `per_second`, `server_cpu_ns_per_echo`, `response_p50`, `response_p99`, `response_p999`, ….
@@ -162,6 +162,11 @@ pub(super) struct Ratio {
     /// The medians of both.
     pub(super) a: f64,
     pub(super) b: f64,
+    /// B divided by A, with its 95 % interval: what the report for people shows.
+    pub(super) b_to_a: f64,
+    pub(super) b_to_a_low: f64,
+    pub(super) b_to_a_high: f64,
+    /// A divided by B, likewise.
     pub(super) ratio: f64,
     pub(super) low: f64,
     pub(super) high: f64,
