@@ -113,6 +113,22 @@ fn a_server_that_goes_away_ends_the_load() {
 }
 
 #[test]
+fn a_server_of_one_client_at_a_time_is_known_for_one() {
+    let address = serving(|stream| echo(stream, || {})).to_string();
+    let usual = [&address, "-c", "5", "-d", "200ms", "--warmup", "0s"];
+    let (code, shown, errors) = bench(&usual);
+    let words = "1 of 5 connections got answers, the others none: the server seems to serve one \
+                 client at a time (try -c 1)";
+    assert_eq!(code, 1, "{errors}");
+    assert!(
+        shown.contains(words) && errors.contains(words),
+        "{shown}{errors}"
+    );
+    let (code, _, errors) = bench(&[&address, "-c", "1", "-d", "200ms", "--warmup", "0s"]);
+    assert_eq!((code, &*errors), (0, ""));
+}
+
+#[test]
 fn connections_that_are_never_established_do_not_count_as_such() {
     // A queue of one place (listen(2) has room for one more), and nobody accepts.
     let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
@@ -145,6 +161,72 @@ fn too_short_a_measurement_is_refused() {
     let (code, _, errors) = bench(&[&address, "-c", "1", "-d", "100ms", "--warmup", "0s"]);
     assert_eq!((code, &*errors), (0, ""));
     server.stop();
+}
+
+/// A server that tells when it has answered a hundred times.
+fn telling() -> (String, Receiver<()>) {
+    let (sender, receiver) = channel();
+    let address = serving(move |stream| {
+        let (mut count, sender) = (0, sender.clone());
+        thread::spawn(move || {
+            echo(stream, || {
+                count += 1;
+                if count == 100 {
+                    // The test may have seen enough.
+                    let _ = sender.send(());
+                }
+            })
+        });
+        Ok(())
+    });
+    (address.to_string(), receiver)
+}
+
+/// Runs a load that would take long and ends it by a signal: exit code, both streams.
+fn interrupted(signal: Signal, arguments: &[&str]) -> (i32, String, String) {
+    let (address, busy) = telling();
+    let usual = ["bench", "-c", "1", "--warmup", "0s", "-d", "1h"];
+    let target: &[&str] = if arguments.contains(&"--ab") {
+        &[&address, &address]
+    } else {
+        &[&address]
+    };
+    let mut process = Epollo::run(&[&usual, arguments, target].concat());
+    busy.recv().unwrap();
+    process.signal(signal);
+    let shown = String::from_utf8(process.rest()).unwrap();
+    (process.code(), shown, process.errors())
+}
+
+#[test]
+fn an_interrupted_run_is_marked_everywhere() {
+    let directory = std::env::temp_dir();
+    let file = |end| {
+        let name = format!("epollo-benched-{}.{end}", std::process::id());
+        directory.join(name).to_str().unwrap().to_owned()
+    };
+    let (csv, html) = (file("csv"), file("html"));
+    let more = ["--csv", &csv, "--html", &html];
+    let (code, shown, errors) = interrupted(Signal::TERM, &more);
+    assert_eq!((code, &*errors), (143, "epollo: interrupted\n"), "{shown}");
+    assert!(
+        shown.contains(" s measured (interrupted) after "),
+        "{shown}"
+    );
+    let text = std::fs::read_to_string(&csv).unwrap();
+    let last = "\n# the run was interrupted before it was complete\n";
+    assert!(text.ends_with(last), "{text}");
+    let page = std::fs::read_to_string(&html).unwrap();
+    assert!(page.contains(" (interrupted)</h1>"));
+    for path in [csv, html] {
+        std::fs::remove_file(path).unwrap();
+    }
+    for more in [&["--json"][..], &["--json", "--ab"]] {
+        let (code, shown, errors) = interrupted(Signal::INT, more);
+        assert_eq!((code, &*errors), (130, "epollo: interrupted\n"), "{shown}");
+        let report: Value = serde_json::from_str(&shown).unwrap();
+        assert_eq!(report["interrupted"], true, "{more:?}");
+    }
 }
 
 #[test]

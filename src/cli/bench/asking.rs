@@ -98,6 +98,16 @@ impl Asking {
         self.connection
     }
 
+    /// Whether any of its requests was answered.
+    pub(super) fn was_answered(&self) -> bool {
+        self.verifier.unanswered(self.sent) < self.sent
+    }
+
+    /// Whether it has asked and none of its requests was answered.
+    pub(super) fn is_unanswered(&self) -> bool {
+        self.sent > 0 && !self.was_answered()
+    }
+
     /// Whether it has begun to ask by a pace.
     pub(super) fn is_paced(&self) -> bool {
         self.pace.is_some()

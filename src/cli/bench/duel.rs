@@ -2,6 +2,7 @@
 //! No run is started here.
 
 use super::report::{Duel, Ratio, Report};
+use super::run::INTERRUPTED;
 use super::statistics::{self, Spread, median};
 use super::table::{aligned, row};
 use super::verdict::{self, Figure, INTERLEAVED, Judged};
@@ -18,8 +19,8 @@ pub(super) fn duel(
     runs: Vec<Report>,
     which_is_a: &[bool],
     discarded: usize,
-    a: &str,
-    b: &str,
+    interrupted: bool,
+    [a, b]: [&str; 2],
 ) -> Duel {
     let pairs = pairs(&runs, which_is_a);
     let spreads: Vec<_> = Figure::ALL
@@ -28,6 +29,9 @@ pub(super) fn duel(
         .collect();
     let judged = verdict::judge(&spreads, INTERLEAVED);
     let mut trust = trust(&runs, which_is_a);
+    if interrupted {
+        trust.insert(0, INTERRUPTED.to_owned());
+    }
     let verdict = if pairs.len() < PAIRS_MIN {
         let blocks = units::counted(pairs.len() as u64, "block", "blocks");
         trust.push(format!(
@@ -45,6 +49,7 @@ pub(super) fn duel(
         discarded,
         ratios: judged.iter().map(ratio).collect(),
         verdict,
+        interrupted,
         trust,
         runs,
     }
@@ -136,12 +141,13 @@ fn trust(runs: &[Report], which_is_a: &[bool]) -> Vec<String> {
     }
     let told = doubts.into_iter().map(|Doubt { of_a, of_b, words }| {
         let example = if of_a + of_b > 1 { "for example: " } else { "" };
-        let of = |count, server| {
-            let blocks = units::counted(count, "block", "blocks");
-            (count > 0).then(|| format!("{blocks} of {server}"))
+        let in_a = units::counted(of_a, "block of A", "blocks of A");
+        let in_b = units::counted(of_b, "block of B", "blocks of B");
+        let blocks = match (of_a, of_b) {
+            (_, 0) => in_a,
+            (0, _) => in_b,
+            (_, _) => format!("{in_a} and {} of B", units::count(of_b)),
         };
-        let blocks = [of(of_a, "A"), of(of_b, "B")].into_iter().flatten();
-        let blocks = blocks.collect::<Vec<_>>().join(" and ");
         format!("in {blocks}, {example}{words}")
     });
     told.collect()

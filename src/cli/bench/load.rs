@@ -92,6 +92,9 @@ pub(super) struct Load {
     made: Tally,
     stands: Tally,
     ended: Tally,
+    /// Connections that asked, at the end of the run: those that got an answer, and those that never did.
+    served: usize,
+    unserved: usize,
     progress_at: Time,
     /// Why the first connection failed that could not be established.
     unreachable: Option<Unreachable>,
@@ -167,6 +170,8 @@ impl Load {
             made: Tally::default(),
             stands: Tally::default(),
             ended: Tally::default(),
+            served: 0,
+            unserved: 0,
             progress_at: Time::ZERO,
             unreachable: None,
             failed: 0,
@@ -182,6 +187,23 @@ impl Load {
     pub(super) fn connected(&self) -> (usize, usize) {
         let stands = self.stands.silent + self.stands.active;
         (stands, self.plan.idle + self.plan.connections)
+    }
+
+    /// Some connections were answered and others never: what that says of the server, for people.
+    pub(super) fn serves_few(&self) -> Option<String> {
+        let (served, all) = (self.served, self.served + self.unserved);
+        let is_few = served > 0 && self.unserved > 0 && (served == 1 || 2 * served <= all);
+        let clients = if served == 1 {
+            "one client".to_owned()
+        } else {
+            format!("{served} clients")
+        };
+        is_few.then(|| {
+            format!(
+                "{served} of {all} connections got answers, the others none: the server seems to serve \
+                 {clients} at a time (try -c {served})"
+            )
+        })
     }
 
     /// Payload bytes of an answer.

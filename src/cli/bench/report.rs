@@ -50,6 +50,9 @@ pub(super) struct Report {
     pub(super) turn_ns: Quantiles,
     /// What it cost the process named by `--pid`.
     pub(super) server: Option<Cost>,
+    /// Its user ended it (Ctrl-C or SIGTERM) before it was complete.
+    #[serde(default)]
+    pub(super) interrupted: bool,
     /// Each reason to doubt the run; empty if there is none.
     pub(super) trust: Vec<String>,
     /// Second by second.
@@ -148,6 +151,8 @@ pub(super) struct Duel {
     pub(super) ratios: Vec<Ratio>,
     /// The verdict in words, a line each.
     pub(super) verdict: Vec<String>,
+    /// Its user ended it; the block that was measured then does not count.
+    pub(super) interrupted: bool,
     /// Why the whole is to be doubted.
     pub(super) trust: Vec<String>,
     /// The runs themselves, as they went.

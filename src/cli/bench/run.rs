@@ -26,11 +26,15 @@ use crate::trace::Observer;
 
 /// Calls made between two turns, so that those that stand are seen to soon.
 const CALLS_PER_TURN_MAX: usize = 16;
+/// The first reason to doubt a run that its user ended.
+pub(super) const INTERRUPTED: &str = "the run was interrupted before it was complete";
 
 /// What came of a run.
 pub(super) struct Outcome {
     pub(super) report: Report,
     pub(super) response: Histogram<u64>,
+    /// Why answers are missing, where that shows.
+    pub(super) cause: Option<String>,
     /// Something beside both programs spoilt it.
     pub(super) is_disturbed: bool,
     pub(super) was_interrupted: bool,
@@ -87,12 +91,13 @@ pub(super) fn run(
         .chain(meters.doubts())
         .collect();
     report.trust.extend(stranger(plan, &owners));
-    if load.was_interrupted {
-        report
-            .trust
-            .insert(0, "the run was interrupted before its time".to_owned());
-    }
+    let cause = load.serves_few().filter(|_| !load.was_interrupted);
+    let first = load.was_interrupted.then(|| INTERRUPTED.to_owned());
+    report
+        .trust
+        .splice(0..0, first.into_iter().chain(cause.clone()));
     Ok(Outcome {
+        cause,
         report,
         response: load.book.response.clone(),
         is_disturbed: trust::disturbs(&before, &after),
@@ -213,6 +218,7 @@ fn report(plan: &Plan, load: &Load, meters: &Meters) -> Report {
         generator: meters.generator(book.echoes),
         turn_ns: quantiles(&book.turn),
         server: meters.server(book.echoes),
+        interrupted: load.was_interrupted,
         trust: Vec::new(),
         timeline: book.timeline.clone(),
         curve: curve(&book.response),

@@ -37,10 +37,12 @@ pub(super) fn load(report: &Report) -> String {
         "connections",
     )];
     if asked.idle > 0 {
-        parts.push(format!(
-            "{} idle ones beside",
-            units::count(asked.idle as u64)
-        ));
+        parts.push(format!("{} idle ones", units::count(asked.idle as u64)));
+    }
+    let wanted = (asked.connections + asked.idle) as u64;
+    let established = report.connect_ns.count;
+    if report.service != "hello" && (1..wanted).contains(&established) {
+        parts.push(format!("only {} established", units::count(established)));
     }
     if report.service != "hello" {
         parts.push(units::counted(asked.size as u64, "byte", "bytes"));
@@ -64,7 +66,12 @@ pub(super) fn load(report: &Report) -> String {
 pub(super) fn span(report: &Report) -> String {
     let [measured, warmup] = [report.seconds, report.asked.warmup].map(units::round);
     let seed = report.asked.seed;
-    format!("{measured} s measured after {warmup} s of warm-up, seed {seed}")
+    let early = if report.interrupted {
+        " (interrupted)"
+    } else {
+        ""
+    };
+    format!("{measured} s measured{early} after {warmup} s of warm-up, seed {seed}")
 }
 
 /// How much came back.
@@ -83,16 +90,16 @@ type Latency = (&'static str, &'static str, fn(&Report) -> Quantiles);
 
 /// The distributions.
 pub(super) const LATENCIES: [Latency; 5] = [
-    ("response", "from due to answered", |report| {
+    ("response", "from scheduled to answered", |report| {
         report.response_ns
     }),
     ("service", "from sent to answered", |report| {
         report.service_ns
     }),
-    ("send lag", "from due to sent", |report| report.send_lag_ns),
-    ("connect", "until the connection stood", |report| {
-        report.connect_ns
+    ("send lag", "from scheduled to sent", |report| {
+        report.send_lag_ns
     }),
+    ("connect", "until connected", |report| report.connect_ns),
     ("turn", "of the generator's loop", |report| report.turn_ns),
 ];
 

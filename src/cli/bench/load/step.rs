@@ -220,6 +220,8 @@ impl Service for Load {
             Session::Silent(_) => self.ended.silent += 1,
             Session::Active(_, asking) => {
                 self.ended.active += 1;
+                self.served += usize::from(asking.was_answered());
+                self.unserved += usize::from(is_expected && asking.is_unanswered());
                 asking.give_up(&mut self.orders);
                 if !self.was_interrupted {
                     asking.lose_unanswered(&mut self.book);
