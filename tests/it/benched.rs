@@ -265,3 +265,39 @@ fn two_servers_are_compared_in_the_direction_of_compare() {
     let product = figure("b_to_a") * figure("ratio");
     assert!((0.99..1.01).contains(&product), "{throughput}");
 }
+
+/// What a progress line says of `what`, each time it was drawn: between the bar and the end.
+fn drawn<'a>(shown: &'a str, what: &str) -> Vec<&'a str> {
+    let lines = shown.split(what).skip(1);
+    let words = lines.filter_map(|line| line.split_once("] "));
+    words.map(|(_, words)| words).collect()
+}
+
+#[test]
+fn on_a_terminal_a_bar_tells_how_far_the_run_is() {
+    let server = Server::start(&["echo=0"]);
+    let address = server.address("echo").to_string();
+    let usual = ["bench", &address, "-c", "2", "--warmup", "500ms"];
+    for (more, total) in [
+        (["-d", "2s"], " of 2 s, "),
+        (["-n", "100k"], " of 100,000 echoes, "),
+    ] {
+        let terminal = Terminal::run(&[&usual[..], &more].concat());
+        let (code, shown) = terminal.last_words();
+        assert_eq!(code, 0, "{shown}");
+        assert!(!drawn(&shown, "warming up [").is_empty(), "{shown}");
+        assert!(shown.contains("measuring [="), "{shown}");
+        let is_whole = |words: &&str| {
+            let end = words.find("/s").unwrap_or(0);
+            let words = &words[..end];
+            let grouped = |word: &str| {
+                word.split_once(',')
+                    .is_some_and(|(_, rest)| rest.len() == 3)
+            };
+            words.contains(total) && words.split(' ').any(grouped) && words.contains(" echoes, ")
+        };
+        let lines = drawn(&shown, "measuring [");
+        assert!(lines.iter().any(is_whole), "{lines:?}");
+    }
+    server.stop();
+}

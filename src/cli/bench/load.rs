@@ -183,6 +183,11 @@ impl Load {
         }
     }
 
+    /// What was asked for.
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
     /// Connections that stand, of how many.
     pub(super) fn connected(&self) -> (usize, usize) {
         let stands = self.stands.silent + self.stands.active;
