@@ -113,6 +113,25 @@ fn a_server_that_goes_away_ends_the_load() {
 }
 
 #[test]
+fn a_server_that_ends_every_connection_is_said_to() {
+    let address = serving(|_| Ok(())).to_string();
+    let (code, _, errors) = bench(&[&address, "-c", "2", "-d", "100ms", "--warmup", "0s"]);
+    assert_eq!(code, 1, "{errors}");
+    for part in ["gave no right answer: ", "broken connections 2"] {
+        assert!(errors.contains(part), "no {part:?} in {errors}");
+    }
+    let address = serving(|mut stream| {
+        let _ = stream.read(&mut [0; 100])?;
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    });
+    let address = address.to_string();
+    let (code, _, errors) = bench(&[&address, "-c", "2", "-d", "100ms", "--warmup", "0s"]);
+    assert_eq!(code, 1, "{errors}");
+    let words = "after sending 'HTTP/1.1 400 Bad Request\\r\\n\\r\\n', which is no answer";
+    assert!(errors.contains(words), "{errors}");
+}
+
+#[test]
 fn a_server_of_one_client_at_a_time_is_known_for_one() {
     let address = serving(|stream| echo(stream, || {})).to_string();
     let usual = [&address, "-c", "5", "-d", "200ms", "--warmup", "0s"];

@@ -103,6 +103,11 @@ impl Asking {
         self.verifier.unanswered(self.sent) < self.sent
     }
 
+    /// What came last and is no answer.
+    pub(super) fn strange(&self) -> &[u8] {
+        self.verifier.strange()
+    }
+
     /// Whether it has asked and none of its requests was answered.
     pub(super) fn is_unanswered(&self) -> bool {
         self.sent > 0 && !self.was_answered()

@@ -9,8 +9,11 @@ use super::super::asking::Asking;
 use super::super::book::{Request, nanoseconds};
 use super::super::pace::Pace;
 use super::{Call, Door, Load, Protocol, Session, Stage};
+use crate::protocol::display::Escaped;
 use crate::protocol::{CloseReason, Context, Event, Service, Standing, Time};
 
+/// Bytes that are shown of what is no answer.
+const STRANGE_BYTES_MAX: usize = 40;
 /// The longest greeting that is compared.
 const GREETING_BYTES_MAX: usize = 64 * 1024;
 
@@ -106,6 +109,21 @@ impl Load {
         }
     }
 
+    /// The server sends no more on a connection.
+    fn ended_by_server(&mut self, asking: &Asking) {
+        let number = asking.number();
+        let strange = asking.strange();
+        let shown = Escaped(&strange[..strange.len().min(STRANGE_BYTES_MAX)]);
+        if strange.is_empty() {
+            self.book
+                .broke(format_args!("the server ended connection {number}"));
+        } else {
+            self.book.broke(format_args!(
+                "the server ended connection {number} after sending '{shown}', which is no answer"
+            ));
+        }
+    }
+
     /// A connection ended before its time.
     fn broke(&mut self, session: &Session, ending: CloseReason) {
         let stands = match session {
@@ -180,10 +198,7 @@ impl Service for Load {
                 event @ (Event::Received(_) | Event::Woken | Event::Finished),
             ) => {
                 if !self.step_active(cx, call, asking, event) && event == Event::Finished {
-                    self.book.broke(format_args!(
-                        "the server ended connection {}",
-                        asking.number()
-                    ));
+                    self.ended_by_server(asking);
                 }
             }
             (Session::Greeted(call, _), Event::Woken) => {
