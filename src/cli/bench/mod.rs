@@ -190,9 +190,18 @@ fn judge(
         .collect();
     if !wrong.is_empty() {
         let (address, wrong) = (&report.address, wrong.join(", "));
-        let cause = cause.map_or(String::new(), |cause| format!("; {cause}"));
+        let gave = if report.echoes == 0 {
+            "gave no right answer"
+        } else {
+            "gave wrong answers"
+        };
+        let is_ending = |line: &&String| line.starts_with("broken: ");
+        let example = report.wrong.iter().find(is_ending);
+        let example = example.or(report.wrong.first()).map(String::as_str);
+        let cause = cause.or(example);
+        let cause = cause.map_or(String::new(), |cause| format!(" ({cause})"));
         return Err(Failure::at_work(format_args!(
-            "{address} gave wrong answers: {wrong}{cause}"
+            "{address} {gave}: {wrong}{cause}"
         )));
     }
     if report.interrupted {
