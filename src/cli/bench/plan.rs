@@ -148,7 +148,7 @@ pub(super) fn understand(arguments: &BenchArguments) -> Result<Wish, Failure> {
             "--ab names both servers (try epollo bench echo --ab ADDR1 ADDR2)",
         )),
         (None, None) => Err(Failure::asked_wrongly(
-            "which server? (try epollo bench echo 127.0.0.1:12345)",
+            "no server given (try epollo bench echo 127.0.0.1:12345)",
         )),
     }
 }
