@@ -120,7 +120,7 @@ pub(super) enum Command {
     Echo(ClientArguments),
     /// Talk in turns; you speak first
     Chat(ChatArguments),
-    /// Load a server, verify every answer, and tell how fast it was
+    /// Load-test a server, verify every reply, report its speed
     Bench(Box<BenchArguments>),
     /// Run the server on a simulated, misbehaving kernel
     Sim(SimArguments),

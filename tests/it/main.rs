@@ -10,6 +10,7 @@ mod terminal;
 
 mod asked;
 mod attacks;
+mod benched;
 mod browser;
 mod compared;
 mod course;

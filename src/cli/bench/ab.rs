@@ -46,5 +46,6 @@ pub(super) fn run(
         which_is_a.push(is_a);
     }
     let (a, b) = (a.target.to_string(), b.target.to_string());
-    Ok((duel(runs, &which_is_a, discarded, &a, &b), was_interrupted))
+    let duel = duel(runs, &which_is_a, discarded, was_interrupted, [&a, &b]);
+    Ok((duel, was_interrupted))
 }

@@ -22,7 +22,7 @@ pub(in crate::cli) struct BenchArguments {
     /// address: PORT, IP:PORT, [IPV6]:PORT or NAME:PORT
     #[arg(value_name = "SERVICE] [ADDR", num_args = 0..=2)]
     pub(super) target: Vec<String>,
-    /// Load two servers in turn, A B B A, and tell the ratio of their figures
+    /// Load two servers in turn (A B B A) and report the ratio of their figures, B/A
     #[arg(long, num_args = 2, value_names = ["ADDR1", "ADDR2"])]
     pub(super) ab: Option<Vec<String>>,
     #[command(flatten)]
@@ -35,7 +35,7 @@ pub(in crate::cli) struct BenchArguments {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum BenchCommand {
-    /// Tell what differs between two runs that were written with --json
+    /// Compare two runs that were written with --json
     Compare {
         /// The run to compare with
         a: PathBuf,
@@ -50,25 +50,25 @@ pub(super) enum BenchCommand {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Load")]
 pub(super) struct LoadArguments {
-    /// Connections that ask; hello: how many at the same time
+    /// Active connections (hello: concurrent ones)
     #[arg(short, long, value_name = "N", default_value = "50", value_parser = parse_count, env = "EPOLLO_CONNECTIONS")]
     pub(super) connections: usize,
-    /// How long to measure [default: 10s]
+    /// How long to measure, at least 100ms [default: 10s]
     #[arg(short, long, value_name = "T", value_parser = parse_duration, env = "EPOLLO_DURATION")]
     pub(super) duration: Option<Duration>,
-    /// Instead: how many requests, all together; answers may take 5 s
+    /// Stop after N requests in total instead (waits 5 s for the last replies)
     #[arg(short = 'n', long, value_name = "N", value_parser = parse_requests, env = "EPOLLO_REQUESTS")]
     pub(super) requests: Option<usize>,
-    /// Bytes of a request
+    /// Bytes per request
     #[arg(short, long, value_name = "SIZE", default_value = "64", value_parser = parse_payload_size, env = "EPOLLO_SIZE")]
     pub(super) size: usize,
-    /// Requests under way on one connection (echo)
+    /// Requests in flight per connection (echo)
     #[arg(short = 'P', long, value_name = "N", default_value = "1", value_parser = parse_count, env = "EPOLLO_PIPELINE")]
     pub(super) pipeline: usize,
-    /// Requests a second, all together, whether answers come or not (open loop)
+    /// Total requests per second, sent on schedule whether or not replies arrive (open loop)
     #[arg(short = 'R', long, value_name = "N", value_parser = parse_rate, env = "EPOLLO_RATE")]
     pub(super) rate: Option<f64>,
-    /// Evenly spaced, or as independent clients come
+    /// Spacing of requests: even, or random as from independent clients
     #[arg(
         long,
         value_name = "HOW",
@@ -76,28 +76,28 @@ pub(super) struct LoadArguments {
         env = "EPOLLO_ARRIVALS"
     )]
     pub(super) arrivals: Arrivals,
-    /// Connections opened a second [default: as fast as it goes]
+    /// Connections opened per second [default: as fast as possible]
     #[arg(long, value_name = "N", value_parser = parse_rate, env = "EPOLLO_CONNECT_RATE")]
     pub(super) connect_rate: Option<f64>,
-    /// Connections that stay silent beside them
+    /// Additional idle connections
     #[arg(long, value_name = "N", default_value = "0", env = "EPOLLO_IDLE")]
     pub(super) idle: usize,
-    /// Load before it is measured [default: 2s; none with --requests]
+    /// Warm-up before measuring [default: 2s; none with --requests]
     #[arg(long, value_name = "T", value_parser = parse_duration, env = "EPOLLO_WARMUP")]
     pub(super) warmup: Option<Duration>,
-    /// From which addresses of ours to connect: A,B or a range such as 127.0.0.0/8
+    /// Local addresses to connect from: A,B or a range such as 127.0.0.0/8
     #[arg(long, value_name = "A,B|RANGE", value_parser = parse_sources, env = "EPOLLO_SOURCE_IP")]
     pub(super) source_ip: Option<Sources>,
-    /// How chat messages are cut: line, nul, padded[:N] or chunk
+    /// How chat messages are delimited: line, nul, padded[:N] or chunk
     #[arg(long, default_value = "line", env = "EPOLLO_FRAMING")]
     pub(super) framing: Framing,
-    /// The seed of payloads and arrivals
+    /// Seed for payloads and arrivals
     #[arg(long, value_name = "N", default_value = "1", env = "EPOLLO_SEED")]
     pub(super) seed: u64,
-    /// Look again without sleeping for up to T before blocking [default: 0; with --rate, always]
+    /// Busy-poll for up to T before blocking [default: 0; with --rate, always]
     #[arg(long, value_name = "T", value_parser = parse_duration, env = "EPOLLO_SPIN")]
     pub(super) spin: Option<Duration>,
-    /// The local process that serves: tell what the load cost it (with --ab: two, PID1,PID2)
+    /// PID of the local server: report its CPU and memory (with --ab: PID1,PID2)
     #[arg(long, value_name = "PID", value_parser = parse_pids, env = "EPOLLO_PID")]
     pub(super) pid: Option<Pids>,
     /// With --ab: blocks of each server, each of --duration [default: 10, of 2s]
@@ -111,7 +111,7 @@ pub(super) struct ReportArguments {
     /// Print one JSON object
     #[arg(long, value_parser = BoolishValueParser::new(), env = "EPOLLO_JSON")]
     pub(super) json: bool,
-    /// Write second by second
+    /// Write per-second results
     #[arg(long, value_name = "FILE")]
     pub(super) csv: Option<PathBuf>,
     /// Write the response times as an HdrHistogram percentile distribution, in microseconds
@@ -120,7 +120,7 @@ pub(super) struct ReportArguments {
     /// Write a page with plots
     #[arg(long, value_name = "FILE")]
     pub(super) html: Option<PathBuf>,
-    /// Exit with 1 if this holds, as 'p99>2ms'; may be given more than once
+    /// Exit with 1 if this holds, such as 'p99>2ms'; may be repeated
     #[arg(long, value_name = "CONDITION", value_parser = parse_condition)]
     pub(super) fail_if: Vec<Condition>,
 }

@@ -98,6 +98,21 @@ impl Asking {
         self.connection
     }
 
+    /// Whether any of its requests was answered.
+    pub(super) fn was_answered(&self) -> bool {
+        self.verifier.unanswered(self.sent) < self.sent
+    }
+
+    /// What came last and is no answer.
+    pub(super) fn strange(&self) -> &[u8] {
+        self.verifier.strange()
+    }
+
+    /// Whether it has asked and none of its requests was answered.
+    pub(super) fn is_unanswered(&self) -> bool {
+        self.sent > 0 && !self.was_answered()
+    }
+
     /// Whether it has begun to ask by a pace.
     pub(super) fn is_paced(&self) -> bool {
         self.pace.is_some()

@@ -2,6 +2,7 @@
 //! others. Nothing is decided by them.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
@@ -31,7 +32,6 @@ pub(super) struct Request {
 /// How many answers were wrong, by kind.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Wrongs {
-    pub(super) lost: u64,
     pub(super) changed: u64,
     pub(super) duplicated: u64,
     pub(super) crossed: u64,
@@ -60,7 +60,10 @@ pub(super) struct Book {
     second: Histogram<u64>,
     second_echoes: u64,
     second_cpu_ns: Option<u64>,
+    /// Requests that count as lost as long as no answer is found elsewhere, and how many more there
+    /// are than could be remembered.
     lost_names: HashSet<Name>,
+    lost_unnamed: u64,
     crossed_names: HashSet<Name>,
 }
 
@@ -86,6 +89,7 @@ impl Book {
             second_echoes: 0,
             second_cpu_ns: None,
             lost_names: HashSet::new(),
+            lost_unnamed: 0,
             crossed_names: HashSet::new(),
         }
     }
@@ -161,8 +165,7 @@ impl Book {
             }
             Finding::Late(sequence) => {
                 self.wrongs.reordered += 1;
-                self.lost_names.remove(&name(sequence));
-                self.wrongs.lost = self.wrongs.lost.saturating_sub(1);
+                self.find_again(name(sequence));
                 self.say(
                     "reordered",
                     format_args!("{} came after a later one", words(name(sequence))),
@@ -195,17 +198,29 @@ impl Book {
         if self.crossed_names.contains(&name) {
             return;
         }
-        self.wrongs.lost += 1;
         if self.lost_names.len() < NAMES_MAX {
             self.lost_names.insert(name);
+        } else {
+            self.lost_unnamed += 1;
+        }
+    }
+
+    /// Requests that were never answered.
+    pub(super) fn lost(&self) -> u64 {
+        self.lost_names.len() as u64 + self.lost_unnamed
+    }
+
+    /// What may have counted as lost came late. It did not, if it had come on another connection before.
+    fn find_again(&mut self, name: Name) {
+        let was_named = self.lost_names.remove(&name);
+        if !was_named && !self.crossed_names.contains(&name) {
+            self.lost_unnamed = self.lost_unnamed.saturating_sub(1);
         }
     }
 
     fn cross(&mut self, name: Name, connection: u32) {
         self.wrongs.crossed += 1;
-        if self.lost_names.remove(&name) {
-            self.wrongs.lost -= 1;
-        }
+        self.lost_names.remove(&name);
         if self.crossed_names.len() < NAMES_MAX {
             self.crossed_names.insert(name);
         }
@@ -233,8 +248,21 @@ impl Book {
 
     /// A connection that waited for its greeting to the end of the run.
     pub(super) fn lose_greeting(&mut self) {
-        self.wrongs.lost += 1;
+        self.lost_unnamed += 1;
         self.say("lost", format_args!("a connection got no whole greeting"));
+    }
+
+    /// Connections that were not established in time, of all that were wanted.
+    pub(super) fn never_stood(&mut self, missing: usize, wanted: usize, patience: Duration) {
+        self.wrongs.broken += missing as u64;
+        let seconds = patience.as_secs();
+        self.say(
+            "broken",
+            format_args!(
+                "{missing} of {wanted} connections could not be established within {seconds} s \
+                 (is the server's backlog full? try fewer with -c, or --connect-rate)"
+            ),
+        );
     }
 
     /// A connection ended before its time.

@@ -66,7 +66,7 @@ fn compared(a: &Report, b: &Report, name_a: String, name_b: String) -> (Comparis
     let judged = verdict::judge(&spreads, APART);
     let verdict = if shorter < SECONDS_MIN {
         notes.push(format!(
-            "the shorter run has {}: {SECONDS_MIN} are the least that tell anything",
+            "the shorter run has {}: at least {SECONDS_MIN} are needed",
             units::counted(shorter as u64, "whole second", "whole seconds")
         ));
         vec!["too short to tell a difference".to_owned()]
@@ -226,7 +226,8 @@ fn words(comparison: &Comparison, judged: &[Judged], [a, b]: [&Report; 2]) -> St
         ]);
     }
     words += &aligned(&rows);
-    words.push('\n');
+    words +=
+        "B/A: over whole runs, one after the other; --ab takes the median over pairs of blocks\n\n";
     for line in &comparison.verdict {
         words += &format!("{line}\n");
     }

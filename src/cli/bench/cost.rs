@@ -23,7 +23,9 @@ const TRACEPOINT_FILES: [&str; 2] = [
 /// A process that is watched.
 #[derive(Debug)]
 pub(super) struct Watch {
-    process: Process,
+    pid: u32,
+    /// None where there is no /proc.
+    process: Option<Process>,
     /// Runs while any of its threads does, and keeps the time of those that ended.
     clock: ClockId,
     command: String,
@@ -37,9 +39,10 @@ pub(super) struct Sample {
     pid: u32,
     command: String,
     cpu: Duration,
-    rss: u64,
-    /// Voluntary and forced, of each thread that lives, by its id.
-    switches: BTreeMap<i32, (u64, u64)>,
+    rss: Option<u64>,
+    /// Voluntary and involuntary, of each thread that lives, by its id; none if the kernel does not
+    /// tell.
+    switches: Option<BTreeMap<i32, (u64, u64)>>,
     syscalls: Option<u64>,
 }
 
@@ -51,31 +54,44 @@ impl Watch {
     pub(super) fn of(pid: u32) -> Result<Watch, String> {
         let absent = || format!("there is no process {pid}");
         let number = i32::try_from(pid).map_err(|_| absent())?;
-        let refused = |error| {
-            if let ProcError::NotFound(_) = error {
-                return absent();
+        let (process, command) = match is_proc_mounted() {
+            true => {
+                let (process, command) = look_at(number)?;
+                (Some(process), command)
             }
-            if let ProcError::PermissionDenied(_) = error {
-                return format!(
-                    "process {pid} is not ours to look at (run as its user or as root)"
-                );
-            }
-            format!("cannot look at process {pid}: {error}")
+            false => (None, command_unknown(number)),
         };
-        let process = Process::new(number).map_err(refused)?;
-        let status = process.status().map_err(refused)?;
-        if status.tgid != number {
-            return Err(format!("{pid} is a thread of process {}", status.tgid));
-        }
-        process.tasks().map_err(refused)?;
-        let clock = ClockId::pid_cpu_clock_id(Pid::from_raw(number))
-            .map_err(|error| format!("cannot read the CPU time of process {pid}: {error}"))?;
+        let clock = ClockId::pid_cpu_clock_id(Pid::from_raw(number)).map_err(|_| absent())?;
         Ok(Watch {
+            pid,
             process,
             clock,
-            command: status.name,
+            command,
             syscalls: Vec::new(),
         })
+    }
+
+    /// Which of its figures cannot be known here, in words. Where there is no /proc at all, who asks for
+    /// the machine says so.
+    pub(super) fn missing(&mut self) -> Vec<String> {
+        let Some((sample, _)) = self.sample().ok().zip(self.process.as_ref()) else {
+            return Vec::new();
+        };
+        let (command, pid) = (&self.command, self.pid);
+        let all = [
+            ("the memory", "is", sample.rss.is_none(), "statm"),
+            (
+                "the context switches",
+                "are",
+                sample.switches.is_none(),
+                "status",
+            ),
+        ];
+        let missing = all.into_iter().filter(|(_, _, is_missing, _)| *is_missing);
+        let words = missing.map(|(what, verb, _, file)| {
+            format!("{what} of {command} (process {pid}) {verb} unknown: /proc/{pid}/{file} does not show it")
+        });
+        words.collect()
     }
 
     /// Counts its system calls from here on, exactly. The kernel then takes a slower way into each, some
@@ -97,7 +113,9 @@ impl Watch {
         };
         let refused =
             |error: &dyn std::fmt::Display| format!("system calls are not counted: {error}");
-        let tasks = self.process.tasks().map_err(|error| refused(&error))?;
+        let process = self.process.as_ref();
+        let process = process.ok_or_else(|| refused(&"there is no /proc"))?;
+        let tasks = process.tasks().map_err(|error| refused(&error))?;
         let counters: io::Result<Vec<_>> = tasks.flatten().map(count).collect();
         self.syscalls = counters.map_err(|error| refused(&error))?;
         Ok(())
@@ -119,35 +137,96 @@ impl Watch {
     /// # Errors
     /// Mostly that it has ended.
     pub(super) fn sample(&mut self) -> io::Result<Sample> {
-        let tasks = self.process.tasks().map_err(|error| self.gone(error))?;
-        let switches = tasks.flatten().filter_map(|task| {
-            let status = task.status().ok()?;
-            let voluntary = status.voluntary_ctxt_switches?;
-            Some((task.tid, (voluntary, status.nonvoluntary_ctxt_switches?)))
-        });
-        let switches = switches.collect();
-        let memory = self.process.statm().map_err(|error| self.gone(error))?;
+        let (rss, switches) = match &self.process {
+            Some(process) => (self.rss(process)?, self.switches(process)?),
+            None => (None, None),
+        };
         let mut syscalls = None;
         for counter in &mut self.syscalls {
             syscalls = Some(syscalls.unwrap_or(0) + counter.read()?);
         }
         Ok(Sample {
-            pid: self.process.pid().unsigned_abs(),
+            pid: self.pid,
             command: self.command.clone(),
             cpu: self.cpu()?,
-            rss: memory.resident * procfs::page_size(),
+            rss,
             switches,
             syscalls,
         })
     }
 
-    fn gone(&self, error: ProcError) -> io::Error {
-        let ProcError::NotFound(_) = error else {
-            return io::Error::other(error);
+    fn rss(&self, process: &Process) -> io::Result<Option<u64>> {
+        let memory = self.unless_gone(process.statm())?;
+        Ok(memory.map(|memory| memory.resident * procfs::page_size()))
+    }
+
+    fn switches(&self, process: &Process) -> io::Result<Option<BTreeMap<i32, (u64, u64)>>> {
+        let tasks = self.unless_gone(process.tasks())?;
+        let of = |task: Task| {
+            let status = task.status().ok()?;
+            let voluntary = status.voluntary_ctxt_switches?;
+            Some((task.tid, (voluntary, status.nonvoluntary_ctxt_switches?)))
         };
-        let (command, pid) = (&self.command, self.process.pid());
+        let switches: BTreeMap<_, _> = tasks
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(of)
+            .collect();
+        Ok(Some(switches).filter(|switches| !switches.is_empty()))
+    }
+
+    /// None is not known here; an error is that the process has ended.
+    fn unless_gone<T>(&self, looked: Result<T, ProcError>) -> io::Result<Option<T>> {
+        let (Err(ProcError::NotFound(_)), Err(_)) = (&looked, self.cpu()) else {
+            return Ok(looked.ok());
+        };
+        let (command, pid) = (&self.command, self.pid);
         let words = format!("{command} (process {pid}) has ended");
-        io::Error::new(io::ErrorKind::NotFound, words)
+        Err(io::Error::new(io::ErrorKind::NotFound, words))
+    }
+}
+
+/// Whether this machine shows its processes as files (proc(5)).
+pub(super) fn is_proc_mounted() -> bool {
+    std::path::Path::new("/proc/self").exists()
+}
+
+fn command_unknown(number: i32) -> String {
+    let is_ours = u32::try_from(number) == Ok(std::process::id());
+    let name = if is_ours {
+        env!("CARGO_PKG_NAME")
+    } else {
+        "unknown"
+    };
+    name.to_owned()
+}
+
+/// A process in /proc and its command, as far as its files tell.
+fn look_at(number: i32) -> Result<(Process, String), String> {
+    let refused = |error| match error {
+        ProcError::NotFound(_) => format!("there is no process {number}"),
+        ProcError::PermissionDenied(_) => {
+            format!("process {number} is not ours to look at (run as its user or as root)")
+        }
+        ProcError::Incomplete(_)
+        | ProcError::Io(..)
+        | ProcError::Other(_)
+        | ProcError::InternalError(_) => {
+            format!("cannot look at process {number}: {error}")
+        }
+    };
+    let process = Process::new(number).map_err(refused)?;
+    process.tasks().map_err(refused)?;
+    match process.status() {
+        Ok(status) if status.tgid == number => Ok((process, status.name)),
+        Ok(status) => Err(format!("{number} is a thread of process {}", status.tgid)),
+        // Some kernels, such as gVisor's, leave lines out.
+        Err(_) => {
+            let stat = process.stat();
+            let command = stat.map_or_else(|_| command_unknown(number), |stat| stat.comm);
+            Ok((process, command))
+        }
     }
 }
 
@@ -178,7 +257,7 @@ impl Sample {
         let cpu_ns = u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX);
         let syscalls = self.syscalls.zip(earlier.syscalls);
         let syscalls = syscalls.map(|(now, then)| now.saturating_sub(then));
-        let (voluntary, forced) = self.switches_since(earlier);
+        let (voluntary, forced) = self.switches_since(earlier).unzip();
         Cost {
             pid: self.pid,
             command: self.command.clone(),
@@ -198,13 +277,14 @@ impl Sample {
         }
     }
 
-    fn switches_since(&self, earlier: &Sample) -> (u64, u64) {
+    fn switches_since(&self, earlier: &Sample) -> Option<(u64, u64)> {
+        let (now, then) = (self.switches.as_ref()?, earlier.switches.as_ref()?);
         let mut sum = (0, 0);
-        for (thread, (voluntary, forced)) in &self.switches {
-            let then = earlier.switches.get(thread).copied().unwrap_or_default();
+        for (thread, (voluntary, forced)) in now {
+            let then = then.get(thread).copied().unwrap_or_default();
             sum.0 += voluntary.saturating_sub(then.0);
             sum.1 += forced.saturating_sub(then.1);
         }
-        sum
+        Some(sum)
     }
 }

@@ -2,6 +2,7 @@
 //! No run is started here.
 
 use super::report::{Duel, Ratio, Report};
+use super::run::INTERRUPTED;
 use super::statistics::{self, Spread, median};
 use super::table::{aligned, row};
 use super::verdict::{self, Figure, INTERLEAVED, Judged};
@@ -18,8 +19,8 @@ pub(super) fn duel(
     runs: Vec<Report>,
     which_is_a: &[bool],
     discarded: usize,
-    a: &str,
-    b: &str,
+    interrupted: bool,
+    [a, b]: [&str; 2],
 ) -> Duel {
     let pairs = pairs(&runs, which_is_a);
     let spreads: Vec<_> = Figure::ALL
@@ -28,14 +29,17 @@ pub(super) fn duel(
         .collect();
     let judged = verdict::judge(&spreads, INTERLEAVED);
     let mut trust = trust(&runs, which_is_a);
+    if interrupted {
+        trust.insert(0, INTERRUPTED.to_owned());
+    }
     let verdict = if pairs.len() < PAIRS_MIN {
         let blocks = units::counted(pairs.len() as u64, "block", "blocks");
         trust.push(format!(
-            "{blocks} of each server: {PAIRS_MIN} are the least that tell anything"
+            "{blocks} of each server: at least {PAIRS_MIN} are needed"
         ));
         vec!["too few blocks to tell a difference".to_owned()]
     } else {
-        verdict::words(&judged, "A", "B")
+        verdict::words(&judged, "B", "A")
     };
     let ratio = |judged: &Judged| ratio(judged, &pairs);
     Duel {
@@ -45,6 +49,7 @@ pub(super) fn duel(
         discarded,
         ratios: judged.iter().map(ratio).collect(),
         verdict,
+        interrupted,
         trust,
         runs,
     }
@@ -73,11 +78,15 @@ fn of(figure: Figure, run: &Report) -> Option<f64> {
     (value.is_finite() && value > 0.0).then_some(value)
 }
 
-/// None unless every pair knows the figure.
+/// B divided by A; none unless every pair knows the figure.
 fn spread(figure: Figure, pairs: &[(&Report, &Report)]) -> Option<Spread> {
-    let both = |(a, b): &(&Report, &Report)| Some((of(figure, a)?, of(figure, b)?));
-    let values: Option<Vec<_>> = pairs.iter().map(both).collect();
-    statistics::paired(&values?)
+    statistics::paired(&values(figure, pairs)?)
+}
+
+/// The figure of B and of A in each pair.
+fn values(figure: Figure, pairs: &[(&Report, &Report)]) -> Option<Vec<(f64, f64)>> {
+    let both = |(a, b): &(&Report, &Report)| Some((of(figure, b)?, of(figure, a)?));
+    pairs.iter().map(both).collect()
 }
 
 fn ratio(judged: &Judged, pairs: &[(&Report, &Report)]) -> Ratio {
@@ -85,13 +94,20 @@ fn ratio(judged: &Judged, pairs: &[(&Report, &Report)]) -> Ratio {
         let values = runs.into_iter().filter_map(|run| of(judged.figure, run));
         median(&mut values.collect::<Vec<_>>())
     };
+    let turned = values(judged.figure, pairs).unwrap_or_default();
+    let turned: Vec<_> = turned.into_iter().map(|(b, a)| (a, b)).collect();
+    let a_to_b = statistics::paired(&turned).expect("it was judged, so there are pairs");
+    let (low, high) = a_to_b.interval(1);
     Ratio {
         figure: judged.figure.name().to_owned(),
         a: middle(pairs.iter().map(|(a, _)| *a).collect()),
         b: middle(pairs.iter().map(|(_, b)| *b).collect()),
-        ratio: judged.ratio,
-        low: judged.low,
-        high: judged.high,
+        b_to_a: judged.ratio,
+        b_to_a_low: judged.low,
+        b_to_a_high: judged.high,
+        ratio: a_to_b.value,
+        low,
+        high,
     }
 }
 
@@ -124,8 +140,15 @@ fn trust(runs: &[Report], which_is_a: &[bool]) -> Vec<String> {
         }
     }
     let told = doubts.into_iter().map(|Doubt { of_a, of_b, words }| {
-        let such_as = if of_a + of_b > 1 { "such as " } else { "" };
-        format!("in {of_a} of A's blocks and {of_b} of B's: {such_as}{words}")
+        let example = if of_a + of_b > 1 { "for example: " } else { "" };
+        let in_a = units::counted(of_a, "block of A", "blocks of A");
+        let in_b = units::counted(of_b, "block of B", "blocks of B");
+        let blocks = match (of_a, of_b) {
+            (_, 0) => in_a,
+            (0, _) => in_b,
+            (_, _) => format!("{in_a} and {} of B", units::count(of_b)),
+        };
+        format!("in {blocks}, {example}{words}")
     });
     told.collect()
 }
@@ -141,7 +164,7 @@ pub(super) fn words_of_duel(duel: &Duel) -> String {
         "{blocks} of each, in turn; {} discarded\n\n",
         duel.discarded
     );
-    let mut rows = vec![row(["", "A", "B", "A/B", "95 % interval"])];
+    let mut rows = vec![row(["", "A", "B", "B/A", "95 % interval"])];
     for ratio in &duel.ratios {
         let figure = Figure::ALL
             .into_iter()
@@ -158,12 +181,13 @@ pub(super) fn words_of_duel(duel: &Duel) -> String {
             title.to_owned(),
             a,
             b,
-            format!("{:.3}", ratio.ratio),
-            format!("{:.3} to {:.3}", ratio.low, ratio.high),
+            format!("{:.3}", ratio.b_to_a),
+            format!("{:.3} to {:.3}", ratio.b_to_a_low, ratio.b_to_a_high),
         ]);
     }
     words += &aligned(&rows);
-    words.push('\n');
+    words +=
+        "A and B: medians over the blocks; B/A: the median over pairs of neighbouring blocks\n\n";
     for line in &duel.verdict {
         words += &format!("{line}\n");
     }

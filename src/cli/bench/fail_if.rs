@@ -110,7 +110,7 @@ const OTHERS: [(&str, Figure); 12] = [
     ),
     (
         "rss",
-        Figure::Number(|report| Some(report.server.as_ref()?.rss as f64)),
+        Figure::Number(|report| Some(report.server.as_ref()?.rss? as f64)),
     ),
 ];
 

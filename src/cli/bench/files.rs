@@ -8,6 +8,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::report::Report;
+use super::run::INTERRUPTED;
 use crate::cli::{Failure, print};
 
 /// Prints one JSON object, a [`Report`] or what else is to be read by a program.
@@ -51,6 +52,9 @@ pub(super) fn csv(path: &Path, report: &Report) -> Result<(), Failure> {
             cpu.unwrap_or_default(),
         ];
         text += &(cells.join(",") + "\n");
+    }
+    if report.interrupted {
+        text += &format!("# {INTERRUPTED}\n");
     }
     write(path, &text)
 }

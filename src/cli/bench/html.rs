@@ -40,11 +40,11 @@ fn page(report: &Report) -> Result<Markup, String> {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta http-equiv="Content-Security-Policy" content=(POLICY);
-                title { (title) " - epollo bench" }
+                title { (title) @if report.interrupted { " (interrupted)" } " - epollo bench" }
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                h1 { (title) }
+                h1 { (title) @if report.interrupted { " (interrupted)" } }
                 p { (text::load(report)) }
                 p.quiet { (text::span(report)) ", by epollo " (shown(&report.epollo)) }
                 main {

@@ -2,7 +2,11 @@
 //! says when the run warms up, is measured and ends. It opens no socket: whom to call next is asked
 //! of it ([`Load::next_call`]).
 
+use std::io;
+use std::time::Duration;
+
 use super::super::args::Protocol;
+use super::super::reason;
 use super::args::Arrivals;
 use super::asking::{Asking, Budget, Orders};
 use super::book::Book;
@@ -82,18 +86,60 @@ pub(super) struct Load {
     /// The stage changed in this turn, or a second of the measurement is over: since when.
     pub(super) mark: Option<Time>,
     conductor: Option<PeerId>,
+    /// Connections that ask and stand; they are woken when the load begins.
     active: Vec<PeerId>,
     /// Calls made, those that stand, those that ended; of connections that last.
     made: Tally,
     stands: Tally,
     ended: Tally,
+    /// Connections that asked, at the end of the run: those that got an answer, and those that never did.
+    served: usize,
+    unserved: usize,
     progress_at: Time,
+    /// Why the first connection failed that could not be established.
+    unreachable: Option<Unreachable>,
+    /// Calls that failed: all, and those since one stood.
+    failed: usize,
+    failed_in_a_row: usize,
     /// The call that is being made.
     calling: Option<Call>,
     /// When connections are due where they are counted out.
     dialling: Option<Pace>,
     next_second: Time,
     greeting: Option<Vec<u8>>,
+}
+
+/// Why a server cannot be reached, in words, and what may help.
+#[derive(Clone, Debug)]
+pub(super) struct Unreachable {
+    pub(super) why: String,
+    pub(super) remedy: &'static str,
+    /// No other call will fare better.
+    is_final: bool,
+}
+
+impl Unreachable {
+    pub(super) fn of(error: &io::Error) -> Unreachable {
+        let is_refused = error.kind() == io::ErrorKind::ConnectionRefused;
+        // That the source address is ours was seen before the run.
+        let is_out_of_ports = error.kind() == io::ErrorKind::AddrNotAvailable;
+        let remedy = if is_refused {
+            " (is the server running, and on this port?)"
+        } else if is_out_of_ports {
+            " (those of closed connections are in TIME-WAIT for 60 s: wait, or try --source-ip)"
+        } else {
+            ""
+        };
+        Unreachable {
+            why: if is_out_of_ports {
+                "no local port is free".to_owned()
+            } else {
+                reason(error)
+            },
+            remedy,
+            is_final: is_refused,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -124,7 +170,12 @@ impl Load {
             made: Tally::default(),
             stands: Tally::default(),
             ended: Tally::default(),
+            served: 0,
+            unserved: 0,
             progress_at: Time::ZERO,
+            unreachable: None,
+            failed: 0,
+            failed_in_a_row: 0,
             calling: None,
             dialling: None,
             next_second: Time::NEVER,
@@ -132,10 +183,32 @@ impl Load {
         }
     }
 
+    /// What was asked for.
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
     /// Connections that stand, of how many.
     pub(super) fn connected(&self) -> (usize, usize) {
         let stands = self.stands.silent + self.stands.active;
         (stands, self.plan.idle + self.plan.connections)
+    }
+
+    /// Some connections were answered and others never: what that says of the server, for people.
+    pub(super) fn serves_few(&self) -> Option<String> {
+        let (served, all) = (self.served, self.served + self.unserved);
+        let is_few = served > 0 && self.unserved > 0 && (served == 1 || 2 * served <= all);
+        let clients = if served == 1 {
+            "one client".to_owned()
+        } else {
+            format!("{served} clients")
+        };
+        is_few.then(|| {
+            format!(
+                "{served} of {all} connections got answers, the others none: the server seems to serve \
+                 {clients} at a time (try -c {served})"
+            )
+        })
     }
 
     /// Payload bytes of an answer.
@@ -148,8 +221,10 @@ impl Load {
 
     /// Whether a connection is to be made now, and which; then it is to be opened at once.
     pub(super) fn next_call(&mut self, now: Time) -> Option<Door> {
-        if self.stage == Stage::Connecting && self.made.silent + self.made.active == 0 {
+        if self.made.silent + self.made.active == 0 {
             self.progress_at = now;
+        }
+        if self.stage == Stage::Connecting && self.made.silent + self.made.active == 0 {
             let rate = self.plan.connect_rate;
             let pace = |rate| Pace::new(now, rate, Arrivals::Fixed, (0, 1), self.plan.seed);
             self.dialling = rate.map(pace);
@@ -203,7 +278,7 @@ impl Load {
     }
 
     /// A call that could not even be made.
-    pub(super) fn call_failed(&mut self, door: Door, why: &str) {
+    pub(super) fn call_failed(&mut self, door: Door, error: &io::Error) {
         self.calling = None;
         match door {
             Door::Silent => self.ended.silent += 1,
@@ -212,12 +287,36 @@ impl Load {
         if self.plan.service == Protocol::Hello && door == Door::Active {
             self.orders.under_way -= 1;
         }
-        self.book.broke(format_args!("cannot connect: {why}"));
+        self.could_not_connect(error);
     }
 
-    /// Whether no connection of all that were tried has come to be.
-    pub(super) fn is_hopeless(&self) -> bool {
-        let tried = self.ended.silent + self.ended.active;
-        tried > 0 && self.connected().0 == 0
+    fn could_not_connect(&mut self, error: &io::Error) {
+        let unreachable = Unreachable::of(error);
+        self.book
+            .broke(format_args!("cannot connect: {}", unreachable.why));
+        self.unreachable.get_or_insert(unreachable);
+        self.failed += 1;
+        self.failed_in_a_row += 1;
+    }
+
+    /// Why the server cannot be reached, once it is known: no connection was ever established.
+    pub(super) fn unreachable(&self) -> Option<&Unreachable> {
+        let is_connected = self.connected().0 > 0;
+        let [made, ended] = [self.made, self.ended].map(|tally| tally.silent + tally.active);
+        let is_certain = |unreachable: &&Unreachable| unreachable.is_final || made == ended;
+        let unreachable = self.unreachable.as_ref().filter(is_certain);
+        unreachable.filter(|_| !is_connected)
+    }
+
+    /// The run is over, or has waited long enough, and no connection was established or refused.
+    fn give_up_connecting(&mut self, waited: Duration) {
+        let is_silent = self.connected().0 == 0 && self.made.silent + self.made.active > 0;
+        if is_silent && !self.was_interrupted {
+            self.unreachable.get_or_insert(Unreachable {
+                why: format!("no answer within {:.0} s", waited.as_secs_f64()),
+                remedy: " (is the address right, and no firewall in between?)",
+                is_final: true,
+            });
+        }
     }
 }

@@ -32,12 +32,16 @@ impl Meters {
     /// # Errors
     /// In words for the user: the server's process cannot be looked at.
     pub(super) fn of(server: Option<u32>) -> Result<Meters, String> {
+        let mut generator = Meter::of(std::process::id())?;
+        let mut server = server.map(Meter::of).transpose()?;
+        let both = std::iter::once(&mut generator).chain(&mut server);
+        let doubts = both.flat_map(|meter| meter.watch.missing()).collect();
         Ok(Meters {
-            generator: Meter::of(std::process::id())?,
-            server: server.map(Meter::of).transpose()?,
+            generator,
+            server,
             seconds: 0.0,
             began: None,
-            doubts: Vec::new(),
+            doubts,
         })
     }
 
@@ -146,7 +150,7 @@ impl Meter {
     fn cost(&self, echoes: u64, seconds: f64) -> Option<Cost> {
         let (begin, end) = (self.at_begin.as_ref()?, self.at_end.as_ref()?);
         Some(Cost {
-            rss_before: self.at_first.since(&self.at_first, 0, 0.0).rss,
+            rss_before: self.at_first.since(&self.at_first, 0, 0.0).rss_before,
             syscalls_per_echo: self.syscalls_per_echo,
             ..end.since(begin, echoes, seconds)
         })

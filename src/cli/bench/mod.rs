@@ -2,6 +2,11 @@
 //! load is a Service on the same reactor as the server of `epollo serve`.
 
 use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use signal_hook::consts::SIGTERM;
+use signal_hook::flag;
 
 use super::log::Log;
 use super::trace::Sink;
@@ -9,6 +14,7 @@ use super::trace::args::{Destination, TraceArguments};
 use super::{Failure, print, signals};
 use crate::trace::Off;
 use args::{BenchArguments, BenchCommand, ReportArguments};
+use load::Unreachable;
 use plan::{Plan, Wish};
 use progress::Progress;
 use report::Report;
@@ -44,8 +50,9 @@ mod units;
 mod verdict;
 mod verify;
 
-/// The exit code of a run that its user ended.
+/// The exit codes of a run that its user ended, by SIGINT or SIGTERM.
 const INTERRUPTED: u8 = 130;
+const TERMINATED: u8 = 143;
 
 /// Loads, or compares.
 pub(super) fn run(arguments: &BenchArguments, log: &Log) -> Result<(), Failure> {
@@ -53,11 +60,19 @@ pub(super) fn run(arguments: &BenchArguments, log: &Log) -> Result<(), Failure> 
         return compare::run(a, b, *json);
     }
     match plan::understand(arguments)? {
-        Wish::One(plan) => one(&plan, &arguments.report, &arguments.trace, log),
+        Wish::One(plan) => one(
+            &preflight::settled(*plan),
+            &arguments.report,
+            &arguments.trace,
+            log,
+        ),
         Wish::Duel { .. } if arguments.trace.trace.is_some() => Err(Failure::asked_wrongly(
             "--trace is for one server, not for --ab",
         )),
-        Wish::Duel { a, b, blocks } => duel_of(&a, &b, blocks, &arguments.report),
+        Wish::Duel { a, b, blocks } => {
+            let (a, b) = (preflight::settled(*a), preflight::settled(*b));
+            duel_of(&a, &b, blocks, &arguments.report)
+        }
     }
 }
 
@@ -71,11 +86,11 @@ fn one(
     for path in paths.into_iter().flatten() {
         files::check(path)?;
     }
-    let signals = listen_to_signals()?;
+    let signals = Signals::listen()?;
     let mut progress = Progress::new(trace.trace != Some(Destination::Stderr));
     let outcome = match Sink::open(trace, log, "epollo bench", Vec::new())? {
-        None => run::run(plan, Off, &mut progress, &signals),
-        Some(trace) => run::run(plan, trace, &mut progress, &signals),
+        None => run::run(plan, Off, &mut progress, &signals.stream),
+        Some(trace) => run::run(plan, trace, &mut progress, &signals.stream),
     };
     progress.end();
     let outcome = outcome?;
@@ -94,7 +109,7 @@ fn one(
     } else {
         print(text::words(report).as_bytes())?;
     }
-    judge(report, outcome.was_interrupted, wanted)
+    judge(report, outcome.cause.as_deref(), wanted, &signals)
 }
 
 fn duel_of(a: &Plan, b: &Plan, blocks: usize, wanted: &ReportArguments) -> Result<(), Failure> {
@@ -104,9 +119,13 @@ fn duel_of(a: &Plan, b: &Plan, blocks: usize, wanted: &ReportArguments) -> Resul
             "--csv, --hdr, --html and --fail-if are for one server, not for --ab",
         ));
     }
-    let signals = listen_to_signals()?;
+    for target in [a.target, b.target] {
+        preflight::probe(target)
+            .map_err(|error| run::unreachable(target, &Unreachable::of(&error)))?;
+    }
+    let signals = Signals::listen()?;
     let mut progress = Progress::new(true);
-    let duel = ab::run(a, b, blocks, &mut progress, &signals);
+    let duel = ab::run(a, b, blocks, &mut progress, &signals.stream);
     progress.end();
     let (duel, was_interrupted) = duel?;
     if wanted.json {
@@ -115,27 +134,47 @@ fn duel_of(a: &Plan, b: &Plan, blocks: usize, wanted: &ReportArguments) -> Resul
         print(duel::words_of_duel(&duel).as_bytes())?;
     }
     for report in &duel.runs {
-        judge(report, was_interrupted, wanted)?;
+        judge(report, None, wanted, &signals)?;
     }
     if was_interrupted {
-        return Err(interrupted());
+        return Err(signals.interrupted());
     }
     Ok(())
 }
 
-fn listen_to_signals() -> Result<File, Failure> {
-    signals::first_asks_second_exits().map_err(|error| Failure::cannot("listen to signals", &error))
+/// By which our user ends a run.
+struct Signals {
+    /// Gives a byte for the first one.
+    stream: File,
+    /// It was SIGTERM.
+    was_term: Arc<AtomicBool>,
 }
 
-fn interrupted() -> Failure {
-    Failure {
-        code: INTERRUPTED,
-        words: "interrupted".to_owned(),
+impl Signals {
+    fn listen() -> Result<Signals, Failure> {
+        let cannot = |error| Failure::cannot("listen to signals", &error);
+        let stream = signals::first_asks_second_exits().map_err(cannot)?;
+        let was_term = Arc::new(AtomicBool::new(false));
+        flag::register(SIGTERM, Arc::clone(&was_term)).map_err(cannot)?;
+        Ok(Signals { stream, was_term })
+    }
+
+    fn interrupted(&self) -> Failure {
+        let was_term = self.was_term.load(Ordering::Relaxed);
+        Failure {
+            code: if was_term { TERMINATED } else { INTERRUPTED },
+            words: "interrupted".to_owned(),
+        }
     }
 }
 
 /// The exit code that scripts go by.
-fn judge(report: &Report, was_interrupted: bool, wanted: &ReportArguments) -> Result<(), Failure> {
+fn judge(
+    report: &Report,
+    cause: Option<&str>,
+    wanted: &ReportArguments,
+    signals: &Signals,
+) -> Result<(), Failure> {
     let kinds = [
         ("lost", report.lost),
         ("changed", report.changed),
@@ -151,12 +190,22 @@ fn judge(report: &Report, was_interrupted: bool, wanted: &ReportArguments) -> Re
         .collect();
     if !wrong.is_empty() {
         let (address, wrong) = (&report.address, wrong.join(", "));
+        let gave = if report.echoes == 0 {
+            "gave no right answer"
+        } else {
+            "gave wrong answers"
+        };
+        let is_ending = |line: &&String| line.starts_with("broken: ");
+        let example = report.wrong.iter().find(is_ending);
+        let example = example.or(report.wrong.first()).map(String::as_str);
+        let cause = cause.or(example);
+        let cause = cause.map_or(String::new(), |cause| format!(" ({cause})"));
         return Err(Failure::at_work(format_args!(
-            "{address} did not answer faithfully: {wrong}"
+            "{address} {gave}: {wrong}{cause}"
         )));
     }
-    if was_interrupted {
-        return Err(interrupted());
+    if report.interrupted {
+        return Err(signals.interrupted());
     }
     if report.echoes == 0 {
         return Err(Failure::at_work(format_args!(

@@ -20,6 +20,8 @@ const WARMUP: Duration = Duration::from_secs(2);
 const BLOCK_WARMUP: Duration = Duration::from_millis(300);
 /// How long a block of an A/B run is when nothing else is said.
 const BLOCK: Duration = Duration::from_secs(2);
+/// The shortest measurement: less says nothing but how the first answers were.
+const DURATION_MIN: Duration = Duration::from_millis(100);
 /// The largest payload.
 pub(super) const SIZE_MAX: usize = 1 << 20;
 /// The smallest chat message and the smallest payload that name their request.
@@ -30,6 +32,8 @@ pub(super) const SIZE_OF_NAME: usize = 16;
 pub(super) struct Plan {
     pub(super) service: Protocol,
     pub(super) target: SocketAddr,
+    /// More addresses of the same name, to try where nobody listens at the first.
+    pub(super) others: Vec<SocketAddr>,
     pub(super) connections: usize,
     pub(super) idle: usize,
     pub(super) size: usize,
@@ -144,7 +148,7 @@ pub(super) fn understand(arguments: &BenchArguments) -> Result<Wish, Failure> {
             "--ab names both servers (try epollo bench echo --ab ADDR1 ADDR2)",
         )),
         (None, None) => Err(Failure::asked_wrongly(
-            "which server? (try epollo bench echo 127.0.0.1:12345)",
+            "no server given (try epollo bench echo 127.0.0.1:12345)",
         )),
     }
 }
@@ -152,7 +156,7 @@ pub(super) fn understand(arguments: &BenchArguments) -> Result<Wish, Failure> {
 fn plan(
     load: &LoadArguments,
     service: Protocol,
-    target: SocketAddr,
+    mut addresses: Vec<SocketAddr>,
     pid: Option<u32>,
     block: Option<(Duration, Duration)>,
 ) -> Result<Plan, Failure> {
@@ -168,14 +172,16 @@ fn plan(
         (End::After(_), Some((_, warmup))) => warmup,
         (End::After(_), None) => WARMUP,
     });
-    if duration.is_zero() {
-        return Err(Failure::asked_wrongly(
-            "there is nothing to measure in no time (--duration)",
-        ));
+    if duration < DURATION_MIN {
+        return Err(Failure::asked_wrongly(format_args!(
+            "--duration must be at least {DURATION_MIN:?}"
+        )));
     }
+    let target = addresses.remove(0);
     let plan = Plan {
         service,
         target,
+        others: addresses,
         // More than there are requests would have nothing to do.
         connections: load.connections.min(load.requests.unwrap_or(usize::MAX)),
         idle: load.idle,
@@ -240,8 +246,8 @@ fn parse_service(text: &str) -> Result<Protocol, Failure> {
     })
 }
 
-/// `PORT`, `IP:PORT`, `[IPV6]:PORT` or `NAME:PORT`.
-fn resolve(text: &str) -> Result<SocketAddr, Failure> {
+/// `PORT`, `IP:PORT`, `[IPV6]:PORT` or `NAME:PORT`: one address, or all of a name.
+fn resolve(text: &str) -> Result<Vec<SocketAddr>, Failure> {
     let wrong = || {
         Failure::asked_wrongly(format_args!(
             "'{text}' is not PORT, IP:PORT, [IPV6]:PORT or NAME:PORT (a port is 1 to 65535)"
@@ -254,19 +260,21 @@ fn resolve(text: &str) -> Result<SocketAddr, Failure> {
         .filter(|&port| port > 0)
         .ok_or_else(wrong)?;
     if !text.contains(':') {
-        return Ok(local(port));
+        return Ok(vec![local(port)]);
     }
     if let Ok(address) = text.parse() {
-        return Ok(address);
+        return Ok(vec![address]);
     }
     // More than one colon is an IPv6 address without brackets.
     if text.matches(':').count() > 1 || text.starts_with(':') {
         return Err(wrong());
     }
-    let found = text.to_socket_addrs().map(|mut addresses| addresses.next());
+    let found = text.to_socket_addrs().map(Vec::from_iter);
     match found {
-        Ok(Some(address)) => Ok(address),
-        Ok(None) => Err(Failure::at_work(format_args!("{text} has no address"))),
+        Ok(addresses) if addresses.is_empty() => {
+            Err(Failure::at_work(format_args!("{text} has no address")))
+        }
+        Ok(addresses) => Ok(addresses),
         Err(error) => Err(Failure::at_work(format_args!(
             "cannot find {text}: {}",
             reason(&error)

@@ -5,6 +5,7 @@ use std::fs::read_to_string;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use mio::net::TcpStream;
@@ -12,6 +13,7 @@ use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::super::descriptors;
+use super::plan::Plan;
 
 /// Descriptors of a run that are no connections: standard streams, epoll, files, counters.
 const DESCRIPTORS_BESIDE: usize = 16;
@@ -20,6 +22,9 @@ const DESCRIPTORS_BESIDE: usize = 16;
 const CONNECTIONS_PER_ADDRESS: usize = 14_000;
 /// The ports that Linux chooses from if nothing else is set (ip(7), `ip_local_port_range`).
 const PORTS_DEFAULT: RangeInclusive<u16> = 32_768..=60_999;
+
+/// How long a probe waits for an answer.
+const PROBE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What a run needs of the machine.
 #[derive(Debug)]
@@ -166,6 +171,26 @@ fn count_ports(range: &RangeInclusive<u16>, reserved: &str) -> usize {
     let reserved: Vec<_> = reserved.trim().split(',').filter_map(parse).collect();
     let is_free = |port: &u16| !reserved.iter().any(|range| range.contains(port));
     range.clone().filter(is_free).count()
+}
+
+/// The plan with the first address of its server's name at which somebody listens, else the last. The
+/// last one is not tried: a server that takes one client only would have had it.
+pub(super) fn settled(plan: Plan) -> Plan {
+    let Some(&last) = plan.others.last() else {
+        return plan;
+    };
+    let mut addresses = std::iter::once(&plan.target).chain(&plan.others);
+    let is_reachable = |address: &&SocketAddr| **address == last || probe(**address).is_ok();
+    let target = addresses.find(is_reachable).copied().unwrap_or(last);
+    Plan { target, ..plan }
+}
+
+/// Whether somebody listens there: connects, and leaves at once.
+///
+/// # Errors
+/// Why not.
+pub(super) fn probe(address: SocketAddr) -> io::Result<()> {
+    std::net::TcpStream::connect_timeout(&address, PROBE_PATIENCE).map(drop)
 }
 
 /// Begins to connect. It does not wait: whether it worked is known when the stream is writable.

@@ -1,4 +1,5 @@
-//! One line on a terminal that says how far a run is; nothing in a pipe.
+//! One line on a terminal that says how far a run is: a bar, counts and the rate so far. In a pipe it
+//! says nothing, and nothing is decided by it.
 
 use std::io::{self, IsTerminal};
 use std::time::Duration;
@@ -6,16 +7,29 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::load::{Load, Stage};
+use super::plan::End;
+use super::units;
 use crate::protocol::Time;
 
 /// How often the line changes.
 const STEP: Duration = Duration::from_millis(200);
+/// Where the bar ends; its position is a share of it.
+const BAR_END: u64 = 1000;
+const TEMPLATE: &str = "{prefix} [{bar:24}] {msg}";
 
 /// The line.
 pub(super) struct Progress {
     bar: ProgressBar,
     next: Time,
-    prefix: String,
+    block: String,
+}
+
+/// What the line says.
+struct Shown {
+    doing: &'static str,
+    /// From 0 to 1.
+    share: f64,
+    words: String,
 }
 
 impl Progress {
@@ -26,18 +40,19 @@ impl Progress {
         } else {
             ProgressDrawTarget::hidden()
         };
-        let bar = ProgressBar::with_draw_target(None, target);
-        bar.set_style(ProgressStyle::with_template("{msg}").expect("a template that makes sense"));
+        let bar = ProgressBar::with_draw_target(Some(BAR_END), target);
+        let style = ProgressStyle::with_template(TEMPLATE).expect("a template that makes sense");
+        bar.set_style(style.progress_chars("=> "));
         Progress {
             bar,
             next: Time::ZERO,
-            prefix: String::new(),
+            block: String::new(),
         }
     }
 
     /// Says which of several runs follows.
-    pub(super) fn begin(&mut self, which: String) {
-        self.prefix = which;
+    pub(super) fn begin(&mut self, block: String) {
+        self.block = block;
         self.next = Time::ZERO;
     }
 
@@ -47,21 +62,77 @@ impl Progress {
             return;
         }
         self.next = now.after(STEP);
-        let (stands, wanted) = load.connected();
-        let answers = load.book.answers;
-        let measured = now.since(load.book.since.min(now)).as_secs();
-        let what = match load.stage {
-            Stage::Connecting => format!("connecting: {stands} of {wanted}"),
-            Stage::Warming(_) => format!("warming up: {answers} answers"),
-            Stage::Measuring => format!("measuring: {measured} s, {} answers", load.book.echoes),
-            Stage::Draining(_) | Stage::Over => "waiting for the last answers".to_owned(),
-        };
-        self.bar.set_message(format!("{}{what}", self.prefix));
+        let shown = shown(load, now);
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share of the bar"
+        )]
+        let position = (shown.share.clamp(0.0, 1.0) * BAR_END as f64) as u64;
+        self.bar
+            .set_prefix(format!("{}{}", self.block, shown.doing));
+        self.bar.set_message(shown.words);
+        self.bar.set_position(position);
         self.bar.tick();
     }
 
     /// Takes the line away.
     pub(super) fn end(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+fn shown(load: &Load, now: Time) -> Shown {
+    match load.stage {
+        Stage::Connecting => {
+            let (stands, wanted) = load.connected();
+            let counts = [stands, wanted].map(|count| units::count(count as u64));
+            Shown {
+                doing: "connecting",
+                share: stands as f64 / wanted.max(1) as f64,
+                words: format!("{} of {}", counts[0], counts[1]),
+            }
+        }
+        Stage::Warming(until) => {
+            let all = load.plan().warmup.as_secs_f64();
+            let elapsed = all - until.since(now).as_secs_f64();
+            Shown {
+                doing: "warming up",
+                share: elapsed / all.max(f64::MIN_POSITIVE),
+                words: format!("{elapsed:.1} of {} s", units::round(all)),
+            }
+        }
+        Stage::Measuring => measuring(load, now),
+        Stage::Draining(_) | Stage::Over => Shown {
+            doing: "finishing",
+            share: 1.0,
+            words: "waiting for the last answers".to_owned(),
+        },
+    }
+}
+
+/// How much of the time, or of the requests, that end the measurement.
+fn measuring(load: &Load, now: Time) -> Shown {
+    let (_, many) = units::answers_of(load.plan().service.name());
+    let echoes = load.book.echoes;
+    let elapsed = now.since(load.book.since.min(now)).as_secs_f64();
+    let rate = units::digits((echoes as f64 / elapsed.max(f64::MIN_POSITIVE)).round());
+    let (share, words) = match load.plan().end {
+        End::After(duration) => {
+            let all = duration.as_secs_f64();
+            let (round, count) = (units::round(all), units::count(echoes));
+            let words = format!("{elapsed:.1} of {round} s, {count} {many}, {rate}/s");
+            (elapsed / all, words)
+        }
+        End::Requests(requests) => {
+            let (count, all) = (units::count(echoes), units::count(requests));
+            let words = format!("{count} of {all} {many}, {rate}/s");
+            (echoes as f64 / requests as f64, words)
+        }
+    };
+    Shown {
+        doing: "measuring",
+        share,
+        words,
     }
 }

@@ -50,6 +50,9 @@ pub(super) struct Report {
     pub(super) turn_ns: Quantiles,
     /// What it cost the process named by `--pid`.
     pub(super) server: Option<Cost>,
+    /// Its user ended it (Ctrl-C or SIGTERM) before it was complete.
+    #[serde(default)]
+    pub(super) interrupted: bool,
     /// Each reason to doubt the run; empty if there is none.
     pub(super) trust: Vec<String>,
     /// Second by second.
@@ -113,11 +116,13 @@ pub(super) struct Cost {
     /// System calls, where the kernel lets us count them.
     pub(super) syscalls: Option<u64>,
     pub(super) syscalls_per_echo: Option<f64>,
-    pub(super) context_switches_voluntary: u64,
-    pub(super) context_switches_forced: u64,
-    /// Resident bytes before the connections came, and at the end of the measurement.
-    pub(super) rss_before: u64,
-    pub(super) rss: u64,
+    /// Where the kernel tells.
+    pub(super) context_switches_voluntary: Option<u64>,
+    pub(super) context_switches_forced: Option<u64>,
+    /// Resident bytes before the connections came, and at the end of the measurement; where the kernel
+    /// tells.
+    pub(super) rss_before: Option<u64>,
+    pub(super) rss: Option<u64>,
 }
 
 /// One second of a run.
@@ -146,13 +151,15 @@ pub(super) struct Duel {
     pub(super) ratios: Vec<Ratio>,
     /// The verdict in words, a line each.
     pub(super) verdict: Vec<String>,
+    /// Its user ended it; the block that was measured then does not count.
+    pub(super) interrupted: bool,
     /// Why the whole is to be doubted.
     pub(super) trust: Vec<String>,
     /// The runs themselves, as they went.
     pub(super) runs: Vec<Report>,
 }
 
-/// A figure of A divided by that of B: the median over pairs and its 95 % interval.
+/// A figure of both servers, and the median of its ratio over all pairs of neighbouring blocks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Ratio {
     /// `per_second`, `server_cpu_ns_per_echo`, `response_p50`, `response_p99`, `response_p999`, ….
@@ -160,6 +167,11 @@ pub(super) struct Ratio {
     /// The medians of both.
     pub(super) a: f64,
     pub(super) b: f64,
+    /// B divided by A, with its 95 % interval: what the report for people shows.
+    pub(super) b_to_a: f64,
+    pub(super) b_to_a_low: f64,
+    pub(super) b_to_a_high: f64,
+    /// A divided by B, likewise.
     pub(super) ratio: f64,
     pub(super) low: f64,
     pub(super) high: f64,

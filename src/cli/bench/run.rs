@@ -2,14 +2,14 @@
 //! What a session says or hears is in `load.rs`; nothing is printed here but progress.
 
 use std::fs::File;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use hdrhistogram::Histogram;
 
+use super::super::Failure;
 use super::super::args::Protocol;
-use super::super::{Failure, reason};
 use super::book::{curve, quantiles};
-use super::load::{Door, Load, Stage};
+use super::load::{Door, Load, Unreachable};
 use super::meters::Meters;
 use super::owners;
 use super::payload::NAME_BYTES;
@@ -26,11 +26,15 @@ use crate::trace::Observer;
 
 /// Calls made between two turns, so that those that stand are seen to soon.
 const CALLS_PER_TURN_MAX: usize = 16;
+/// The first reason to doubt a run that its user ended.
+pub(super) const INTERRUPTED: &str = "the run was interrupted before it was complete";
 
 /// What came of a run.
 pub(super) struct Outcome {
     pub(super) report: Report,
     pub(super) response: Histogram<u64>,
+    /// Why answers are missing, where that shows.
+    pub(super) cause: Option<String>,
     /// Something beside both programs spoilt it.
     pub(super) is_disturbed: bool,
     pub(super) was_interrupted: bool,
@@ -63,7 +67,7 @@ pub(super) fn run(
     let doors = [Door::Silent, Door::Active].map(|door| (door, reactor.add_door(door, POLICY)));
     let mut calls = 0;
     while reactor.keeps_going() {
-        call(&mut reactor, plan, &doors, &mut calls, &source)?;
+        call(&mut reactor, plan, &doors, &mut calls, &source);
         reactor.turn().map_err(wait)?;
         let began = reactor.now();
         let now = reactor.kernel_mut().now();
@@ -73,6 +77,9 @@ pub(super) fn run(
             meters.mark(load, at);
         }
         progress.show(load, now);
+        if let Some(why) = load.unreachable() {
+            return Err(unreachable(plan.target, why));
+        }
     }
     let load = reactor.service();
     let after = Machine::look(server);
@@ -84,12 +91,13 @@ pub(super) fn run(
         .chain(meters.doubts())
         .collect();
     report.trust.extend(stranger(plan, &owners));
-    if load.was_interrupted {
-        report
-            .trust
-            .insert(0, "the run was interrupted before its time".to_owned());
-    }
+    let cause = load.serves_few().filter(|_| !load.was_interrupted);
+    let first = load.was_interrupted.then(|| INTERRUPTED.to_owned());
+    report
+        .trust
+        .splice(0..0, first.into_iter().chain(cause.clone()));
     Ok(Outcome {
+        cause,
         report,
         response: load.book.response.clone(),
         is_disturbed: trust::disturbs(&before, &after),
@@ -143,7 +151,7 @@ fn call<O: Observer>(
     doors: &[(Door, DoorId)],
     calls: &mut usize,
     source: &impl Fn(usize) -> Option<IpAddr>,
-) -> Result<(), Failure> {
+) {
     for _ in 0..CALLS_PER_TURN_MAX {
         let now = reactor.kernel_mut().now();
         let Some(door) = reactor.service_mut().next_call(now) else {
@@ -162,17 +170,15 @@ fn call<O: Observer>(
             reactor.dial(OsStream::Tcp(stream), id, format_args!("{own}"))
         });
         if let Err(error) = called {
-            reactor.service_mut().call_failed(door, &reason(&error));
+            reactor.service_mut().call_failed(door, &error);
         }
     }
-    let load = reactor.service();
-    if load.is_hopeless() && load.stage == Stage::Connecting {
-        let why = load.book.words();
-        let why = why.first().map_or("it failed", |words| words);
-        let why = why.trim_start_matches("broken: ");
-        return Err(Failure::at_work(format_args!("{}: {why}", plan.target)));
-    }
-    Ok(())
+}
+
+/// No connection to the server could be established.
+pub(super) fn unreachable(target: SocketAddr, unreachable: &Unreachable) -> Failure {
+    let Unreachable { why, remedy, .. } = unreachable;
+    Failure::at_work(format_args!("cannot connect to {target}: {why}{remedy}"))
 }
 
 fn report(plan: &Plan, load: &Load, meters: &Meters) -> Report {
@@ -198,7 +204,7 @@ fn report(plan: &Plan, load: &Load, meters: &Meters) -> Report {
         echoes: book.echoes,
         per_second,
         bytes_per_second: per_second * as_float(load.answer_bytes() as u64),
-        lost: wrongs.lost,
+        lost: book.lost(),
         changed: wrongs.changed,
         duplicated: wrongs.duplicated,
         crossed: wrongs.crossed,
@@ -212,6 +218,7 @@ fn report(plan: &Plan, load: &Load, meters: &Meters) -> Report {
         generator: meters.generator(book.echoes),
         turn_ns: quantiles(&book.turn),
         server: meters.server(book.echoes),
+        interrupted: load.was_interrupted,
         trust: Vec::new(),
         timeline: book.timeline.clone(),
         curve: curve(&book.response),

@@ -37,10 +37,12 @@ pub(super) fn load(report: &Report) -> String {
         "connections",
     )];
     if asked.idle > 0 {
-        parts.push(format!(
-            "{} idle ones beside",
-            units::count(asked.idle as u64)
-        ));
+        parts.push(format!("{} idle ones", units::count(asked.idle as u64)));
+    }
+    let wanted = (asked.connections + asked.idle) as u64;
+    let established = report.connect_ns.count;
+    if report.service != "hello" && (1..wanted).contains(&established) {
+        parts.push(format!("only {} established", units::count(established)));
     }
     if report.service != "hello" {
         parts.push(units::counted(asked.size as u64, "byte", "bytes"));
@@ -64,7 +66,12 @@ pub(super) fn load(report: &Report) -> String {
 pub(super) fn span(report: &Report) -> String {
     let [measured, warmup] = [report.seconds, report.asked.warmup].map(units::round);
     let seed = report.asked.seed;
-    format!("{measured} s measured after {warmup} s of warm-up, seed {seed}")
+    let early = if report.interrupted {
+        " (interrupted)"
+    } else {
+        ""
+    };
+    format!("{measured} s measured{early} after {warmup} s of warm-up, seed {seed}")
 }
 
 /// How much came back.
@@ -83,16 +90,16 @@ type Latency = (&'static str, &'static str, fn(&Report) -> Quantiles);
 
 /// The distributions.
 pub(super) const LATENCIES: [Latency; 5] = [
-    ("response", "from due to answered", |report| {
+    ("response", "from scheduled to answered", |report| {
         report.response_ns
     }),
     ("service", "from sent to answered", |report| {
         report.service_ns
     }),
-    ("send lag", "from due to sent", |report| report.send_lag_ns),
-    ("connect", "until the connection stood", |report| {
-        report.connect_ns
+    ("send lag", "from scheduled to sent", |report| {
+        report.send_lag_ns
     }),
+    ("connect", "until connected", |report| report.connect_ns),
     ("turn", "of the generator's loop", |report| report.turn_ns),
 ];
 
@@ -140,16 +147,31 @@ pub(super) fn cost(cost: &Cost, report: &Report) -> [String; 2] {
             units::digits(syscalls)
         ));
     }
+    [first.join(", "), memory_and_switches(cost)]
+}
+
+fn memory_and_switches(cost: &Cost) -> String {
     let command = Escaped(cost.command.as_bytes());
-    let second = format!(
-        "{command} (pid {}), memory {} to {}, context switches: {} voluntary, {} forced",
-        cost.pid,
-        units::bytes(cost.rss_before),
-        units::bytes(cost.rss),
-        units::count(cost.context_switches_voluntary),
-        units::count(cost.context_switches_forced),
-    );
-    [first.join(", "), second]
+    let memory = match (cost.rss_before, cost.rss) {
+        (Some(before), Some(after)) => {
+            format!("{} to {}", units::bytes(before), units::bytes(after))
+        }
+        (None, _) | (_, None) => "unknown".to_owned(),
+    };
+    let switches = match (
+        cost.context_switches_voluntary,
+        cost.context_switches_forced,
+    ) {
+        (Some(voluntary), Some(forced)) => {
+            let (voluntary, forced) = (units::count(voluntary), units::count(forced));
+            format!("{voluntary} voluntary, {forced} involuntary")
+        }
+        (None, _) | (_, None) => "unknown".to_owned(),
+    };
+    format!(
+        "{command} (pid {}), memory {memory}, context switches: {switches}",
+        cost.pid
+    )
 }
 
 /// The command that loads a server in the same way.

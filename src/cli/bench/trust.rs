@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use procfs::{CurrentSI, KernelStats};
 
+use super::cost;
 use super::report::Cost;
 
 /// The share of all CPU time that the hypervisor may keep before a run is to be doubted.
@@ -78,6 +79,13 @@ impl Machine {
 
     /// What happened since an earlier look that may have changed the figures, a sentence each.
     pub(super) fn doubts(&self, earlier: &Machine) -> Vec<String> {
+        if !cost::is_proc_mounted() {
+            return vec![
+                "there is no /proc here: memory, context switches and what the rest of the machine did \
+                 are unknown"
+                    .to_owned(),
+            ];
+        }
         let mut doubts = Vec::new();
         match grown(self.dropped, earlier.dropped) {
             Some(0) => {}

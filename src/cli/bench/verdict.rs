@@ -131,9 +131,9 @@ pub(super) fn words(judged: &[Judged], one: &str, other: &str) -> Vec<String> {
     let equal = judged.iter().filter(|judged| !judged.is_told);
     let equal: Vec<_> = equal.map(|judged| judged.figure.title()).collect();
     if lines.is_empty() {
-        lines.push("no difference can be told".to_owned());
+        lines.push("no significant difference".to_owned());
     } else if !equal.is_empty() {
-        lines.push(format!("no difference can be told in {}", equal.join(", ")));
+        lines.push(format!("no significant difference in {}", equal.join(", ")));
     }
     lines
 }

@@ -57,6 +57,11 @@ impl Verifier {
         sent.saturating_sub(self.next)
     }
 
+    /// What came last and is, as far as it came, the answer to nothing.
+    pub(super) fn strange(&self) -> &[u8] {
+        &self.suspect
+    }
+
     /// Takes what arrived. `sent` requests were sent so far.
     pub(super) fn take(
         &mut self,

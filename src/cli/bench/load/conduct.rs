@@ -11,8 +11,11 @@ use crate::protocol::{Context, Time};
 
 /// How long answers may take once nothing more is asked.
 const DRAIN: Duration = Duration::from_secs(5);
-/// How long connecting may make no progress at all.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(15);
+/// How long connecting may make no progress at all: the kernel has asked four times by then, the
+/// last time after 7 s (tcp(7), `tcp_syn_retries`).
+const CONNECT_PATIENCE: Duration = Duration::from_secs(8);
+/// Calls of a load of hello that fail in a row until it ends: its server is gone.
+const FAILED_IN_A_ROW_MAX: usize = 100;
 /// How often the conductor looks, unless something is due earlier.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -34,6 +37,10 @@ impl Load {
     /// Moves on if it is time.
     pub(super) fn conduct(&mut self, cx: &mut Context<'_>) {
         let now = cx.now();
+        let waited = now.since(self.progress_at.min(now));
+        if waited >= CONNECT_PATIENCE {
+            self.give_up_connecting(waited);
+        }
         match self.stage {
             Stage::Connecting => self.conduct_connecting(cx),
             Stage::Warming(until) if until <= now || self.is_deserted() => {
@@ -63,13 +70,11 @@ impl Load {
         let is_hello = self.plan.service == Protocol::Hello;
         let wanted = self.plan.idle + if is_hello { 0 } else { self.plan.connections };
         let (stands, _) = self.connected();
-        let settled = stands + self.ended.silent + self.ended.active;
+        let settled = stands + self.failed;
         let is_stuck = now.since(self.progress_at) >= CONNECT_PATIENCE;
         if is_stuck && settled < wanted {
-            self.book.broke(format_args!(
-                "{} of {wanted} connections did not come to be within {CONNECT_PATIENCE:?} (is its backlog full? try --connect-rate)",
-                wanted - settled
-            ));
+            self.book
+                .never_stood(wanted - settled, wanted, CONNECT_PATIENCE);
         }
         if settled < wanted && !is_stuck {
             return;
@@ -117,9 +122,12 @@ impl Load {
         (is_counted && is_owed && now.since(last) >= DRAIN) || self.is_deserted()
     }
 
-    /// Every connection that could ask is gone.
+    /// Every connection that could ask is gone, or there is no server any more to greet one.
     fn is_deserted(&self) -> bool {
-        self.plan.service != Protocol::Hello && self.ended.active >= self.plan.connections
+        match self.plan.service {
+            Protocol::Hello => self.failed_in_a_row >= FAILED_IN_A_ROW_MAX,
+            Protocol::Echo | Protocol::Chat => self.ended.active >= self.plan.connections,
+        }
     }
 
     fn end_measuring(&mut self, now: Time) {
@@ -142,6 +150,7 @@ impl Load {
     }
 
     fn end(&mut self, cx: &mut Context<'_>) {
+        self.give_up_connecting(cx.now().since(self.progress_at.min(cx.now())));
         self.stage = Stage::Over;
         cx.stop();
     }

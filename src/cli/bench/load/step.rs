@@ -9,26 +9,33 @@ use super::super::asking::Asking;
 use super::super::book::{Request, nanoseconds};
 use super::super::pace::Pace;
 use super::{Call, Door, Load, Protocol, Session, Stage};
+use crate::protocol::display::Escaped;
 use crate::protocol::{CloseReason, Context, Event, Service, Standing, Time};
 
+/// Bytes that are shown of what is no answer.
+const STRANGE_BYTES_MAX: usize = 40;
 /// The longest greeting that is compared.
 const GREETING_BYTES_MAX: usize = 64 * 1024;
 
 impl Load {
     /// The connection stands, as far as we know since now.
-    fn stand(&mut self, call: &mut Call, door: Door, now: Time) -> bool {
+    fn stand(&mut self, call: &mut Call, door: Door, cx: &Context<'_>) {
         if std::mem::replace(&mut call.stands, true) {
-            return false;
+            return;
         }
+        let now = cx.now();
         self.progress_at = now;
+        self.failed_in_a_row = 0;
         match door {
             Door::Silent => self.stands.silent += 1,
             Door::Active | Door::Conductor => self.stands.active += 1,
         }
+        if door == Door::Active && self.plan.service != Protocol::Hello {
+            self.active.push(cx.me());
+        }
         self.book
             .connect
             .saturating_record(nanoseconds(call.began, now));
-        true
     }
 
     fn step_active(
@@ -38,7 +45,7 @@ impl Load {
         asking: &mut Asking,
         event: Event<'_>,
     ) -> bool {
-        self.stand(call, Door::Active, cx.now());
+        self.stand(call, Door::Active, cx);
         let was_busy = self.orders.under_way > 0;
         let on_track = match event {
             Event::Received(bytes) => asking.hear(cx, &mut self.orders, &mut self.book, bytes),
@@ -101,28 +108,51 @@ impl Load {
             }
         }
     }
-}
 
-/// Why a connection ended before its time, for people.
-fn how_it_ended(session: &Session, ending: CloseReason) -> String {
-    let stands = match session {
-        Session::Silent(call) | Session::Active(call, _) | Session::Greeted(call, _) => call.stands,
-        Session::Conductor | Session::Done => true,
-    };
-    let why = match ending {
-        CloseReason::Broken(number) => reason(&io::Error::from_raw_os_error(number)),
-        CloseReason::Finished
-        | CloseReason::Idle
-        | CloseReason::WriteStalled
-        | CloseReason::Lingered
-        | CloseReason::Evicted
-        | CloseReason::Aborted
-        | CloseReason::Stopped => format!("{ending:?}"),
-    };
-    if stands {
-        format!("a connection broke: {why}")
-    } else {
-        format!("cannot connect: {why}")
+    /// The server sends no more on a connection.
+    fn ended_by_server(&mut self, asking: &Asking) {
+        let number = asking.number();
+        let strange = asking.strange();
+        let shown = Escaped(&strange[..strange.len().min(STRANGE_BYTES_MAX)]);
+        if strange.is_empty() {
+            self.book
+                .broke(format_args!("the server ended connection {number}"));
+        } else {
+            self.book.broke(format_args!(
+                "the server ended connection {number} after sending '{shown}', which is no answer"
+            ));
+        }
+    }
+
+    /// A connection ended before its time.
+    fn broke(&mut self, session: &Session, ending: CloseReason) {
+        let stands = match session {
+            Session::Silent(call) | Session::Active(call, _) | Session::Greeted(call, _) => {
+                call.stands
+            }
+            Session::Conductor | Session::Done => true,
+        };
+        match ending {
+            CloseReason::Broken(number) => {
+                let error = io::Error::from_raw_os_error(number);
+                if stands {
+                    let why = reason(&error);
+                    self.book.broke(format_args!("a connection broke: {why}"));
+                } else {
+                    self.could_not_connect(&error);
+                }
+            }
+            CloseReason::Finished
+            | CloseReason::Idle
+            | CloseReason::WriteStalled
+            | CloseReason::Lingered
+            | CloseReason::Evicted
+            | CloseReason::Aborted
+            | CloseReason::Stopped => {
+                self.book
+                    .broke(format_args!("a connection ended: {ending:?}"));
+            }
+        }
     }
 }
 
@@ -141,8 +171,8 @@ impl Service for Load {
             (Door::Silent | Door::Conductor, _) => Session::Silent(call),
             (Door::Active, Protocol::Hello) => Session::Greeted(call, Vec::new()),
             (Door::Active, Protocol::Echo | Protocol::Chat) => {
-                let number = u32::try_from(self.active.len()).expect("descriptors are fewer");
-                self.active.push(cx.me());
+                let number = self.made.active - 1;
+                let number = u32::try_from(number).expect("descriptors are fewer");
                 Session::Active(call, Box::new(Asking::new(number, &self.orders)))
             }
         }
@@ -156,7 +186,7 @@ impl Service for Load {
             }
             (Session::Conductor, Event::Woken) => self.conduct(cx),
             (Session::Silent(call), Event::Woken | Event::Received(_)) => {
-                self.stand(call, Door::Silent, cx.now());
+                self.stand(call, Door::Silent, cx);
             }
             (Session::Silent(_), Event::Finished) => {
                 self.book
@@ -168,22 +198,19 @@ impl Service for Load {
                 event @ (Event::Received(_) | Event::Woken | Event::Finished),
             ) => {
                 if !self.step_active(cx, call, asking, event) && event == Event::Finished {
-                    self.book.broke(format_args!(
-                        "the server ended connection {}",
-                        asking.number()
-                    ));
+                    self.ended_by_server(asking);
                 }
             }
             (Session::Greeted(call, _), Event::Woken) => {
-                self.stand(call, Door::Active, cx.now());
+                self.stand(call, Door::Active, cx);
             }
             (Session::Greeted(call, greeting), Event::Received(bytes)) => {
-                self.stand(call, Door::Active, cx.now());
+                self.stand(call, Door::Active, cx);
                 let room = GREETING_BYTES_MAX - greeting.len();
                 greeting.extend_from_slice(&bytes[..bytes.len().min(room)]);
             }
             (Session::Greeted(call, greeting), Event::Finished) => {
-                self.stand(call, Door::Active, cx.now());
+                self.stand(call, Door::Active, cx);
                 let (call, greeting) = (*call, std::mem::take(greeting));
                 self.judge_greeting(call, &greeting, cx.now());
                 *session = Session::Done;
@@ -201,14 +228,15 @@ impl Service for Load {
     fn close(&mut self, cx: &mut Context<'_>, mut session: Session, reason: CloseReason) {
         let is_expected = self.is_expected(&session);
         if !is_expected && reason != CloseReason::Aborted {
-            self.book
-                .broke(format_args!("{}", how_it_ended(&session, reason)));
+            self.broke(&session, reason);
         }
         match &mut session {
             Session::Conductor => return,
             Session::Silent(_) => self.ended.silent += 1,
             Session::Active(_, asking) => {
                 self.ended.active += 1;
+                self.served += usize::from(asking.was_answered());
+                self.unserved += usize::from(is_expected && asking.is_unanswered());
                 asking.give_up(&mut self.orders);
                 if !self.was_interrupted {
                     asking.lose_unanswered(&mut self.book);
