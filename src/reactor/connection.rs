@@ -6,6 +6,7 @@ use super::kernel::Interest;
 use super::limits::Policy;
 use super::outbox::{OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX, Outbox};
 use crate::protocol::{CloseReason, Time};
+use crate::trace::Hold;
 
 /// The half that we hear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,6 +170,19 @@ impl<Stream, Session> Connection<Stream, Session> {
             && self.inbound == Inbound::Open
             && !policy.reads_while_owing
             && self.unsent() > OUTBOX_BYTES_LOW
+    }
+
+    /// Why it is not read although something may wait, if it could say something at all.
+    pub(super) fn hold(&self, policy: &Policy) -> Option<Hold> {
+        if self.inbound != Inbound::Open {
+            return None;
+        }
+        let unsent = self.unsent();
+        Some(if self.is_held_up(policy) {
+            Hold::Outbox { unsent }
+        } else {
+            Hold::Session
+        })
     }
 
     /// When it wants to be looked at though nothing happens.

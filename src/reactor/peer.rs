@@ -128,6 +128,11 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             let window = connection.window(policy, wanted).min(scratch.len());
             if window == 0 {
                 connection.unread = Unread::Parked;
+                if O::IS_ON
+                    && let Some(why) = connection.hold(policy)
+                {
+                    self.kernel.note(&Moment::Held { peer: id, why });
+                }
                 break;
             }
             let cost = match self

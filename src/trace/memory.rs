@@ -95,6 +95,7 @@ impl Memory {
             | Moment::Accepted { .. }
             | Moment::Paused { .. }
             | Moment::Read { .. }
+            | Moment::Held { .. }
             | Moment::Peeked { .. }
             | Moment::Wrote { .. }
             | Moment::Shut { .. }

@@ -54,6 +54,18 @@ pub enum Source {
     Peer(PeerId),
 }
 
+/// Why a peer is not read though something may wait for us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// Back-pressure: it does not take what we owe it.
+    Outbox {
+        /// Bytes that wait in its outbox.
+        unsent: usize,
+    },
+    /// Its session takes no more now: in chat, it is not its turn.
+    Session,
+}
+
 /// One thing that the loop did, or was told by the kernel.
 ///
 /// A turn goes from [`Moment::Waiting`] over [`Moment::Woke`] to [`Moment::Ended`]. What happens
@@ -110,6 +122,13 @@ pub enum Moment<'a> {
         room: usize,
         /// What came (nothing: the peer sends no more), or recv(2)'s error.
         result: Result<&'a [u8], &'a io::Error>,
+    },
+    /// A peer was not read though something may wait: it stays in the kernel.
+    Held {
+        /// Which.
+        peer: PeerId,
+        /// Until that is over.
+        why: Hold,
     },
     /// The next byte of a peer was looked at and left where it is.
     Peeked {

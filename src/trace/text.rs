@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use super::{Flags, Memory, Moment, Source};
+use super::{Flags, Hold, Memory, Moment, Source};
 use crate::protocol::display::Escaped;
 use crate::protocol::{CloseReason, Effect, Time};
 
@@ -79,7 +79,7 @@ impl Line<'_> {
         match self.moment {
             Moment::Waiting { .. } | Moment::Ended => DIM,
             Moment::Woke { .. } => BOLD,
-            Moment::Ready { .. } | Moment::Fired { .. } => YELLOW,
+            Moment::Ready { .. } | Moment::Fired { .. } | Moment::Held { .. } => YELLOW,
             Moment::Read {
                 result: Err(error), ..
             }
@@ -121,6 +121,7 @@ impl Line<'_> {
             | Moment::Ready { .. }
             | Moment::Opened { .. }
             | Moment::Read { .. }
+            | Moment::Held { .. }
             | Moment::Peeked { .. }
             | Moment::Wrote { .. }
             | Moment::Shut { .. }
@@ -179,6 +180,7 @@ impl Line<'_> {
                 protocol => write!(f, "{protocol}: {}", standing.state),
             },
             Moment::Read { room, result, .. } => self.read(f, room, result),
+            Moment::Held { why, .. } => held(f, why),
             Moment::Peeked { result, .. } => match result {
                 Ok(0) => f.write_str("0: the peer sends no more"),
                 Ok(_) => f.write_str("more waits"),
@@ -316,6 +318,14 @@ impl Line<'_> {
         let words = error.to_string();
         let words = words.split(" (os error").next().unwrap_or_default();
         write!(f, ": {}", words.to_lowercase())
+    }
+}
+
+fn held(f: &mut fmt::Formatter<'_>, why: Hold) -> fmt::Result {
+    f.write_str("not read: ")?;
+    match why {
+        Hold::Outbox { unsent } => write!(f, "{} KiB wait in its outbox", unsent.div_ceil(1024)),
+        Hold::Session => f.write_str("its session takes no more now"),
     }
 }
 

@@ -19,6 +19,7 @@ impl Moment<'_> {
             Moment::Paused { .. } => "pause",
             Moment::Opened { .. } => "open",
             Moment::Read { .. } => "read",
+            Moment::Held { .. } => "hold",
             Moment::Peeked { .. } => "peek",
             Moment::Wrote { .. } => "write",
             Moment::Shut { .. } => "shutdown",
@@ -42,6 +43,7 @@ impl Moment<'_> {
             }
             | Moment::Opened { peer, .. }
             | Moment::Read { peer, .. }
+            | Moment::Held { peer, .. }
             | Moment::Peeked { peer, .. }
             | Moment::Wrote { peer, .. }
             | Moment::Shut { peer, .. }

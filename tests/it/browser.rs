@@ -9,6 +9,8 @@ use crate::support::{Server, connect, read_exactly, read_to_end};
 use chromium::Chromium;
 
 mod chromium;
+mod readable;
+mod truthful;
 
 const SERVICES: [&str; 3] = ["hello=127.0.0.1:0", "echo=127.0.0.1:0", "chat=127.0.0.1:0"];
 const PAIR: [&str; 2] = ["--chat-with", "pair"];

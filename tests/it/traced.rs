@@ -12,6 +12,7 @@ use crate::support::{Epollo, Server, connect, read_exactly, read_to_end};
 use crate::terminal::Terminal;
 
 mod files;
+mod holds;
 mod trouble;
 
 /// A line without what differs from run to run: when and how long, which turn, whose port.

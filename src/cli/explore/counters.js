@@ -122,6 +122,8 @@ function dialStart() {
 function dialShow(tick) {
   const share = Math.min(100, (100 * tick.asleep) / tick.span);
   document.querySelector("#dial .asleep").setAttribute("stroke-dasharray", `${share} 100`);
-  put(document.getElementById("dial-share"), `${number(share, share > 99 && share < 100 ? 2 : 1)} %`);
+  const digits = share > 99 && share < 100 ? 2 : 1;
+  put(document.getElementById("dial-share"), `${number(share, digits)} %`);
+  put(document.getElementById("dial-work"), `${number(100 - share, digits)} %`);
   put(document.getElementById("dial-turns"), say("turns_each_second", { n: brief(Math.round(tick.turns / (tick.span / 1e9))) }));
 }

@@ -1,4 +1,4 @@
-//! What browsers have in common: the news of the loop, what they have asked for that only the
+//! What browsers have in common: their places, the news of the loop, what they have asked for that only the
 //! composition root can do, and the clients that they drive. It sees no socket.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -11,8 +11,10 @@ use rustix::rand::{GetRandomFlags, getrandom};
 use super::demo::Demos;
 use super::http::Reply;
 use super::page;
-use crate::protocol::PeerId;
+use crate::protocol::{Context, PeerId};
 
+/// Connections to the page at the same time.
+const VISITS_MAX: usize = 128;
 /// Event streams at the same time; one more is told to come again later.
 const STREAMS_MAX: usize = 64;
 /// How much of the news is kept for streams that are a little behind.
@@ -36,6 +38,23 @@ pub(super) struct News {
     pub(super) data: Vec<u8>,
 }
 
+/// A connection to the page.
+struct Place {
+    peer: PeerId,
+    stage: Stage,
+}
+
+/// How far a connection to the page has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// It has not sent a whole request yet.
+    Asking,
+    /// Its answer is not complete: figures are being fetched, or it is an event stream.
+    Served,
+    /// It has its answer, at least in its outbox.
+    Answered,
+}
+
 pub(super) struct Hub {
     pub(super) address: SocketAddr,
     /// What must be sent along to press a button; `None` where there are none.
@@ -43,8 +62,8 @@ pub(super) struct Hub {
     pub(super) services: Vec<(String, SocketAddr)>,
     pub(super) page: page::Template,
     pub(super) demos: Demos,
-    /// Connections to the page.
-    pub(super) visits: usize,
+    /// Connections to the page, the oldest first.
+    places: Vec<Place>,
     streams: Vec<PeerId>,
     news: VecDeque<News>,
     next_number: u64,
@@ -68,7 +87,7 @@ impl Hub {
             token,
             services,
             demos: Demos::default(),
-            visits: 0,
+            places: Vec::new(),
             streams: Vec::new(),
             news: VecDeque::new(),
             next_number: 0,
@@ -76,6 +95,39 @@ impl Hub {
             replies: BTreeMap::new(),
             missed: 0,
         })
+    }
+
+    /// Gives a new connection a place; false if there is none. Where all are taken, the oldest
+    /// connection that has not asked yet makes room, then the oldest that has been answered: what
+    /// costs its owner nothing must not keep others out.
+    pub(super) fn admit(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.places.len() >= VISITS_MAX {
+            let oldest = |stage| self.places.iter().position(|place| place.stage == stage);
+            let Some(index) = oldest(Stage::Asking).or_else(|| oldest(Stage::Answered)) else {
+                return false;
+            };
+            // It closes itself when it is woken and finds that it has no place.
+            cx.wake(self.places.remove(index).peer);
+        }
+        let (peer, stage) = (cx.me(), Stage::Asking);
+        self.places.push(Place { peer, stage });
+        true
+    }
+
+    /// How many there are.
+    pub(super) fn visits(&self) -> usize {
+        self.places.len()
+    }
+
+    pub(super) fn has_place(&self, peer: PeerId) -> bool {
+        self.places.iter().any(|place| place.peer == peer)
+    }
+
+    /// A visitor has come this far.
+    pub(super) fn reached(&mut self, peer: PeerId, stage: Stage) {
+        if let Some(place) = self.places.iter_mut().find(|place| place.peer == peer) {
+            place.stage = stage;
+        }
     }
 
     /// A browser wants to be told of the loop from now on. Returns the number of the first news for
@@ -90,6 +142,7 @@ impl Hub {
 
     /// A visitor is gone.
     pub(super) fn left(&mut self, peer: PeerId) {
+        self.places.retain(|place| place.peer != peer);
         self.streams.retain(|&stream| stream != peer);
         self.questions.retain(|&(asker, _)| asker != peer);
         self.replies.remove(&peer);
@@ -170,7 +223,7 @@ impl fmt::Debug for Hub {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hub")
             .field("address", &self.address)
-            .field("visits", &self.visits)
+            .field("places", &self.places.len())
             .field("streams", &self.streams)
             .finish_non_exhaustive()
     }

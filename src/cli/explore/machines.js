@@ -63,7 +63,7 @@ function machineAdd(name, states) {
   const figure = element("figure", { className: "machine" });
   figure.dataset.protocol = name;
   const caption = element("figcaption");
-  const drawing = shape("svg", { viewBox: `0 0 380 ${height}`, "aria-hidden": "true" });
+  const drawing = shape("svg", { viewBox: `-4 0 390 ${height}`, "aria-hidden": "true" });
   drawing.append(arrowHeads(name));
   const layers = [shape("g"), shape("g")];
   drawing.append(...layers);

@@ -38,7 +38,7 @@ pub(super) fn reply<S: Service, O: Observer>(
         &mut registry,
         "page_connections",
         "Connections to the explorer page",
-        hub.visits,
+        hub.visits(),
     );
     gauge(
         &mut registry,

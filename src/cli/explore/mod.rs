@@ -93,8 +93,6 @@ pub use recorder::Recorder;
 use hub::Hub;
 use visit::Visit;
 
-/// Connections to the page at the same time; one more is closed at once.
-const VISITS_MAX: usize = 128;
 /// What the page's own connections are called where a protocol is named, and the clients that it drives.
 pub(super) const PAGE: &str = "page";
 pub(super) const DEMO: &str = "demo";
@@ -206,13 +204,10 @@ impl<S: Service> Service for Explored<S> {
     ) -> Session<S::Session> {
         Session(match door {
             Door::Inner(door) => Kind::Inner(self.inner.open(cx, door, name)),
-            Door::Page if self.hub.visits >= VISITS_MAX => {
+            Door::Page if self.hub.admit(cx) => Kind::Visit(Box::new(Visit::new(cx))),
+            Door::Page => {
                 cx.abort();
                 Kind::Surplus
-            }
-            Door::Page => {
-                self.hub.visits += 1;
-                Kind::Visit(Box::new(Visit::new(cx)))
             }
             Door::Demo => Kind::Demo(self.hub.demos.arrived(cx.me())),
         })
@@ -230,10 +225,7 @@ impl<S: Service> Service for Explored<S> {
     fn close(&mut self, cx: &mut Context<'_>, session: Session<S::Session>, reason: CloseReason) {
         match session.0 {
             Kind::Inner(inner) => self.inner.close(cx, inner, reason),
-            Kind::Visit(_) => {
-                self.hub.visits -= 1;
-                self.hub.left(cx.me());
-            }
+            Kind::Visit(_) => self.hub.left(cx.me()),
             Kind::Demo(number) => self.hub.demos.left(number),
             Kind::Surplus => {}
         }

@@ -65,6 +65,7 @@ function turnsTold(told) {
   remember(told);
   const added = told.turns ?? [];
   tryTold(added.flatMap((turn) => turn.moments));
+  if (!record.chosen) turnAbout();
   if (!record.paused) {
     for (const turn of added) turn.steps.forEach(machineSees);
     timelineGrew(added);
@@ -127,10 +128,26 @@ function status() {
 }
 
 function strip() {
-  const turns = shownTurns();
-  const key = turns.length > 0 ? (record.skipped > 0 ? "strip" : "strip_all") : record.turns.length > 0 ? "strip_filter" : "strip_none";
-  const ends = { from: number(turns[0]?.n ?? 0), to: number(turns.at(-1)?.n ?? 0) };
-  put(byId("strip"), say(key, { ...ends, n: number(turns.length), skipped: number(record.skipped), count: turns.length }));
+  const shown = shownTurns().length;
+  const isFiltered = record.filter.trim() !== "";
+  put(byId("empty"), emptyWords());
+  put(byId("strip"), shown > 0 ? say("strip", sums(shown)) : isFiltered && record.turns.length > 0 ? say("strip_filter") : say("empty"));
+}
+
+/// Turns have consecutive numbers, so those between the first and the last that are not recorded were
+/// left out, by the server's sample or because this browser was too slow.
+function sums(shown) {
+  const { turns } = record;
+  const [from, to, recorded] = [turns[0].n, turns.at(-1).n, turns.length];
+  const all = to - from + 1;
+  const values = { from, to, all, recorded, shown, hidden: recorded - shown, left: all - recorded };
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, number(value)]));
+}
+
+/// Where nothing has happened yet but sleep: how to make something happen.
+function emptyWords() {
+  if (page.meta === null || record.filter.trim() !== "" || shownTurns().some((turn) => turn.steps.length > 0)) return "";
+  return `${say("empty")} ${pressWords()}`;
 }
 
 function setPaused(paused) {
@@ -242,12 +259,12 @@ function words() {
   put(byId("foot"), say("foot", { v: page.meta?.version ?? "" }));
   controls();
   status();
+  tryWords(page.meta);
   strip();
   turnShow();
   peersWords();
   machinesCount(peers.table?.states);
   countersWords();
-  tryWords(page.meta);
   timelineDraw();
 }
 

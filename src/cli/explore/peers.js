@@ -116,5 +116,5 @@ function peersCount(table, told, shown) {
   const words = told < total ? say("peers_shown", { shown: number(told), total: number(total) }) : say("peers_all", { total: number(total), count: total });
   put(count, record.filter.trim() === "" ? `${words}.` : `${words}, ${say("peers_match", { n: number(shown) })}.`);
   const note = document.getElementById("peers-note");
-  put(note, total === 0 ? say("peers_none") : shown === 0 ? say("peers_no_match") : "");
+  put(note, total === 0 ? `${say("peers_none")} ${pressWords()}` : shown === 0 ? say("peers_no_match") : "");
 }

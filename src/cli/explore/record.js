@@ -8,7 +8,6 @@ const NAMES_MAX = 20_000;
 
 const record = {
   turns: [],        // as told, oldest first, each with `steps` for what this page shows
-  skipped: 0,       // turns that the server left out, since the page was opened
   chosen: null,     // the turn in words
   step: null,       // the step of it that slow motion has reached
   paused: false,
@@ -108,16 +107,11 @@ function remember(told) {
   const newest = record.turns.at(-1);
   // The server was started anew: its turns are counted from the start again.
   if (newest && turns.length > 0 && turns[0].n < newest.n) forget();
-  record.skipped += told.skipped ?? 0;
   for (const turn of turns) {
     turn.moments ??= [];
     turn.moments.forEach(learnFrom);
     turn.steps = stepsOf(turn);
-    if (record.paused && record.turns.length >= TURNS_MAX_PAUSED) {
-      record.skipped += 1;
-      continue;
-    }
-    record.turns.push(turn);
+    if (!record.paused || record.turns.length < TURNS_MAX_PAUSED) record.turns.push(turn);
   }
   if (!record.paused && record.turns.length > TURNS_MAX) record.turns.splice(0, record.turns.length - TURNS_MAX);
   record.shown = null;
@@ -126,7 +120,6 @@ function remember(told) {
 function forget() {
   record.turns = [];
   record.shown = null;
-  record.skipped = 0;
   record.chosen = null;
   record.step = null;
   record.peers.clear();

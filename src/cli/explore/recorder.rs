@@ -195,6 +195,7 @@ impl Recorder {
                 }
             }
             Moment::Ready { .. }
+            | Moment::Held { .. }
             | Moment::Peeked { .. }
             | Moment::Shut { .. }
             | Moment::Told { .. }

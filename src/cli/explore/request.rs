@@ -15,6 +15,8 @@ pub(super) struct Request<'a> {
     pub(super) method: &'a str,
     /// Without the query.
     pub(super) path: &'a str,
+    /// The host of a target in absolute form.
+    authority: Option<&'a str>,
     pub(super) body: &'a [u8],
     fields: Vec<(&'a str, &'a [u8])>,
 }
@@ -38,6 +40,12 @@ impl<'a> Request<'a> {
             return None;
         }
         std::str::from_utf8(value).ok().map(str::trim)
+    }
+
+    /// Which host is asked for: that of the target if it has one, else the field `Host` (RFC 9112,
+    /// section 3.2.2).
+    pub(super) fn host(&self) -> Option<&'a str> {
+        self.authority.or_else(|| self.field("host"))
     }
 
     /// Whether a header field is there, whatever it says.
@@ -71,9 +79,14 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed<'_> {
     let (Some(method), Some(target)) = (head.method, head.path) else {
         return wrong(Status::BadRequest, "this is no HTTP/1.1 request");
     };
+    let Some((authority, path)) = split_target(target) else {
+        let words = "the target is neither a path nor http://HOST/PATH";
+        return wrong(Status::BadRequest, words);
+    };
     let request = Request {
         method,
-        path: target.split('?').next().unwrap_or(target),
+        path,
+        authority,
         body: &bytes[length..],
         fields: head
             .headers
@@ -85,6 +98,22 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed<'_> {
         return wrong(Status::LengthRequired, "say how long the body is");
     }
     with_body(request)
+}
+
+/// The host and the path of a target in origin form or absolute form (RFC 9112, section 3.2); `None` if
+/// it is neither.
+fn split_target(target: &str) -> Option<(Option<&str>, &str)> {
+    const SCHEME: &str = "http://";
+    let without_query = target.split('?').next().unwrap_or(target);
+    if without_query.starts_with('/') {
+        return Some((None, without_query));
+    }
+    let (scheme, rest) = without_query.split_at_checked(SCHEME.len())?;
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let is_http = scheme.eq_ignore_ascii_case(SCHEME);
+    // Who names a user there wants to be mistaken for somebody (RFC 9110, section 4.2.4).
+    let is_host = !authority.is_empty() && !authority.contains('@');
+    (is_http && is_host).then_some((Some(authority), if path.is_empty() { "/" } else { path }))
 }
 
 fn with_body(request: Request<'_>) -> Parsed<'_> {

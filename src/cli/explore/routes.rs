@@ -42,29 +42,34 @@ pub(super) fn answer(hub: &mut Hub, cx: &mut Context<'_>, request: &Request<'_>)
         }
         "/healthz" => Answer::Now(Reply::text(Status::Ok, "ok")),
         "/try" => try_it(hub, cx, request),
-        _ if request.method == "HEAD" => {
-            let mut reply = Reply::text(Status::Ok, "");
-            reply.kind = "text/event-stream";
-            Answer::Now(reply)
-        }
-        _ => hub.subscribe(cx.me()).map_or_else(
-            || {
-                let mut reply = Reply::text(Status::Unavailable, "too many browsers look already");
-                reply.extra = "Retry-After: 5\r\n".to_owned();
-                Answer::Now(reply)
-            },
-            Answer::Stream,
-        ),
+        _ => events(hub, cx, request),
     }
+}
+
+/// A stream is not for another site: it could not read it, but it would take one of the few.
+fn events(hub: &mut Hub, cx: &Context<'_>, request: &Request<'_>) -> Answer {
+    if !is_from_page(hub.address, request) {
+        return Answer::Now(Reply::text(Status::Forbidden, "only this page may look"));
+    }
+    if request.method == "HEAD" {
+        let mut reply = Reply::text(Status::Ok, "");
+        reply.kind = "text/event-stream";
+        return Answer::Now(reply);
+    }
+    hub.subscribe(cx.me()).map_or_else(
+        || {
+            let mut reply = Reply::text(Status::Unavailable, "too many browsers look already");
+            reply.extra = "Retry-After: 5\r\n".to_owned();
+            Answer::Now(reply)
+        },
+        Answer::Stream,
+    )
 }
 
 /// A name that somebody else made point at this machine (DNS rebinding) is not ours. Who is meant to be
 /// reached from elsewhere is called many names.
 fn is_for_us(address: SocketAddr, request: &Request<'_>) -> bool {
-    !address.ip().is_loopback()
-        || request
-            .field("host")
-            .is_some_and(|host| is_us(address, host))
+    !address.ip().is_loopback() || request.host().is_some_and(|host| is_us(address, host))
 }
 
 fn is_us(address: SocketAddr, host: &str) -> bool {
@@ -91,8 +96,19 @@ fn is_from_page(address: SocketAddr, request: &Request<'_>) -> bool {
         || request
             .field("origin")
             .and_then(|origin| origin.strip_prefix("http://"))
-            .is_some_and(|host| is_us(address, host));
+            .is_some_and(|origin| is_own_origin(address, request, origin));
     is_same_site && is_same_origin
+}
+
+/// Where the page is called many names, the one that was asked for is its own.
+fn is_own_origin(address: SocketAddr, request: &Request<'_>, origin: &str) -> bool {
+    if address.ip().is_loopback() {
+        is_us(address, origin)
+    } else {
+        request
+            .host()
+            .is_some_and(|host| host.eq_ignore_ascii_case(origin))
+    }
 }
 
 fn page(hub: &Hub) -> Reply {

@@ -3,17 +3,19 @@
 
 const LANES = ["sleep", "ready", "read", "decide", "write", "arm"];
 const LANE_OF = {
-  wait: "sleep", woke: "sleep", end: "sleep", ready: "ready", accept: "read", read: "read", peek: "read",
+  wait: "sleep", woke: "sleep", end: "sleep", ready: "ready", accept: "read", read: "read", peek: "read", hold: "read",
   told: "decide", state: "decide", wish: "decide", open: "decide", close: "decide",
   write: "write", shutdown: "write", interest: "arm", timer: "arm", fire: "ready", pause: "arm",
 };
 const STEP = 5;
 const GAP = 9;
 const FOOT = 18;
+const SEEN_MIN = 24;
+const NUMBER_GAP = 40;
 
 const timeline = {
   canvas: null, context: null, colors: {}, width: 0, height: 0, places: [],
-  drift: 0, held: 0, asked: false,
+  drift: 0, held: 0, asked: false, away: "",
   calm: matchMedia("(prefers-reduced-motion: reduce)"),
 };
 
@@ -25,6 +27,7 @@ function laneOf(moment) {
 function outcomeOf(moment) {
   const result = moment.result;
   if (moment.moment === "close") return "end";
+  if (moment.moment === "hold") return "block";
   if (result === undefined || result === "ok") return "done";
   if (result === "WouldBlock") return "block";
   if (result === 0 && moment.moment !== "write") return "end";
@@ -155,20 +158,46 @@ function timelinePaint() {
   }
   context.stroke();
   timeline.places = timelinePlaces();
-  let labelled = -Infinity;
-  for (const place of timeline.places) {
-    paintTurn(place);
-    const isChosen = place.turn === record.chosen;
-    if (isChosen || place.from - labelled > 74) {
-      context.font = `${isChosen ? "600 " : ""}10.5px ${timeline.mono}`;
-      context.fillStyle = isChosen ? colors.ink : colors.muted;
-      context.textAlign = "left";
-      context.textBaseline = "alphabetic";
-      if (isChosen) context.clearRect(place.from - 10, height - FOOT + 2, 80, FOOT);
-      context.fillText(number(place.turn.n), place.from + 2, height - 5);
-      labelled = place.from;
-    }
-  }
+  timeline.places.forEach(paintTurn);
+  paintNumbers();
+  chosenIsAway();
+}
+
+/// The number of the chosen turn, and of as many others as have room: none is cut off at an edge, and
+/// none lies on another.
+function paintNumbers() {
+  const { context, colors, width, height, places } = timeline;
+  const taken = [];
+  const paint = ({ turn, from }, isChosen) => {
+    context.font = `${isChosen ? "600 " : ""}10.5px ${timeline.mono}`;
+    const words = number(turn.n);
+    const wide = context.measureText(words).width;
+    const x = isChosen ? Math.max(2, Math.min(from + 2, width - wide - 2)) : from + 2;
+    const isFree = x >= 2 && x + wide <= width - 2 && !taken.some((other) => x < other.to + NUMBER_GAP && other.from < x + wide + NUMBER_GAP);
+    if (!isFree) return;
+    taken.push({ from: x, to: x + wide });
+    context.fillStyle = isChosen ? colors.ink : colors.muted;
+    context.textAlign = "left";
+    context.textBaseline = "alphabetic";
+    context.fillText(words, x, height - 5);
+  };
+  const chosen = places.find(isChosenSeen);
+  if (chosen) paint(chosen, true);
+  for (const place of places) if (place !== chosen) paint(place, false);
+}
+
+/// Whether enough of the chosen turn is on the screen to see it.
+function isChosenSeen({ turn, to }) {
+  return turn === record.chosen && to > SEEN_MIN;
+}
+
+/// The turn in words may have left the chart; then the words say so.
+function chosenIsAway() {
+  let away = "";
+  if (record.chosen && !timeline.places.some(isChosenSeen)) away = isTurnShown(record.chosen) ? "turn_scrolled" : "turn_hidden";
+  if (timeline.away === away) return;
+  timeline.away = away;
+  turnAbout();
 }
 
 function paintTurn({ turn, from, to }) {
@@ -192,7 +221,9 @@ function paintTurn({ turn, from, to }) {
     context.textAlign = "center";
     context.textBaseline = "middle";
     const words = duration(turn.waited, twoDigits);
-    if (context.measureText(words).width < wide - 4) context.fillText(words, from + wide / 2, y + tall / 2 + 0.5);
+    const half = context.measureText(words).width / 2;
+    const middle = from + wide / 2;
+    if (half < wide / 2 - 2 && middle - half > 0 && middle + half < timeline.width) context.fillText(words, middle, y + tall / 2 + 0.5);
   }
   paintSteps(turn, from + wide + STEP / 2);
 }

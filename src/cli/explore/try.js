@@ -19,8 +19,7 @@ function tryWords(meta) {
   trying.isOn = trying.token !== "" && (meta === null || meta.try !== false);
   document.getElementById("try-panel").hidden = !trying.isOn || meta === null;
   document.getElementById("try-about").textContent = say(!trying.isOn ? "try_off" : meta === null ? "try_wait" : "try_about");
-  const services = [...new Set((meta?.services ?? []).map((service) => service.name))].filter((name) => !isOwn(name));
-  document.getElementById("try-connect").replaceChildren(...services.map((name) => {
+  document.getElementById("try-connect").replaceChildren(...servicesOf(meta).map((name) => {
     const button = element("button", { type: "button" }, name);
     button.setAttribute("aria-label", say("try_connect", { p: name }));
     button.dataset.connect = name;
@@ -36,6 +35,17 @@ function tryWords(meta) {
   }));
   tryAnswer();
   tryClients();
+}
+
+function servicesOf(meta) {
+  return [...new Set((meta?.services ?? []).map((service) => service.name))].filter((name) => !isOwn(name));
+}
+
+/// How to get somebody to look at.
+function pressWords() {
+  const names = servicesOf(page.meta);
+  const name = names.includes("echo") ? "echo" : names[0];
+  return trying.isOn && name !== undefined ? say("press", { p: name }) : say("press_off");
 }
 
 async function ask(body) {

@@ -45,6 +45,8 @@ function sentence(moment) {
   switch (moment.moment) {
     case "ready":
       return moment.listener === undefined ? say("ready", { flags: flagWords(moment.flags) }) : say("ready_listener", { l: moment.listener });
+    case "hold":
+      return say(`hold_${moment.why}`, { n: bytes(moment.unsent ?? 0) });
     case "accept": case "read": case "peek": case "write": case "shutdown":
       return callWords(moment);
     case "open":
@@ -116,21 +118,27 @@ function linesOf(turn) {
   ];
 }
 
+/// What there is to say of the turn as a whole; without one, how to come by one.
+function turnAbout() {
+  const { chosen } = record;
+  const words = chosen ? [turnSummary(chosen), timeline.away && say(timeline.away)] : [emptyWords() || say("turn_none")];
+  put(document.getElementById("turn-about"), words.filter(Boolean).join(" · "));
+}
+
 function turnShow() {
   const turn = record.chosen;
   const body = document.querySelector("#moments tbody");
   const title = document.getElementById("turn-title");
-  const about = document.getElementById("turn-about");
   const note = document.getElementById("turn-note");
   if (!turn) {
     body.replaceChildren();
     title.textContent = say("turn");
-    about.textContent = say("turn_none");
+    turnAbout();
     note.textContent = "";
     return;
   }
   title.textContent = say("turn_n", { n: number(turn.n) });
-  about.textContent = turnSummary(turn);
+  turnAbout();
   body.replaceChildren(...linesOf(turn).map(lineRow));
   const hidden = turn.moments.filter((moment) => !FRAME.has(moment.moment)).length - turn.steps.length;
   note.textContent = [

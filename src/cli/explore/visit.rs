@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::http::{Reply, Status, stream_head};
-use super::hub::Hub;
+use super::hub::{Hub, Stage};
 use super::request::{BODY_BYTES_MAX, HEAD_BYTES_MAX, Parsed, parse};
 use super::routes::{Answer, answer};
 use crate::protocol::{Context, Event, Time};
@@ -62,6 +62,9 @@ impl Visit {
     }
 
     pub(super) fn step(&mut self, cx: &mut Context<'_>, hub: &mut Hub, event: Event<'_>) {
+        if !hub.has_place(cx.me()) {
+            return cx.abort();
+        }
         match (&mut self.state, event) {
             (State::Asking(bytes), Event::Received(more)) => {
                 bytes.extend_from_slice(more);
@@ -69,15 +72,15 @@ impl Visit {
             }
             (State::Asking(_), Event::Finished) => {
                 cx.leave();
-                self.state = State::Answered;
+                self.answered(cx, hub);
             }
             (State::Asking(_), Event::Woken) if cx.now() >= self.deadline => {
                 let words = "the request took too long";
-                self.say(cx, &Reply::text(Status::TooSlow, words), false);
+                self.say(cx, hub, &Reply::text(Status::TooSlow, words), false);
             }
             (&mut State::Waiting { is_head }, Event::Woken) => {
                 if let Some(reply) = hub.take_reply(cx.me()) {
-                    self.say(cx, &reply, is_head);
+                    self.say(cx, hub, &reply, is_head);
                 }
             }
             (State::Streaming { next, missed }, Event::Woken) => tell(cx, hub, next, missed),
@@ -105,18 +108,20 @@ impl Visit {
                 self.state = State::Asking(bytes);
                 return;
             }
-            Parsed::Wrong(reply) => return self.say(cx, &reply, false),
+            Parsed::Wrong(reply) => return self.say(cx, hub, &reply, false),
             Parsed::Whole(request) => request,
         };
         let is_head = request.method == "HEAD";
         match answer(hub, cx, &request) {
-            Answer::Now(reply) => self.say(cx, &reply, is_head),
+            Answer::Now(reply) => self.say(cx, hub, &reply, is_head),
             Answer::Later(question) => {
+                hub.reached(cx.me(), Stage::Served);
                 hub.ask(cx.me(), question);
                 cx.wake_at(None);
                 self.state = State::Waiting { is_head };
             }
             Answer::Stream(next) => {
+                hub.reached(cx.me(), Stage::Served);
                 cx.send(stream_head().as_bytes());
                 cx.send_with(|out| write_event(out, "meta", hub.meta().as_bytes()));
                 cx.wake_at(Some(cx.now().after(TICK)));
@@ -125,9 +130,14 @@ impl Visit {
         }
     }
 
-    fn say(&mut self, cx: &mut Context<'_>, reply: &Reply, is_head: bool) {
+    fn say(&mut self, cx: &mut Context<'_>, hub: &mut Hub, reply: &Reply, is_head: bool) {
         cx.wake_at(None);
         reply.send(cx, is_head);
+        self.answered(cx, hub);
+    }
+
+    fn answered(&mut self, cx: &Context<'_>, hub: &mut Hub) {
+        hub.reached(cx.me(), Stage::Answered);
         self.state = State::Answered;
     }
 }

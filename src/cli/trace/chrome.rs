@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::json::{self, Object};
 use crate::protocol::{PeerId, Time};
-use crate::trace::{Memory, Moment};
+use crate::trace::{Hold, Memory, Moment};
 
 /// Closes the array.
 pub(super) const LAST: &str = "]\n";
@@ -113,6 +113,7 @@ impl Chrome {
             | Moment::Accepted { .. }
             | Moment::Paused { .. }
             | Moment::Read { .. }
+            | Moment::Held { .. }
             | Moment::Peeked { .. }
             | Moment::Wrote { .. }
             | Moment::Shut { .. }
@@ -157,6 +158,13 @@ fn label(moment: &Moment<'_>) -> String {
         | Moment::Watched {
             result: Err(error), ..
         } => moved(Err(error)),
+        Moment::Held {
+            why: Hold::Outbox { .. },
+            ..
+        } => format!("{kind}: outbox"),
+        Moment::Held {
+            why: Hold::Session, ..
+        } => format!("{kind}: session"),
         Moment::Told { event, .. } => format!("{kind} {event}"),
         Moment::Wished { effect, .. } => format!("{kind} {effect}"),
         Moment::Watched { interest, .. } => format!("{kind} {}", interest.interest()),

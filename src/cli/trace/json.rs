@@ -11,7 +11,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::protocol::Time;
 use crate::protocol::display::Escaped;
-use crate::trace::{Flags, Memory, Moment, Source};
+use crate::trace::{Flags, Hold, Memory, Moment, Source};
 
 /// Appends a moment that `memory` has seen to `out`, without a line end. At most `payload` bytes of
 /// what a peer sends or is sent are shown, escaped.
@@ -107,6 +107,7 @@ impl Object<'_> {
                 .put("room", &room)?
                 .count(result.map(<[u8]>::len))?
                 .data(result.unwrap_or_default(), self.payload)?,
+            Moment::Held { why, .. } => fields.held(why)?,
             Moment::Peeked { result, .. } => fields.count(result)?,
             Moment::Wrote {
                 offered, result, ..
@@ -175,6 +176,14 @@ impl<M: SerializeMap> Fields<M> {
         match error {
             Some(error) => self.put("result", error_word(error).as_ref()),
             None => Ok(self),
+        }
+    }
+
+    /// Why a peer is not read.
+    fn held(&mut self, why: Hold) -> Result<&mut Self, M::Error> {
+        match why {
+            Hold::Outbox { unsent } => self.put("why", "outbox")?.put("unsent", &unsent),
+            Hold::Session => self.put("why", "session"),
         }
     }
 

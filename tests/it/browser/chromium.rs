@@ -67,10 +67,16 @@ impl Chromium {
         for domain in ["Page", "Runtime", "Log", "Network"] {
             self.call(&format!("{domain}.enable"), &json!({}));
         }
-        let size =
-            json!({ "width": 1440, "height": 1000, "deviceScaleFactor": 1, "mobile": false });
-        self.call("Emulation.setDeviceMetricsOverride", &size);
+        self.resize(1440);
         self.speak("en");
+    }
+
+    /// Makes the window so many pixels wide.
+    pub fn resize(&mut self, width: u32) {
+        let size =
+            json!({ "width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": false });
+        self.call("Emulation.setDeviceMetricsOverride", &size);
+        self.until(&format!("innerWidth === {width}"));
     }
 
     /// The language that the reader prefers.

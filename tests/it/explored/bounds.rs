@@ -14,6 +14,8 @@ use crate::support::{PATIENCE, Server, best_of, connect, eventually, read_exactl
 
 /// Streams at the same time.
 const STREAMS_MAX: usize = 64;
+/// Connections to the page at the same time.
+const VISITS_MAX: usize = 128;
 /// What an echo may take, the slowest hundredth aside, while a browser misbehaves.
 const PING_MAX: Duration = Duration::from_millis(5);
 
@@ -147,6 +149,48 @@ fn a_thousand_streams_are_refused_beyond_the_limit_and_given_back() {
     });
     drop(explored.look());
     explored.echo(&mut echo, "after");
+    explored.server.stop();
+}
+
+/// Connections that cost nothing must not keep the question out whether the server lives: the oldest that
+/// has not asked makes room, then the oldest that has its answer.
+#[test]
+fn health_is_told_while_all_places_are_taken_by_cheap_connections() {
+    let explored = Explored::start(&["echo=0"]);
+    let address = explored.address;
+    let page = "epollo_connections{service=\"page\"}";
+    let mut silent: Vec<TcpStream> = (0..VISITS_MAX).map(|_| connect(address)).collect();
+    let mut dribbling: Vec<TcpStream> = silent.split_off(VISITS_MAX / 2);
+    for stream in &mut dribbling {
+        stream.write_all(b"GET /heal").unwrap();
+    }
+    let mut stream = explored.look();
+    for _ in 0..10 {
+        assert_eq!(explored.get("/healthz").status, 200);
+    }
+    assert!(explored.metrics()[page] <= VISITS_MAX as f64);
+    // The oldest went first, one for the stream and one for the first question.
+    for gone in &mut silent[..2] {
+        assert!(first_status(gone).is_none());
+    }
+    let last = dribbling.last_mut().unwrap();
+    write!(last, "thz HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
+    assert_eq!(Answer::read(last).status, 200);
+    drop((silent, dribbling));
+
+    // As cheap are those who ask for the page and do not read it.
+    let greedy: Vec<TcpStream> = (0..VISITS_MAX)
+        .map(|_| {
+            let mut greedy = narrow(address);
+            write!(greedy, "GET / HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
+            greedy
+        })
+        .collect();
+    for _ in 0..10 {
+        assert_eq!(explored.get("/healthz").status, 200);
+    }
+    stream.until("tick", "who looks keeps its place", |_| true);
+    drop((greedy, stream));
     explored.server.stop();
 }
 

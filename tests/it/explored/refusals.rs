@@ -282,3 +282,85 @@ fn a_button_is_pressed_by_nobody_but_the_page() {
     assert_eq!(with(&token, json, &own).status, 200);
     explored.server.stop();
 }
+
+/// Another site must not take one of the few streams, though it could not read it.
+#[test]
+fn no_other_site_is_told_of_the_loop() {
+    let explored = Explored::start(&["echo=0"]);
+    let port = explored.address.port();
+    for lines in [
+        "Origin: http://other.example\r\n".to_owned(),
+        "Origin: null\r\n".to_owned(),
+        format!("Origin: https://127.0.0.1:{port}\r\n"),
+        format!("Origin: http://127.0.0.1:{}\r\n", port ^ 1),
+        "Sec-Fetch-Site: cross-site\r\n".to_owned(),
+        "Sec-Fetch-Site: same-site\r\n".to_owned(),
+        format!("Origin: http://127.0.0.1:{port}\r\nSec-Fetch-Site: cross-site\r\n"),
+    ] {
+        for method in ["GET", "HEAD"] {
+            let answer = status_of(&explored, &format!("{method} /events"), &lines);
+            assert_eq!(answer, 403, "{method} {lines}");
+        }
+    }
+    for lines in [
+        String::new(),
+        "Sec-Fetch-Site: same-origin\r\n".to_owned(),
+        format!("Origin: http://localhost:{port}\r\nSec-Fetch-Site: same-origin\r\n"),
+    ] {
+        assert_eq!(status_of(&explored, "GET /events", &lines), 200, "{lines}");
+    }
+    explored.server.stop();
+}
+
+/// The status alone: a stream has no end.
+fn status_of(explored: &Explored, request: &str, lines: &str) -> u16 {
+    let address = explored.address;
+    let mut stream = connect(address);
+    write!(
+        stream,
+        "{request} HTTP/1.1\r\nHost: {address}\r\n{lines}\r\n"
+    )
+    .unwrap();
+    let start = crate::support::read_exactly(&mut stream, 12);
+    std::str::from_utf8(&start[9..]).unwrap().parse().unwrap()
+}
+
+/// What a client says to a proxy (RFC 9112, section 3.2.2): its host counts, and not the field `Host`.
+#[test]
+fn a_request_in_absolute_form_is_taken() {
+    let explored = Explored::start(&["echo=0"]);
+    let address = explored.address;
+    let port = address.port();
+    let asked = |target: &str, host: &str| {
+        explored
+            .says(format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n"))
+            .status
+    };
+    let own = address.to_string();
+    for target in [
+        format!("http://{address}/metrics"),
+        format!("http://{address}/healthz?verbose=1"),
+        format!("HTTP://LocalHost:{port}/healthz"),
+        format!("http://[::1]:{port}/"),
+        format!("http://{address}"),
+        format!("http://{address}?query=1"),
+    ] {
+        assert_eq!(asked(&target, &own), 200, "{target}");
+        assert_eq!(asked(&target, "other.example"), 200, "{target}");
+    }
+    for (target, status) in [
+        (format!("http://other.example:{port}/healthz"), 421),
+        (format!("http://127.0.0.1:{}/healthz", port ^ 1), 421),
+        (format!("http://{address}.other.example/healthz"), 421),
+        (format!("http://{address}@other.example/healthz"), 400),
+        ("http:///healthz".to_owned(), 400),
+        (format!("https://{address}/healthz"), 400),
+        (format!("ftp://{address}/healthz"), 400),
+        (format!("http://{address}/no-such-page"), 404),
+        ("healthz".to_owned(), 400),
+        ("*".to_owned(), 400),
+    ] {
+        assert_eq!(asked(&target, &own), status, "{target}");
+    }
+    explored.server.stop();
+}
