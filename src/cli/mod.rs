@@ -22,6 +22,7 @@ mod stdio;
 mod talk;
 mod trace;
 mod values;
+mod windowed;
 
 use crate::protocol::display::Escaped;
 use args::{Arguments, Command};

@@ -117,6 +117,11 @@ fn settings(arguments: &ServeArguments) -> Settings {
             message_time_max: arguments.idle_timeout.0,
             prompts: io::stdin().is_terminal() && io::stdout().is_terminal(),
         },
+        columns: if io::stdout().is_terminal() {
+            stdio::columns
+        } else {
+            || None
+        },
         once: arguments.once,
     }
 }

@@ -34,6 +34,7 @@ pub(super) struct Server {
     chat: Chat,
     console: Option<PeerId>,
     announcements: Vec<String>,
+    columns: fn() -> Option<usize>,
     /// With `--once`: how many more come in (a pair is two), and how many are there.
     once: Option<Once>,
 }
@@ -48,6 +49,8 @@ pub(super) struct Settings {
     pub(super) greeting: Vec<u8>,
     pub(super) echo: echo::Settings,
     pub(super) chat: chat::Settings,
+    /// How wide the window is that shows what goes to the terminal.
+    pub(super) columns: fn() -> Option<usize>,
     /// Serve one client (or one pair), then end the run.
     pub(super) once: bool,
 }
@@ -65,6 +68,7 @@ impl Server {
             chat: Chat::new(settings.chat),
             console: None,
             announcements,
+            columns: settings.columns,
             once: settings.once.then_some(Once {
                 expected,
                 present: 0,
@@ -115,6 +119,7 @@ impl Server {
             }
             Session::Chat(guest) => self.chat.step_guest(cx, guest, event),
             Session::Console(console) => {
+                cx.set_columns((self.columns)());
                 for line in self.echo.printed() {
                     console.line(cx, format_args!("{line}"));
                 }
@@ -137,6 +142,7 @@ impl Service for Server {
             Door::Serve(protocol) => self.open_guest(cx, protocol, name),
             Door::Console => {
                 self.console = Some(cx.me());
+                cx.set_columns((self.columns)());
                 let mut console = self.chat.open_console(cx);
                 for line in self.announcements.drain(..) {
                     console.line(cx, format_args!("{line}"));

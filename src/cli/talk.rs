@@ -10,7 +10,7 @@ use super::log::Log;
 use super::trace::Sink;
 use super::{Failure, print, reason, signals, stdio};
 use crate::protocol::chat::{self, Chat, Partner};
-use crate::protocol::display::Escaped;
+use crate::protocol::display::{Escaped, in_rows};
 use crate::protocol::echo::client as echo;
 use crate::protocol::hello::HelloClient;
 use crate::protocol::{CloseReason, Service};
@@ -43,8 +43,9 @@ pub(super) fn hello(arguments: &ClientArguments, log: &Log) -> Result<(), Failur
     let client = run(HelloClient::default(), trace, [server])?;
     match client.greeting() {
         Some(greeting) => {
-            let line = format!("Message from server: {}\n", Escaped(greeting));
-            print(line.as_bytes())
+            let line = format!("Message from server: {}", Escaped(greeting));
+            let rows = stdio::columns().map(|columns| in_rows(&line, columns));
+            print(format!("{}\n", rows.unwrap_or(line)).as_bytes())
         }
         None => Err(Failure::at_work(format_args!(
             "{address} ended the connection without a greeting{}",

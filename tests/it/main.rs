@@ -17,6 +17,7 @@ mod crowd;
 mod endings;
 mod explored;
 mod faulty;
+mod forged;
 mod framing;
 mod fuzzed;
 mod hostile;
