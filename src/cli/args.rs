@@ -116,7 +116,7 @@ pub(super) enum Command {
     /// Connect and print the greeting
     Hello(ClientArguments),
     /// Send lines and show what comes back
-    Echo(ClientArguments),
+    Echo(EchoArguments),
     /// Talk in turns; you speak first
     Chat(ChatArguments),
     /// Load a server, verify every answer, and tell how fast it was
@@ -163,6 +163,15 @@ pub(super) struct ClientArguments {
     pub(super) server: ServerAddress,
     #[command(flatten)]
     pub(super) trace: TraceArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct EchoArguments {
+    #[command(flatten)]
+    pub(super) client: ClientArguments,
+    /// In a pipe: give up when the server does nothing for this long after the input ended; `none` = never
+    #[arg(long, value_name = "T", default_value = "5s", value_parser = parse_limit, env = "EPOLLO_TIMEOUT")]
+    pub(super) timeout: Limit,
 }
 
 #[derive(Debug, Args)]

@@ -10,6 +10,7 @@ use clap::Parser;
 
 mod args;
 mod bench;
+mod connect;
 mod descriptors;
 pub mod explore;
 mod lines;

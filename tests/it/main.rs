@@ -27,6 +27,7 @@ mod layers;
 mod machine;
 mod machines;
 mod narrow;
+mod patience;
 mod promises;
 mod protocols;
 mod reactor;
