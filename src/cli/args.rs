@@ -72,7 +72,7 @@ pub(super) struct LogArguments {
     /// off, error, warn, info, debug or trace; goes before -v, -q and RUST_LOG
     #[arg(long, global = true, value_name = "LEVEL", value_parser = parse_level, env = "EPOLLO_LOG_LEVEL")]
     log_level: Option<LevelFilter>,
-    /// Colours on standard error; NO_COLOR is respected
+    /// Colours on standard error; auto: on a terminal, unless NO_COLOR is set or TERM is dumb
     #[arg(
         long,
         global = true,
