@@ -9,6 +9,7 @@ use crate::protocol::chat::{self, Chat, Partner};
 use crate::protocol::echo::{self, Echo};
 use crate::protocol::hello::Hello;
 use crate::protocol::{CloseReason, Context, Event, PeerId, Service, Standing};
+use crate::reactor::Lost;
 
 /// By which door a peer comes in.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +36,7 @@ pub(super) struct Server {
     console: Option<PeerId>,
     announcements: Vec<String>,
     columns: fn() -> Option<usize>,
+    output_failure: Option<i32>,
     /// With `--once`: how many more come in (a pair is two), and how many are there.
     once: Option<Once>,
 }
@@ -69,11 +71,17 @@ impl Server {
             console: None,
             announcements,
             columns: settings.columns,
+            output_failure: None,
             once: settings.once.then_some(Once {
                 expected,
                 present: 0,
             }),
         }
+    }
+
+    /// What the kernel said (errno(3)) if the announcements could not be written, which ends the run.
+    pub(super) fn output_failure(&self) -> Option<i32> {
+        self.output_failure
     }
 
     fn open_guest(
@@ -184,9 +192,14 @@ impl Service for Server {
             Session::Console(console) => {
                 let count = console.lines_dropped() + self.echo.lines_dropped();
                 if count > 0 {
-                    log::warn!("{count} lines for the terminal were dropped: it took none");
+                    let lines = Lost(usize::try_from(count).unwrap_or(usize::MAX));
+                    log::warn!("{lines}: they were not read in time");
                 }
                 self.console = None;
+                if let CloseReason::Broken(number) = reason {
+                    self.output_failure = Some(number);
+                    cx.stop();
+                }
                 self.chat.close_console(cx, reason);
                 false
             }
