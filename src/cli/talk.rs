@@ -147,6 +147,9 @@ fn judge(
             let patience = humantime::format_duration(patience);
             format!("did nothing for {patience} (--timeout)")
         }
+        Some(_) | None if relay.remote_ending().and_then(loss).is_some() => {
+            format!("broke the connection{}", how(relay.remote_ending()))
+        }
         Some(_) | None if tally.cut_short => "ended before the input did".to_owned(),
         Some(_) | None => "gave wrong answers".to_owned(),
     };

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::support::{Epollo, PATIENCE, read_exactly, read_to_end};
 
@@ -158,6 +158,23 @@ fn a_server_that_never_stops_is_left_at_the_first_byte_too_many() {
     );
     assert!(words.contains(" too many"), "{words}");
     assert!(!words.contains(" 0 too many"), "{words}");
+}
+
+#[test]
+fn a_server_that_resets_the_connection_is_told() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let mut client = Epollo::run(&["echo", "127.0.0.1", &port]);
+    client.type_in("abcdef");
+    let (mut stream, _) = listener.accept().unwrap();
+    read_exactly(&mut stream, 6);
+    let socket = SockRef::from(&stream);
+    socket.set_linger(Some(Duration::ZERO)).unwrap();
+    drop(stream);
+    assert_eq!(client.code(), 1);
+    let words = client.errors();
+    let told = "broke the connection: connection reset by peer: of 6 bytes sent 6 lost";
+    assert!(words.contains(told), "{words}");
 }
 
 #[test]

@@ -103,6 +103,7 @@ pub struct Relay {
     /// When the server, or our user, last took or gave something.
     latest: Time,
     patience: Option<Duration>,
+    remote_ending: Option<CloseReason>,
     console_ending: Option<CloseReason>,
 }
 
@@ -120,6 +121,7 @@ impl Relay {
             tally: Tally::default(),
             latest: Time::ZERO,
             patience,
+            remote_ending: None,
             console_ending: None,
         }
     }
@@ -127,6 +129,11 @@ impl Relay {
     /// The comparison, final once the run has ended.
     pub fn tally(&self) -> Tally {
         self.tally
+    }
+
+    /// How the connection ended.
+    pub fn remote_ending(&self) -> Option<CloseReason> {
+        self.remote_ending
     }
 
     /// How the user's side ended.
@@ -284,6 +291,7 @@ impl Service for Relay {
             }
             Door::Remote => {
                 self.remote = None;
+                self.remote_ending = Some(reason);
                 self.tally.lost = (self.in_flight.len() + self.to_server.len()) as u64;
                 self.tally.cut_short = self.input == Input::Open && reason != CloseReason::Aborted;
                 self.wake_console(cx);
