@@ -73,7 +73,7 @@ pub(super) struct LogArguments {
     /// off, error, warn, info, debug or trace; goes before -v, -q and RUST_LOG
     #[arg(long, global = true, value_name = "LEVEL", value_parser = parse_level, env = "EPOLLO_LOG_LEVEL")]
     log_level: Option<LevelFilter>,
-    /// Colours on standard error; NO_COLOR is respected
+    /// Colours on standard error; auto: on a terminal, unless NO_COLOR is set or TERM is dumb
     #[arg(
         long,
         global = true,
@@ -117,7 +117,7 @@ pub(super) enum Command {
     /// Connect and print the greeting
     Hello(ClientArguments),
     /// Send lines and show what comes back
-    Echo(ClientArguments),
+    Echo(EchoArguments),
     /// Talk in turns; you speak first
     Chat(ChatArguments),
     /// Load-test a server, verify every reply, report its speed
@@ -164,6 +164,15 @@ pub(super) struct ClientArguments {
     pub(super) server: ServerAddress,
     #[command(flatten)]
     pub(super) trace: TraceArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct EchoArguments {
+    #[command(flatten)]
+    pub(super) client: ClientArguments,
+    /// In a pipe: give up when the server does nothing for this long after the input ended; `none` = never
+    #[arg(long, value_name = "T", default_value = "5s", value_parser = parse_limit, env = "EPOLLO_TIMEOUT")]
+    pub(super) timeout: Limit,
 }
 
 #[derive(Debug, Args)]

@@ -10,6 +10,7 @@ use clap::Parser;
 
 mod args;
 mod bench;
+mod connect;
 mod descriptors;
 pub mod explore;
 mod lines;
@@ -22,6 +23,7 @@ mod stdio;
 mod talk;
 mod trace;
 mod values;
+mod windowed;
 
 use crate::protocol::display::Escaped;
 use args::{Arguments, Command};
@@ -147,11 +149,5 @@ fn reason(error: &io::Error) -> String {
     if error.kind() == io::ErrorKind::AddrNotAvailable {
         return "this machine has no such address".to_owned();
     }
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or(&text);
-    let mut letters = text.chars();
-    letters
-        .next()
-        .map(|first| first.to_lowercase().chain(letters).collect())
-        .unwrap_or_default()
+    crate::reactor::reason(error)
 }

@@ -49,6 +49,7 @@ pub(super) fn run(mut arguments: ServeArguments, log: &Log) -> Result<(), Failur
         let address = page.local_addr().map_err(cannot_tell)?;
         announcements.push(format!("listening explore {address}"));
     }
+    let announced = announcements.iter().map(|line| line.len() + 1).sum();
     let server = Server::new(settings(&arguments), announcements);
     let traced = page.iter().map(|_| explore::PAGE.to_owned());
     let traced = traced.chain(services.iter().map(|(name, _)| name.clone()));
@@ -58,35 +59,64 @@ pub(super) fn run(mut arguments: ServeArguments, log: &Log) -> Result<(), Failur
     match (page, trace) {
         (None, None) => {
             let reactor = Reactor::new(OsKernel::new().map_err(cannot_start)?, server, limits);
-            serve(reactor, |door| door, Reactor::run, &arguments, listeners)
+            let plan = Plan {
+                arguments,
+                listeners,
+                announced,
+            };
+            serve(reactor, |door| door, |server| server, Reactor::run, plan)
         }
         (None, Some(trace)) => {
             let kernel = OsKernel::new().map_err(cannot_start)?;
             let reactor = Reactor::observed(kernel, server, limits, trace);
-            serve(reactor, |door| door, Reactor::run, &arguments, listeners)
+            let plan = Plan {
+                arguments,
+                listeners,
+                announced,
+            };
+            serve(reactor, |door| door, |server| server, Reactor::run, plan)
         }
         (Some(listener), trace) => {
             let page = explore::Page { listener, services };
             let reactor = explore::reactor(page, server, limits, trace).map_err(cannot_start)?;
             let door = explore::Door::Inner;
-            serve(reactor, door, explore::run, &arguments, listeners)
+            let plan = Plan {
+                arguments,
+                listeners,
+                announced,
+            };
+            serve(reactor, door, explore::Explored::inner, explore::run, plan)
         }
     }
+}
+
+/// What is to be served.
+struct Plan {
+    arguments: ServeArguments,
+    listeners: Vec<(Protocol, TcpListener)>,
+    /// The bytes that say where: they must be written.
+    announced: usize,
 }
 
 /// One loop for each kind of service and observer, so that without one nothing of it is left.
 fn serve<S: Service, O: Observer>(
     mut reactor: Reactor<OsKernel, S, O>,
     door: impl Fn(Door) -> S::Door,
+    server: impl FnOnce(&S) -> &Server,
     run: impl FnOnce(&mut Reactor<OsKernel, S, O>) -> io::Result<()>,
-    arguments: &ServeArguments,
-    listeners: Vec<(Protocol, TcpListener)>,
+    plan: Plan,
 ) -> Result<(), Failure> {
-    attach(&mut reactor, door, arguments, listeners)
+    attach(&mut reactor, door, plan)
         .map_err(|error| Failure::cannot("watch what it needs", &error))?;
     run(&mut reactor).map_err(|error| Failure::cannot("wait for events", &error))?;
     log::info!("{}", reactor.counters());
-    Ok(())
+    match server(reactor.service()).output_failure() {
+        Some(number) => {
+            let error = io::Error::from_raw_os_error(number);
+            Err(Failure::cannot("write to standard output", &error))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The services by name, with the addresses that they really have.
@@ -117,6 +147,11 @@ fn settings(arguments: &ServeArguments) -> Settings {
             message_time_max: arguments.idle_timeout.0,
             prompts: io::stdin().is_terminal() && io::stdout().is_terminal(),
         },
+        columns: if io::stdout().is_terminal() {
+            stdio::columns
+        } else {
+            || None
+        },
         once: arguments.once,
     }
 }
@@ -139,9 +174,9 @@ fn limits(arguments: &ServeArguments) -> Limits {
 fn attach<S: Service, O: Observer>(
     reactor: &mut Reactor<OsKernel, S, O>,
     door: impl Fn(Door) -> S::Door,
-    arguments: &ServeArguments,
-    listeners: Vec<(Protocol, TcpListener)>,
+    plan: Plan,
 ) -> io::Result<()> {
+    let arguments = &plan.arguments;
     let signals = Side::new(signals::first_asks_second_exits()?, Manner::Nonblocking);
     let signals = Terminal::new(Some(signals), None, reactor::Failure::Swallowed);
     let stream = OsStream::Terminal(Box::new(signals));
@@ -155,7 +190,8 @@ fn attach<S: Service, O: Observer>(
             .any(|service| service.protocol == Protocol::Chat);
     // Standard input stays untouched where nobody is asked to type.
     let input = has_operator.then(stdio::input).transpose()?;
-    let terminal = Terminal::new(input, Some(stdio::output()?), reactor::Failure::Swallowed);
+    let failure = reactor::Failure::SwallowedAfter(plan.announced);
+    let terminal = Terminal::new(input, Some(stdio::output()?), failure);
     let stream = OsStream::Terminal(Box::new(terminal));
     let console = door(Door::Console);
     reactor.attach(stream, console, none, format_args!("the terminal"))?;
@@ -167,7 +203,7 @@ fn attach<S: Service, O: Observer>(
         reads_while_owing: false,
         is_uncounted: false,
     };
-    for (protocol, listener) in listeners {
+    for (protocol, listener) in plan.listeners {
         reactor.listen(listener, door(Door::Serve(protocol)), policy)?;
     }
     Ok(())

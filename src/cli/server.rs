@@ -9,6 +9,7 @@ use crate::protocol::chat::{self, Chat, Partner};
 use crate::protocol::echo::{self, Echo};
 use crate::protocol::hello::Hello;
 use crate::protocol::{CloseReason, Context, Event, PeerId, Service, Standing};
+use crate::reactor::Lost;
 
 /// By which door a peer comes in.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +35,8 @@ pub(super) struct Server {
     chat: Chat,
     console: Option<PeerId>,
     announcements: Vec<String>,
+    columns: fn() -> Option<usize>,
+    output_failure: Option<i32>,
     /// With `--once`: how many more come in (a pair is two), and how many are there.
     once: Option<Once>,
 }
@@ -48,6 +51,8 @@ pub(super) struct Settings {
     pub(super) greeting: Vec<u8>,
     pub(super) echo: echo::Settings,
     pub(super) chat: chat::Settings,
+    /// How wide the window is that shows what goes to the terminal.
+    pub(super) columns: fn() -> Option<usize>,
     /// Serve one client (or one pair), then end the run.
     pub(super) once: bool,
 }
@@ -65,11 +70,18 @@ impl Server {
             chat: Chat::new(settings.chat),
             console: None,
             announcements,
+            columns: settings.columns,
+            output_failure: None,
             once: settings.once.then_some(Once {
                 expected,
                 present: 0,
             }),
         }
+    }
+
+    /// What the kernel said (errno(3)) if the announcements could not be written, which ends the run.
+    pub(super) fn output_failure(&self) -> Option<i32> {
+        self.output_failure
     }
 
     fn open_guest(
@@ -115,6 +127,7 @@ impl Server {
             }
             Session::Chat(guest) => self.chat.step_guest(cx, guest, event),
             Session::Console(console) => {
+                cx.set_columns((self.columns)());
                 for line in self.echo.printed() {
                     console.line(cx, format_args!("{line}"));
                 }
@@ -137,6 +150,7 @@ impl Service for Server {
             Door::Serve(protocol) => self.open_guest(cx, protocol, name),
             Door::Console => {
                 self.console = Some(cx.me());
+                cx.set_columns((self.columns)());
                 let mut console = self.chat.open_console(cx);
                 for line in self.announcements.drain(..) {
                     console.line(cx, format_args!("{line}"));
@@ -178,9 +192,14 @@ impl Service for Server {
             Session::Console(console) => {
                 let count = console.lines_dropped() + self.echo.lines_dropped();
                 if count > 0 {
-                    log::warn!("{count} lines for the terminal were dropped: it took none");
+                    let lines = Lost(usize::try_from(count).unwrap_or(usize::MAX));
+                    log::warn!("{lines}: they were not read in time");
                 }
                 self.console = None;
+                if let CloseReason::Broken(number) = reason {
+                    self.output_failure = Some(number);
+                    cx.stop();
+                }
                 self.chat.close_console(cx, reason);
                 false
             }

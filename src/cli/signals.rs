@@ -1,12 +1,12 @@
 //! SIGINT, SIGTERM and SIGHUP, and SIGXFSZ, which ends nothing. For a server the first one is a byte in a
 //! pipe that the loop watches, the second one ends the process from within the signal handler, wedged loop
-//! or not. A client ends at once.
+//! or not. A client ends at once, unless it has counts to tell.
 
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
@@ -44,10 +44,21 @@ pub(super) fn outlive_full_files() -> io::Result<()> {
     Ok(())
 }
 
-/// From now on the first signal exits at once.
-pub(super) fn first_exits() -> io::Result<()> {
+/// The same, with what tells the exit code of the signal that asked; 0 until one did.
+pub(super) fn first_tells_second_exits() -> io::Result<(File, Arc<AtomicUsize>)> {
+    let told = Arc::new(AtomicUsize::new(0));
     for (signal, code) in ENDING {
-        flag::register_conditional_shutdown(signal, code, Arc::new(AtomicBool::new(true)))?;
+        let code = usize::try_from(code).expect("exit codes are small");
+        flag::register_usize(signal, Arc::clone(&told), code)?;
     }
-    Ok(())
+    Ok((first_asks_second_exits()?, told))
+}
+
+/// From now on the first signal exits at once, until the returned flag is cleared.
+pub(super) fn first_exits() -> io::Result<Arc<AtomicBool>> {
+    let at_once = Arc::new(AtomicBool::new(true));
+    for (signal, code) in ENDING {
+        flag::register_conditional_shutdown(signal, code, Arc::clone(&at_once))?;
+    }
+    Ok(at_once)
 }

@@ -121,6 +121,7 @@ fn run_seed(plan: &Plan) -> Outcome {
             message_time_max: plan.policy.idle_timeout,
             prompts: false,
         },
+        columns: || None,
         once: false,
     };
     let doors = Doors {

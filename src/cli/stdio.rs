@@ -11,6 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use rustix::fs::{FileType, Mode, OFlags, fstat, open};
+use rustix::termios::tcgetwinsize;
 
 use super::lines::Lines;
 use crate::reactor::{Manner, Side};
@@ -36,6 +37,13 @@ pub(super) fn input() -> io::Result<Side> {
 /// Those of dup(2).
 pub(super) fn output() -> io::Result<Side> {
     side(io::stdout().as_fd(), "/proc/self/fd/1", OFlags::WRONLY)
+}
+
+/// How many columns the window has that shows standard output; `None` if it is no terminal, or one
+/// that does not know. To be asked when something is drawn: people change their windows.
+pub(super) fn columns() -> Option<usize> {
+    let size = tcgetwinsize(io::stdout()).ok()?;
+    (size.ws_col > 0).then_some(usize::from(size.ws_col))
 }
 
 fn side(fd: BorrowedFd<'_>, path: &str, access: OFlags) -> io::Result<Side> {

@@ -2,19 +2,23 @@
 //! reactor with our user's terminal as the other peer, and says what came of it.
 
 use std::io::{self, IsTerminal, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::args::{ChatArguments, ClientArguments, ServerAddress};
+use super::args::{ChatArguments, ClientArguments, EchoArguments};
+use super::connect::connect;
 use super::log::Log;
 use super::trace::Sink;
+use super::windowed::Windowed;
 use super::{Failure, print, reason, signals, stdio};
 use crate::protocol::chat::{self, Chat, Partner};
-use crate::protocol::display::Escaped;
+use crate::protocol::display::{Escaped, in_rows};
 use crate::protocol::echo::client as echo;
 use crate::protocol::hello::HelloClient;
 use crate::protocol::{CloseReason, Service};
-use crate::reactor::{self, Limits, OsKernel, OsStream, Policy, Reactor, Terminal};
+use crate::reactor::{self, Limits, Manner, OsKernel, OsStream, Policy, Reactor, Side, Terminal};
 use crate::trace::{Observer, Off};
 
 /// How long a server may take to close its half once our user has left.
@@ -34,6 +38,7 @@ const LIMITS: Limits = Limits {
 /// Prints the greeting.
 pub(super) fn hello(arguments: &ClientArguments, log: &Log) -> Result<(), Failure> {
     let trace = Sink::open(&arguments.trace, log, "epollo hello", Vec::new())?;
+    watch_signals()?;
     let (stream, address) = connect(&arguments.server)?;
     let policy = Policy {
         linger: Some(LINGER),
@@ -43,8 +48,9 @@ pub(super) fn hello(arguments: &ClientArguments, log: &Log) -> Result<(), Failur
     let client = run(HelloClient::default(), trace, [server])?;
     match client.greeting() {
         Some(greeting) => {
-            let line = format!("Message from server: {}\n", Escaped(greeting));
-            print(line.as_bytes())
+            let line = format!("Message from server: {}", Escaped(greeting));
+            let rows = stdio::columns().map(|columns| in_rows(&line, columns));
+            print(format!("{}\n", rows.unwrap_or(line)).as_bytes())
         }
         None => Err(Failure::at_work(format_args!(
             "{address} ended the connection without a greeting{}",
@@ -54,53 +60,101 @@ pub(super) fn hello(arguments: &ClientArguments, log: &Log) -> Result<(), Failur
 }
 
 /// Sends what the user types or the pipe gives, and shows what comes back.
-pub(super) fn echo(arguments: &ClientArguments, log: &Log) -> Result<(), Failure> {
-    let trace = Sink::open(&arguments.trace, log, "epollo echo", Vec::new())?;
-    let (stream, address) = connect(&arguments.server)?;
-    let console = console(echo::Door::Console)?;
+pub(super) fn echo(arguments: &EchoArguments, log: &Log) -> Result<(), Failure> {
+    let client = &arguments.client;
+    let trace = Sink::open(&client.trace, log, "epollo echo", Vec::new())?;
+    let exits_at_once = watch_signals()?;
+    let (stream, address) = connect(&client.server)?;
     if is_on_terminal() {
-        let policy = Policy {
-            linger: Some(LINGER),
-            write_timeout: Some(WRITE_TIMEOUT),
-            ..Policy::default()
-        };
-        let server = remote(stream, echo::Door::Remote, policy, address);
-        let dialogue = run(echo::Dialogue::new(), trace, [console, server])?;
-        return match dialogue.ended_by_server() {
-            None => Ok(()),
-            Some(CloseReason::Finished) => {
-                let _ = writeln!(io::stderr(), "epollo: {address} ended the connection");
-                Ok(())
-            }
-            ending => Err(lost(address, ending)),
-        };
+        echo_dialogue(trace, stream, address)
+    } else {
+        echo_pipe(arguments.timeout.0, trace, stream, address, &exits_at_once)
     }
+}
+
+fn echo_dialogue(
+    trace: Option<Sink>,
+    stream: OsStream,
+    address: SocketAddr,
+) -> Result<(), Failure> {
+    let policy = Policy {
+        linger: Some(LINGER),
+        write_timeout: Some(WRITE_TIMEOUT),
+        ..Policy::default()
+    };
+    let console = console(echo::Door::Console)?;
+    let server = remote(stream, echo::Door::Remote, policy, address);
+    let dialogue = run(Windowed(echo::Dialogue::new()), trace, [console, server])?;
+    match dialogue.0.ended_by_server() {
+        None => Ok(()),
+        Some(CloseReason::Finished) => {
+            let _ = writeln!(io::stderr(), "epollo: {address} ended the connection");
+            Ok(())
+        }
+        ending => Err(lost(address, ending)),
+    }
+}
+
+fn echo_pipe(
+    patience: Option<Duration>,
+    trace: Option<Sink>,
+    stream: OsStream,
+    address: SocketAddr,
+    exits_at_once: &AtomicBool,
+) -> Result<(), Failure> {
     let policy = Policy {
         linger: Some(LINGER),
         reads_while_owing: true,
         is_uncounted: false,
         ..Policy::default()
     };
+    let console = console(echo::Door::Console)?;
     let server = remote(stream, echo::Door::Remote, policy, address);
-    let relay = run(echo::Relay::new(), trace, [console, server])?;
-    judge(&relay, address)
+    let (signals, code) = interrupts(echo::Door::Interrupt)?;
+    exits_at_once.store(false, Ordering::Relaxed);
+    let relay = run(
+        echo::Relay::new(patience),
+        trace,
+        [console, server, signals],
+    )?;
+    judge(&relay, address, patience, code.load(Ordering::Relaxed))
 }
 
-fn judge(relay: &echo::Relay, address: SocketAddr) -> Result<(), Failure> {
+/// `code` is the exit code if the user interrupted it.
+fn judge(
+    relay: &echo::Relay,
+    address: SocketAddr,
+    patience: Option<Duration>,
+    code: usize,
+) -> Result<(), Failure> {
     let tally = relay.tally();
+    if tally.is_interrupted {
+        let words = format!(
+            "interrupted: of {} bytes sent {} have not come back, {} changed, {} too many",
+            tally.sent, tally.lost, tally.changed, tally.surplus
+        );
+        let code = u8::try_from(code).expect("exit codes are small");
+        return Err(Failure { code, words });
+    }
     if let Some(verdict) = terminal_verdict(relay.console_ending()) {
         return verdict;
     }
     if tally.is_faithful() {
         return Ok(());
     }
-    let cut_short = if tally.cut_short {
-        ", and ended before the input did"
-    } else {
-        ""
+    let what = match patience {
+        Some(patience) if tally.is_silent => {
+            let patience = humantime::format_duration(patience);
+            format!("did nothing for {patience} (--timeout)")
+        }
+        Some(_) | None if relay.remote_ending().and_then(loss).is_some() => {
+            format!("broke the connection{}", how(relay.remote_ending()))
+        }
+        Some(_) | None if tally.cut_short => "ended before the input did".to_owned(),
+        Some(_) | None => "gave wrong answers".to_owned(),
     };
     Err(Failure::at_work(format_args!(
-        "{address} did not echo faithfully: of {} bytes sent {} lost, {} changed, {} too many{cut_short}",
+        "{address} {what}: of {} bytes sent {} lost, {} changed, {} too many",
         tally.sent, tally.lost, tally.changed, tally.surplus
     )))
 }
@@ -108,6 +162,7 @@ fn judge(relay: &echo::Relay, address: SocketAddr) -> Result<(), Failure> {
 /// Talks in turns.
 pub(super) fn chat(arguments: ChatArguments, log: &Log) -> Result<(), Failure> {
     let trace = Sink::open(&arguments.trace, log, "epollo chat", Vec::new())?;
+    watch_signals()?;
     let (stream, address) = connect(&arguments.server)?;
     let console = console(chat::Door::Console)?;
     let chat = Chat::new(chat::Settings {
@@ -124,7 +179,7 @@ pub(super) fn chat(arguments: ChatArguments, log: &Log) -> Result<(), Failure> {
         ..Policy::default()
     };
     let server = remote(stream, chat::Door::Guest, policy, address);
-    let chat = run(chat, trace, [console, server])?;
+    let Windowed(chat) = run(Windowed(chat), trace, [console, server])?;
     if let Some(verdict) = terminal_verdict(chat.console_ending()) {
         return verdict;
     }
@@ -142,44 +197,28 @@ pub(super) fn chat(arguments: ChatArguments, log: &Log) -> Result<(), Failure> {
 /// The longest message that is taken from a server.
 const SERVER_MESSAGE_BYTES_MAX: usize = 65_536;
 
-fn connect(server: &ServerAddress) -> Result<(OsStream, SocketAddr), Failure> {
-    signals::first_exits().map_err(|error| Failure::cannot("watch for signals", &error))?;
-    let ServerAddress { host, port } = server;
-    let addresses = (host.as_str(), *port).to_socket_addrs().map_err(|_| {
-        Failure::at_work(format_args!(
-            "cannot find the host '{host}' (is the name right?)"
-        ))
-    })?;
-    let mut failure = Failure::at_work(format_args!("the host '{host}' has no address"));
-    for address in addresses {
-        let connected = TcpStream::connect(address).and_then(|stream| {
-            stream.set_nodelay(true)?;
-            stream.set_nonblocking(true)?;
-            Ok(stream)
-        });
-        match connected {
-            Ok(stream) => {
-                return Ok((
-                    OsStream::Tcp(mio::net::TcpStream::from_std(stream)),
-                    address,
-                ));
-            }
-            Err(error) => failure = cannot_connect(address, &error),
-        }
-    }
-    Err(failure)
+/// From now on a signal ends the client at once, until the returned flag is cleared.
+fn watch_signals() -> Result<Arc<AtomicBool>, Failure> {
+    signals::first_exits().map_err(|error| cannot_watch_signals(&error))
 }
 
-fn cannot_connect(address: SocketAddr, error: &io::Error) -> Failure {
-    let remedy = if error.kind() == io::ErrorKind::ConnectionRefused {
-        " (is the server running, and on this port?)"
-    } else {
-        ""
+fn cannot_watch_signals(error: &io::Error) -> Failure {
+    Failure::cannot("watch for signals", error)
+}
+
+/// The signals as somebody to talk with, and what tells the exit code of the first.
+fn interrupts<Door>(door: Door) -> Result<(Peer<Door>, Arc<AtomicUsize>), Failure> {
+    let told = signals::first_tells_second_exits();
+    let (signals, code) = told.map_err(|error| cannot_watch_signals(&error))?;
+    let side = Side::new(signals, Manner::Nonblocking);
+    let terminal = Terminal::new(Some(side), None, reactor::Failure::Swallowed);
+    let peer = Peer {
+        stream: OsStream::Terminal(Box::new(terminal)),
+        door,
+        policy: Policy::default(),
+        name: "signals".to_owned(),
     };
-    Failure::at_work(format_args!(
-        "cannot connect to {address}: {}{remedy}",
-        reason(error)
-    ))
+    Ok((peer, code))
 }
 
 /// Somebody to talk with: the server, or our user at the terminal.

@@ -2,11 +2,24 @@
 //! a peer sent and a person sees goes through here; nothing here decides what is shown.
 //!
 //! Valid UTF-8 that prints stays as it is. What could move the cursor, hide, reorder or imitate is
-//! written out: `\n \r \t \0`, `\xNN` for a byte that is no UTF-8, `\u{NNNN}` for a character.
-//! The source of the ranges is the Unicode Character Database: general categories Cc and Cf, and
-//! the line and paragraph separators (Zl, Zp), besides a few marks that draw nothing.
+//! written out: `\n \r \t \0`, `\xNN` for a byte that is no UTF-8, `\u{NNNN}` for a character,
+//! `\s{N}` for a run of N spaces. What the Unicode Character Database says of characters is in
+//! `display/ranges.rs`.
 
+use std::cmp::Ordering;
 use std::fmt;
+
+mod ranges;
+mod rows;
+
+pub use rows::{COLUMNS_MIN, INDENT, in_rows};
+
+/// The longest run of spaces that is shown as it is: enough for columns of text, too little to push
+/// what follows to the next row of a window.
+pub const SPACES_MAX: usize = 8;
+/// The most combining marks in a row that are shown as they are. Words of all languages need fewer;
+/// more of them draw over the rows above and below.
+pub const MARKS_MAX: usize = 8;
 
 /// Shows untrusted bytes; see the module. Never fails, never allocates.
 #[derive(Clone, Copy, Debug)]
@@ -24,11 +37,68 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-fn write_valid(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    let mut plain_from = 0;
-    for (at, character) in text.char_indices().filter(|(_, c)| is_unsafe(*c)) {
-        f.write_str(&text[plain_from..at])?;
-        plain_from = at + character.len_utf8();
+/// How a character is shown, which may depend on how many of its kind stand in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Plain,
+    Space,
+    Mark,
+    Unsafe,
+}
+
+impl Kind {
+    fn of(character: char) -> Kind {
+        if is_unsafe(character) {
+            Kind::Unsafe
+        } else if is_space(character) {
+            Kind::Space
+        } else if is_mark(character) {
+            Kind::Mark
+        } else {
+            Kind::Plain
+        }
+    }
+}
+
+fn write_valid(f: &mut fmt::Formatter<'_>, mut text: &str) -> fmt::Result {
+    while let Some(first) = text.chars().next() {
+        let kind = Kind::of(first);
+        let (run, rest) = text.split_at(length_of_run(text, |other| Kind::of(other) == kind));
+        let count = run.chars().count();
+        match kind {
+            Kind::Space if count > SPACES_MAX => write_spaces(f, run)?,
+            Kind::Mark if count > MARKS_MAX => write_each(f, run)?,
+            Kind::Plain | Kind::Space | Kind::Mark => f.write_str(run)?,
+            Kind::Unsafe => write_each(f, run)?,
+        }
+        text = rest;
+    }
+    Ok(())
+}
+
+/// How many bytes at the beginning of `text` are characters like this.
+fn length_of_run(text: &str, is_like: impl Fn(char) -> bool) -> usize {
+    text.find(|other| !is_like(other)).unwrap_or(text.len())
+}
+
+fn write_spaces(f: &mut fmt::Formatter<'_>, mut spaces: &str) -> fmt::Result {
+    while !spaces.is_empty() {
+        let length = length_of_run(spaces, |character| character == ' ');
+        if length > 0 {
+            write!(f, "\\s{{{length}}}")?;
+        }
+        let (others, rest) = spaces[length..]
+            .split_at(length_of_run(&spaces[length..], |character| {
+                character != ' '
+            }));
+        write_each(f, others)?;
+        spaces = rest;
+    }
+    Ok(())
+}
+
+fn write_each(f: &mut fmt::Formatter<'_>, characters: &str) -> fmt::Result {
+    for character in characters.chars() {
         match character {
             '\n' => f.write_str("\\n")?,
             '\r' => f.write_str("\\r")?,
@@ -38,7 +108,7 @@ fn write_valid(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
             other => write!(f, "\\u{{{:x}}}", u32::from(other))?,
         }
     }
-    f.write_str(&text[plain_from..])
+    Ok(())
 }
 
 /// Whether a character may act on a terminal instead of being drawn, or is drawn as nothing.
@@ -46,31 +116,30 @@ pub fn is_unsafe(character: char) -> bool {
     if character.is_ascii() {
         return character.is_ascii_control();
     }
-    matches!(
-        character,
-        '\u{80}'..='\u{9f}'            // C1 controls
-            | '\u{ad}'                 // soft hyphen
-            | '\u{34f}'                // combining grapheme joiner
-            | '\u{600}'..='\u{605}'
-            | '\u{61c}'                // Arabic letter mark
-            | '\u{6dd}'
-            | '\u{70f}'
-            | '\u{890}'..='\u{891}'
-            | '\u{8e2}'
-            | '\u{17b4}'..='\u{17b5}'
-            | '\u{180b}'..='\u{180f}'
-            | '\u{200b}'..='\u{200f}'  // zero width, directional marks
-            | '\u{2028}'..='\u{202e}'  // separators, bidi embedding and override
-            | '\u{2060}'..='\u{206f}'  // word joiner, bidi isolates, deprecated controls
-            | '\u{feff}'               // byte order mark
-            | '\u{fff9}'..='\u{fffb}'
-            | '\u{110bd}'
-            | '\u{110cd}'
-            | '\u{13430}'..='\u{1343f}'
-            | '\u{1bca0}'..='\u{1bca3}'
-            | '\u{1d173}'..='\u{1d17a}'
-            | '\u{e0000}'..='\u{e0fff}' // tags, variation selectors supplement
-    )
+    is_in(&ranges::UNSAFE, character)
+}
+
+/// Whether a character is a blank of some width.
+fn is_space(character: char) -> bool {
+    character == ' ' || (!character.is_ascii() && is_in(&ranges::SPACES, character))
+}
+
+/// Whether a character is drawn on the one before it.
+fn is_mark(character: char) -> bool {
+    !character.is_ascii() && is_in(&ranges::MARKS, character)
+}
+
+fn is_in(ranges: &[(char, char)], character: char) -> bool {
+    let found = ranges.binary_search_by(|&(first, last)| {
+        if last < character {
+            Ordering::Less
+        } else if first > character {
+            Ordering::Greater
+        } else {
+            Ordering::Equal
+        }
+    });
+    found.is_ok()
 }
 
 /// How many bytes at the end of `bytes` may be the beginning of a character whose rest has not

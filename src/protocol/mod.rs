@@ -120,6 +120,7 @@ pub enum Effect {
 pub struct Effects {
     list: Vec<Effect>,
     bytes: Vec<u8>,
+    columns: Option<usize>,
 }
 
 impl Effects {
@@ -198,6 +199,17 @@ impl Context<'_> {
     /// allowed and not lost; a session that relays without an end of its own should not.
     pub fn room(&self) -> usize {
         self.room
+    }
+
+    /// How wide the window is in which our user sees what this peer is sent; `None` if there is none.
+    pub fn columns(&self) -> Option<usize> {
+        self.effects.columns
+    }
+
+    /// Says how wide that window is, in this step and until somebody says otherwise. For the service
+    /// that has asked; a protocol cannot.
+    pub fn set_columns(&mut self, columns: Option<usize>) {
+        self.effects.columns = columns;
     }
 
     /// Wishes [`Effect::Send`]. Bytes sent in one step go out in one `write` where the kernel takes

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::Context;
+use super::display::in_rows;
 
 /// The output side of a terminal's session.
 #[derive(Debug)]
@@ -23,8 +24,8 @@ impl Screen {
         }
     }
 
-    /// Shows one line. If a prompt stands on the screen, the line goes below it. A line for which
-    /// the outbox has no room is dropped and counted.
+    /// Shows one line, on indented rows if the window is narrower. If a prompt stands on the screen,
+    /// the line goes below it. A line for which the outbox has no room is dropped and counted.
     ///
     /// Whatever a peer had a part in must be wrapped in [`Escaped`](super::display::Escaped).
     pub fn line(&mut self, cx: &mut Context<'_>, line: fmt::Arguments<'_>) {
@@ -37,7 +38,13 @@ impl Screen {
         } else {
             ""
         };
-        compose(cx, format_args!("{below}{line}\n"));
+        match cx.columns() {
+            Some(columns) => {
+                let rows = in_rows(&line.to_string(), columns);
+                compose(cx, format_args!("{below}{rows}\n"));
+            }
+            None => compose(cx, format_args!("{below}{line}\n")),
+        }
     }
 
     /// Shows a prompt unless one is there.

@@ -43,7 +43,9 @@ pub use limits::{Limits, Policy};
 pub use os::{OsKernel, OsStream};
 pub use outbox::{OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX};
 pub use peer::READ_BYTES_PER_TURN_MAX;
-pub use terminal::{Failure, Manner, Side, Terminal};
+#[cfg(feature = "cli")]
+pub(crate) use terminal::reason;
+pub use terminal::{Failure, Lost, Manner, Side, Terminal};
 pub use token::{Target, Token};
 pub use view::PeerView;
 

@@ -2,6 +2,7 @@
 //! or pipe that we could not open anew must stay blocking, since it is the user's too. A
 //! [`Terminal`] hides both from the reactor. It opens nothing itself and changes no flag.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
@@ -43,6 +44,29 @@ pub enum Failure {
     Told,
     /// Output is dropped, input has ended. For servers, which have other things to do.
     Swallowed,
+    /// The same, but the stream fails if the first so many bytes of output cannot be written. A reader
+    /// that has left is no failure.
+    SwallowedAfter(usize),
+}
+
+impl Failure {
+    /// What a failure means once so many bytes more are written.
+    fn after(self, count: usize) -> Failure {
+        match self {
+            Failure::SwallowedAfter(left) if left > count => Failure::SwallowedAfter(left - count),
+            Failure::SwallowedAfter(_) | Failure::Swallowed => Failure::Swallowed,
+            Failure::Told => Failure::Told,
+        }
+    }
+
+    /// Whether the stream fails if a write fails so.
+    fn is_told(self, error: &io::Error) -> bool {
+        match self {
+            Failure::Told => true,
+            Failure::Swallowed => false,
+            Failure::SwallowedAfter(_) => error.kind() != io::ErrorKind::BrokenPipe,
+        }
+    }
 }
 
 /// One direction of a terminal.
@@ -148,6 +172,8 @@ pub struct Terminal {
     failure: Failure,
     token: Token,
     lines_lost: usize,
+    /// Why the latest of them were.
+    lost_to: Option<io::Error>,
 }
 
 impl Terminal {
@@ -160,6 +186,7 @@ impl Terminal {
             failure,
             token: Token::listener(0),
             lines_lost: 0,
+            lost_to: None,
         }
     }
 
@@ -186,11 +213,15 @@ impl Terminal {
     }
 
     pub(super) fn deregister(&mut self, registry: &Registry) {
-        if self.lines_lost > 0 {
-            log::warn!(
-                "{} lines for the terminal were dropped: it failed",
-                self.lines_lost
-            );
+        if let Some(error) = self.lost_to.take().filter(|_| self.lines_lost > 0) {
+            // A reader that has left (`| head`) wanted no more.
+            let level = if error.kind() == io::ErrorKind::BrokenPipe {
+                log::Level::Info
+            } else {
+                log::Level::Warn
+            };
+            let lines = Lost(self.lines_lost);
+            log::log!(level, "{lines}: {}", reason(&error));
         }
         for side in [&self.input, &self.output].into_iter().flatten() {
             if side.manner != Manner::Always {
@@ -208,8 +239,12 @@ impl Terminal {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         match (input.file.read(buffer), self.failure) {
-            (Err(error), Failure::Swallowed) if !is_passing(&error) => Ok(0),
-            (result, Failure::Swallowed | Failure::Told) => result,
+            (Err(error), Failure::Swallowed | Failure::SwallowedAfter(_))
+                if !is_passing(&error) =>
+            {
+                Ok(0)
+            }
+            (result, Failure::Swallowed | Failure::SwallowedAfter(_) | Failure::Told) => result,
         }
     }
 
@@ -224,16 +259,45 @@ impl Terminal {
             Manner::Blocking { sure_bytes } => bytes.len().min(sure_bytes),
             Manner::Nonblocking | Manner::Always => bytes.len(),
         };
-        match (output.file.write(&bytes[..count]), self.failure) {
-            (Err(error), Failure::Swallowed) if !is_passing(&error) => {
+        match output.file.write(&bytes[..count]) {
+            Ok(written) => {
+                self.failure = self.failure.after(written);
+                Ok(written)
+            }
+            Err(error) if is_passing(&error) || self.failure.is_told(&error) => Err(error),
+            Err(error) => {
                 let lines = bytes[..count].iter().filter(|&&byte| byte == b'\n').count();
                 self.lines_lost += lines;
-                log::debug!("{lines} lines for the terminal dropped: {error}");
+                log::debug!("{}: {}", Lost(lines), reason(&error));
+                self.lost_to = Some(error);
                 Ok(count)
             }
-            (result, Failure::Swallowed | Failure::Told) => result,
         }
     }
+}
+
+/// How many lines of output were lost, in words.
+#[derive(Clone, Copy, Debug)]
+pub struct Lost(pub usize);
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            1 => f.write_str("1 line of output was lost"),
+            count => write!(f, "{count} lines of output were lost"),
+        }
+    }
+}
+
+/// An operating system error in a few plain words, without its number.
+pub(crate) fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or(&text);
+    let mut letters = text.chars();
+    letters
+        .next()
+        .map(|first| first.to_lowercase().chain(letters).collect())
+        .unwrap_or_default()
 }
 
 fn of_output(interest: Interest) -> mio::Interest {

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 
 mod auto;
 mod display;
+mod ranges;
 mod turns;
 
 /// Enough cases to find what is wrong, few enough for a debug build; nothing is written to disk.

@@ -11,6 +11,7 @@ use crate::script::Script;
 mod console;
 mod echo;
 mod echo_client;
+mod echo_verdict;
 mod guest;
 mod hello;
 mod pair;

@@ -54,6 +54,18 @@ fn the_chat_client_prompts_on_a_terminal_and_end_of_input_quits() {
 }
 
 #[test]
+fn a_dumb_terminal_gets_no_colours() {
+    for (name, is_coloured) in [("dumb", false), ("xterm", true)] {
+        let arguments = ["serve", "echo=0", "--log-level", "info", "--trace", "-"];
+        let environment = [("TERM", name), ("NO_COLOR", "")];
+        let mut screen = Terminal::run_in(&arguments, 80, &environment);
+        let shown = screen.until("sleeps");
+        assert_eq!(shown.contains('\u{1b}'), is_coloured, "{name}: {shown:?}");
+        screen.kill();
+    }
+}
+
+#[test]
 fn a_hostile_client_cannot_act_on_the_operators_terminal() {
     let mut screen = Terminal::run(&["serve", "chat=0", "--framing", "line"]);
     let shown = screen.until("\r\n");
@@ -186,14 +198,28 @@ fn a_closed_standard_output_ends_a_client_quietly_and_a_full_one_does_not() {
 }
 
 #[test]
-fn a_server_goes_on_when_its_standard_output_is_full() {
+fn a_server_that_cannot_say_where_it_listens_fails() {
+    for page in [&[][..], &["--explore=0"]] {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let mut command = epollo();
+        command.args(["serve", "chat=0", "echo=0"]).args(page);
+        let mut server = Epollo::spawn_with_stdout(&mut command, full.into());
+        assert_eq!(server.code(), 1);
+        let expected = "epollo: cannot write to standard output: no space left on device\n";
+        assert_eq!(server.errors(), expected);
+    }
+}
+
+#[test]
+fn a_server_whose_output_nobody_reads_serves_quietly() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let full = File::options().write(true).open("/dev/full").unwrap();
+    let (reader, writer) = rustix::pipe::pipe().unwrap();
+    drop(reader);
     let mut command = epollo();
-    command.args(["serve", &format!("chat={}", address.port())]);
-    let mut server = Epollo::spawn_with_stdout(&mut command, full.into());
+    command.args(["serve", &format!("chat={address}")]);
+    let mut server = Epollo::spawn_with_stdout(&mut command, writer.into());
     server.type_in("answer\n");
     eventually("it listens", || {
         std::net::TcpStream::connect(address).is_ok()
@@ -202,10 +228,40 @@ fn a_server_goes_on_when_its_standard_output_is_full() {
     client.write_all(b"question\n").unwrap();
     assert_eq!(read_exactly(&mut client, 7), b"answer\n");
     server.signal(rustix::process::Signal::TERM);
+    assert_eq!((server.code(), server.errors()), (0, String::new()));
+}
+
+#[test]
+fn a_server_goes_on_when_its_standard_output_becomes_full_and_says_so() {
+    let mut path = std::env::temp_dir();
+    path.push(format!("epollo-output-{}", std::process::id()));
+    // A file that may have 1024 bytes (bash counts in KiB, other shells in half of that).
+    let script = "ulimit -f 1; exec \"$0\" serve echo=0 --print >\"$1\"";
+    let mut command = Command::new("bash");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_epollo")]);
+    let mut server = Epollo::spawn(command.arg(&path));
+    let mut address = None;
+    eventually("it says where it listens", || {
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        let line = text
+            .strip_suffix('\n')
+            .and_then(|line| line.rsplit(' ').next());
+        address = line.and_then(|word| word.parse().ok());
+        address.is_some()
+    });
+    let mut client = crate::support::connect(address.unwrap());
+    let text = format!("{}\n", "x".repeat(2000));
+    for _ in 0..2 {
+        client.write_all(text.as_bytes()).unwrap();
+        assert_eq!(read_exactly(&mut client, text.len()), text.as_bytes());
+    }
+    drop(client);
+    server.signal(rustix::process::Signal::TERM);
     assert_eq!(server.code(), 0);
+    let words = server.errors();
     assert!(
-        server
-            .errors()
-            .contains("lines for the terminal were dropped")
+        words.contains("2 lines of output were lost: file too large"),
+        "{words}"
     );
+    std::fs::remove_file(path).unwrap();
 }

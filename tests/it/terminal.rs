@@ -3,12 +3,14 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::os::fd::AsFd;
 use std::process::{Child, Command};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::support::{PATIENCE, eventually};
 
@@ -25,6 +27,16 @@ pub struct Terminal {
 impl Terminal {
     /// Runs `epollo` with these arguments on a terminal of its own.
     pub fn run(arguments: &[&str]) -> Terminal {
+        Terminal::run_sized(arguments, 0)
+    }
+
+    /// The same on a window of so many columns; 0 is a terminal that does not know.
+    pub fn run_sized(arguments: &[&str], columns: u16) -> Terminal {
+        Terminal::run_in(arguments, columns, &[])
+    }
+
+    /// The same with more in its environment.
+    pub fn run_in(arguments: &[&str], columns: u16, environment: &[(&str, &str)]) -> Terminal {
         let master =
             openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
@@ -32,9 +44,11 @@ impl Terminal {
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
         let name = ptsname(&master, Vec::new()).unwrap();
         let slave = rustix::fs::open(name, flags, Mode::empty()).unwrap();
+        resize(&master, columns);
         let child = Command::new(env!("CARGO_BIN_EXE_epollo"))
             .args(arguments)
             .env_remove("RUST_LOG")
+            .envs(environment.iter().copied())
             .stdin(slave.try_clone().unwrap())
             .stdout(slave.try_clone().unwrap())
             .stderr(slave.try_clone().unwrap())
@@ -90,6 +104,11 @@ impl Terminal {
             .contains(OFlags::NONBLOCK)
     }
 
+    /// The window gets another width.
+    pub fn resize(&self, columns: u16) {
+        resize(&self.keyboard, columns);
+    }
+
     /// Ends it the hard way.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
@@ -143,6 +162,16 @@ impl Drop for Terminal {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn resize(terminal: impl AsFd, columns: u16) {
+    let size = Winsize {
+        ws_row: 24,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    tcsetwinsize(terminal, size).unwrap();
 }
 
 /// What comes to the screen, until nobody has the terminal open any more (EIO).

@@ -5,8 +5,9 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::time::Duration;
 
-use crate::protocol::{CloseReason, Context, Event, PeerId, Service, Standing};
+use crate::protocol::{CloseReason, Context, Event, PeerId, Service, Standing, Time};
 
 mod dialogue;
 
@@ -15,6 +16,10 @@ pub use dialogue::{ANSWER_BYTES_MAX, ANSWER_TIME_MAX, Dialogue, LINE_BYTES_MAX};
 /// How many bytes may be on their way before no more input is read: a server that only answers
 /// when it has everything needs this much; memory is bounded by it.
 pub const IN_FLIGHT_BYTES_MAX: usize = 64 << 20;
+/// How much is read at once of what asks for the end.
+const INTERRUPT_BYTES_MAX: usize = 64;
+/// How long, once everything has come back, the server's end is awaited, or a byte too many.
+pub const END_TIME_MAX: Duration = Duration::from_millis(200);
 
 /// By which door a peer of an echo client comes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,29 +28,36 @@ pub enum Door {
     Console,
     /// The server.
     Remote,
+    /// Whatever comes here asks for the end at once: a signal.
+    Interrupt,
 }
 
 /// What came back, compared with what was sent. All figures in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Handed to the connection.
+    /// Read from the input, to be sent.
     pub sent: u64,
     /// Received back, right or wrong.
     pub received: u64,
     /// Differing from what was sent at the same place.
     pub changed: u64,
-    /// Received beyond what was sent.
+    /// Received beyond what was sent. The first read that brings some ends the run.
     pub surplus: u64,
-    /// Sent, or read from the input, and not come back.
+    /// Of these, not come back.
     pub lost: u64,
     /// The server ended the connection before the input had ended: there may be more to send.
     pub cut_short: bool,
+    /// The server was left since it did nothing for as long as it was to be waited for.
+    pub is_silent: bool,
+    /// Our user asked for the end.
+    pub is_interrupted: bool,
 }
 
 impl Tally {
     /// Whether exactly what was sent came back.
     pub fn is_faithful(&self) -> bool {
-        self.changed == 0 && self.surplus == 0 && self.lost == 0 && !self.cut_short
+        let is_complete = self.surplus == 0 && self.lost == 0 && !self.cut_short;
+        self.changed == 0 && is_complete && !self.is_silent && !self.is_interrupted
     }
 }
 
@@ -53,6 +65,12 @@ impl Tally {
 const CONSOLE: Standing = Standing {
     protocol: "terminal",
     state: "open",
+};
+
+/// The standing of whatever asks for the end.
+const INTERRUPT: Standing = Standing {
+    protocol: "signals",
+    state: "waiting",
 };
 
 /// The standing of a server that echoes.
@@ -82,12 +100,17 @@ pub struct Relay {
     in_flight: VecDeque<u8>,
     to_user: Vec<u8>,
     tally: Tally,
+    /// When the server, or our user, last took or gave something.
+    latest: Time,
+    patience: Option<Duration>,
+    remote_ending: Option<CloseReason>,
     console_ending: Option<CloseReason>,
 }
 
 impl Relay {
-    /// A client that has sent nothing.
-    pub fn new() -> Relay {
+    /// A client that has sent nothing. It leaves a server that does nothing for `patience` while the
+    /// next move is the server's; without one it waits for ever.
+    pub fn new(patience: Option<Duration>) -> Relay {
         Relay {
             console: None,
             remote: None,
@@ -96,6 +119,9 @@ impl Relay {
             in_flight: VecDeque::new(),
             to_user: Vec::new(),
             tally: Tally::default(),
+            latest: Time::ZERO,
+            patience,
+            remote_ending: None,
             console_ending: None,
         }
     }
@@ -105,27 +131,64 @@ impl Relay {
         self.tally
     }
 
+    /// How the connection ended.
+    pub fn remote_ending(&self) -> Option<CloseReason> {
+        self.remote_ending
+    }
+
     /// How the user's side ended.
     pub fn console_ending(&self) -> Option<CloseReason> {
         self.console_ending
     }
 
-    fn verify(&mut self, bytes: &[u8]) {
+    /// Compares what came with what was sent; the part of it that answers something.
+    fn verify<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let (answers, surplus) = bytes.split_at(bytes.len().min(self.in_flight.len()));
+        let expected = self.in_flight.drain(..answers.len());
+        let changed = expected.zip(answers).filter(|(one, other)| one != *other);
+        self.tally.changed += changed.count() as u64;
         self.tally.received += bytes.len() as u64;
-        for &byte in bytes {
-            match self.in_flight.pop_front() {
-                Some(expected) => self.tally.changed += u64::from(expected != byte),
-                None => self.tally.surplus += 1,
-            }
+        self.tally.surplus += surplus.len() as u64;
+        answers
+    }
+
+    fn is_all_back(&self) -> bool {
+        self.input == Input::Finished && self.in_flight.is_empty()
+    }
+
+    /// Whether there is nothing left that we could do before the server does something.
+    fn is_servers_move(&self) -> bool {
+        self.input != Input::Open
+            || !self.to_server.is_empty()
+            || self.in_flight.len() >= IN_FLIGHT_BYTES_MAX
+    }
+
+    /// When the server is left if nothing happens; never while our user is the one who holds it up.
+    fn due(&self) -> Option<Time> {
+        if !self.to_user.is_empty() {
+            None
+        } else if self.is_all_back() {
+            Some(self.latest.after(END_TIME_MAX))
+        } else {
+            let patience = self.patience.filter(|_| self.is_servers_move());
+            patience.map(|patience| self.latest.after(patience))
         }
     }
 
     fn step_console(&mut self, cx: &mut Context<'_>, event: Event<'_>) {
         match event {
-            Event::Received(bytes) => self.to_server.extend_from_slice(bytes),
+            Event::Received(bytes) => {
+                self.tally.sent += bytes.len() as u64;
+                self.to_server.extend_from_slice(bytes);
+            }
             Event::Finished => self.input = Input::Ended,
             Event::Woken | Event::Stopping => {
-                send_front(cx, &mut self.to_user);
+                if self.tally.is_interrupted {
+                    return cx.abort();
+                }
+                if !send_front(cx, &mut self.to_user).is_empty() {
+                    self.latest = cx.now();
+                }
                 if self.remote.is_none() && self.to_user.is_empty() {
                     cx.stop();
                 }
@@ -139,23 +202,44 @@ impl Relay {
     fn step_remote(&mut self, cx: &mut Context<'_>, event: Event<'_>) {
         match event {
             Event::Received(bytes) => {
-                self.verify(bytes);
-                self.to_user.extend_from_slice(bytes);
+                self.latest = cx.now();
+                let answers = self.verify(bytes);
+                self.to_user.extend_from_slice(answers);
                 self.wake_console(cx);
             }
-            Event::Finished => cx.leave(),
+            Event::Finished => return cx.leave(),
             Event::Woken | Event::Stopping => self.hand_over(cx),
+        }
+        let is_late = self.due().is_some_and(|due| due <= cx.heard());
+        if self.tally.surplus > 0 || self.tally.is_interrupted || is_late {
+            self.tally.is_silent = is_late && !self.is_all_back();
+            cx.abort();
+        } else {
+            cx.wake_at(self.due());
+        }
+    }
+
+    fn step_interrupt(&mut self, cx: &mut Context<'_>, event: Event<'_>) {
+        match event {
+            Event::Received(_) => self.tally.is_interrupted = true,
+            Event::Finished | Event::Woken | Event::Stopping => return,
+        }
+        for peer in self.console.into_iter().chain(self.remote) {
+            cx.wake(peer);
         }
     }
 
     fn hand_over(&mut self, cx: &mut Context<'_>) {
         let handed = send_front(cx, &mut self.to_server);
         self.in_flight.extend(&handed);
-        self.tally.sent += handed.len() as u64;
+        if !handed.is_empty() {
+            self.latest = cx.now();
+        }
         match self.input {
             Input::Ended if self.to_server.is_empty() => {
                 cx.finish();
                 self.input = Input::Finished;
+                self.latest = cx.now();
             }
             Input::Open if !handed.is_empty() => self.wake_console(cx),
             Input::Open | Input::Ended | Input::Finished => {}
@@ -166,12 +250,6 @@ impl Relay {
         if let Some(console) = self.console {
             cx.wake(console);
         }
-    }
-}
-
-impl Default for Relay {
-    fn default() -> Relay {
-        Relay::new()
     }
 }
 
@@ -191,6 +269,7 @@ impl Service for Relay {
         match door {
             Door::Console => self.console = Some(cx.me()),
             Door::Remote => self.remote = Some(cx.me()),
+            Door::Interrupt => {}
         }
         door
     }
@@ -199,6 +278,7 @@ impl Service for Relay {
         match session {
             Door::Console => self.step_console(cx, event),
             Door::Remote => self.step_remote(cx, event),
+            Door::Interrupt => self.step_interrupt(cx, event),
         }
     }
 
@@ -211,10 +291,12 @@ impl Service for Relay {
             }
             Door::Remote => {
                 self.remote = None;
+                self.remote_ending = Some(reason);
                 self.tally.lost = (self.in_flight.len() + self.to_server.len()) as u64;
-                self.tally.cut_short = self.input == Input::Open;
+                self.tally.cut_short = self.input == Input::Open && reason != CloseReason::Aborted;
                 self.wake_console(cx);
             }
+            Door::Interrupt => {}
         }
     }
 
@@ -224,6 +306,7 @@ impl Service for Relay {
                 IN_FLIGHT_BYTES_MAX - self.in_flight.len().min(IN_FLIGHT_BYTES_MAX)
             }
             Door::Remote if self.to_user.is_empty() => usize::MAX,
+            Door::Interrupt => INTERRUPT_BYTES_MAX,
             Door::Console | Door::Remote => 0,
         }
     }
@@ -231,6 +314,7 @@ impl Service for Relay {
     fn standing(&self, session: &Door) -> Standing {
         match (session, &self.input) {
             (Door::Console, _) => CONSOLE,
+            (Door::Interrupt, _) => INTERRUPT,
             (Door::Remote, Input::Open | Input::Ended) => remote("sending"),
             (Door::Remote, Input::Finished) => remote("receiving"),
         }

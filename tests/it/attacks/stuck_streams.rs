@@ -118,10 +118,9 @@ fn the_last_words_of_a_server_are_how_many_log_lines_were_dropped() {
 #[test]
 fn a_server_goes_on_when_its_output_or_its_log_is_lost() {
     for redirections in [
-        ">/dev/full",
         "2>/dev/full",
-        ">/dev/full 2>/dev/full",
         ">&-",
+        ">&- 2>/dev/full",
         "2>&-",
         "<&- >&- 2>&-",
     ] {
@@ -146,21 +145,17 @@ fn lines_that_no_output_takes_are_counted_in_the_log() {
     let address = quiet_address();
     let echo = format!("echo={address}");
     let (_reader, writer) = full_pipe();
-    for (redirection, stdout, lost) in [
-        ("", Stdio::from(writer), "were dropped: it took none"),
-        (">/dev/full", Stdio::null(), "were dropped: it failed"),
-    ] {
-        let arguments = ["serve", &echo, "--print", "--grace", "100ms"];
-        let mut command = redirected(redirection, &arguments);
-        let streams = [Stdio::null(), stdout, Stdio::piped()];
-        let mut server = Epollo::spawn_with(&mut command, streams);
-        await_listening(address);
-        assert_serves(address, lost);
-        server.signal(Signal::TERM);
-        assert_eq!(server.code(), 0);
-        let words = server.errors();
-        assert!(words.contains(lost), "{words}");
-    }
+    let arguments = ["serve", &echo, "--print", "--grace", "100ms"];
+    let mut command = redirected("", &arguments);
+    let streams = [Stdio::null(), Stdio::from(writer), Stdio::piped()];
+    let mut server = Epollo::spawn_with(&mut command, streams);
+    await_listening(address);
+    assert_serves(address, "a full pipe");
+    server.signal(Signal::TERM);
+    assert_eq!(server.code(), 0);
+    let words = server.errors();
+    let lost = "of output were lost: they were not read in time";
+    assert!(words.contains(lost), "{words}");
 }
 
 #[test]

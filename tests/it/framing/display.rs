@@ -3,7 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use epollo::protocol::display::{Escaped, cut_at, is_unsafe, unfinished_suffix, without_line_end};
+use epollo::protocol::display::{
+    COLUMNS_MIN, Escaped, INDENT, MARKS_MAX, SPACES_MAX, cut_at, in_rows, is_unsafe,
+    unfinished_suffix, without_line_end,
+};
 use proptest::prelude::*;
 
 use super::{cases, wire};
@@ -53,6 +56,11 @@ fn unescaped(text: &str) -> Vec<u8> {
                 let character = u32::from_str_radix(code, 16).unwrap();
                 let character = char::from_u32(character).unwrap();
                 bytes.extend_from_slice(character.to_string().as_bytes());
+                rest
+            }
+            "s" => {
+                let (count, rest) = rest.strip_prefix('{').unwrap().split_once('}').unwrap();
+                bytes.resize(bytes.len() + count.parse::<usize>().unwrap(), b' ');
                 rest
             }
             plain => {
@@ -106,6 +114,15 @@ fn what_hides_reorders_or_moves_is_written_out() {
         '\u{fff9}',
         '\u{e0001}',
         '\u{e007f}',
+        '\u{115f}',
+        '\u{1160}',
+        '\u{3164}',
+        '\u{ffa0}',
+        '\u{2800}',
+        '\u{fe00}',
+        '\u{fe0f}',
+        '\u{fff0}',
+        '\u{e0100}',
     ] {
         assert!(is_unsafe(character), "U+{:04X}", u32::from(character));
     }
@@ -127,8 +144,84 @@ fn all_korean_stays_as_it_is() {
         '\u{d7b0}'..='\u{d7fb}', // jamo extended B
         ' '..='~',
     ];
-    let text: String = blocks.into_iter().flatten().collect();
+    let is_filler = |one: &char| matches!(one, '\u{115f}' | '\u{1160}' | '\u{3164}');
+    let all = blocks.into_iter().flatten();
+    let text: String = all.filter(|one| !is_filler(one)).collect();
     assert_eq!(escaped(text.as_bytes()), text);
+    for text in [
+        "한글 여덟 칸:        끝",
+        "\u{1112}\u{1161}\u{11ab}\u{1100}\u{1173}\u{11af}",
+        "\u{302e}가\u{302f}",
+    ] {
+        assert_eq!(escaped(text.as_bytes()), text);
+    }
+}
+
+#[test]
+fn long_runs_of_spaces_are_written_out_with_their_length() {
+    let eight = " ".repeat(SPACES_MAX);
+    assert_eq!(
+        escaped(format!("a{eight}b").as_bytes()),
+        format!("a{eight}b")
+    );
+    assert_eq!(escaped(format!("a{eight} b").as_bytes()), "a\\s{9}b");
+    assert_eq!(escaped(" ".repeat(500).as_bytes()), "\\s{500}");
+    assert_eq!(
+        escaped("\u{3000}".repeat(8).as_bytes()),
+        "\u{3000}".repeat(8)
+    );
+    assert_eq!(
+        escaped("\u{3000}".repeat(9).as_bytes()),
+        "\\u{3000}".repeat(9)
+    );
+    let mixed = format!("\u{a0}{eight}\u{2003}");
+    assert_eq!(escaped(mixed.as_bytes()), "\\u{a0}\\s{8}\\u{2003}");
+}
+
+#[test]
+fn stacked_marks_are_written_out() {
+    let eight = "\u{301}".repeat(MARKS_MAX);
+    assert_eq!(
+        escaped(format!("e{eight}!").as_bytes()),
+        format!("e{eight}!")
+    );
+    let shown = escaped(format!("e{eight}\u{20dd}!").as_bytes());
+    assert_eq!(
+        shown,
+        format!("e{}\\u{{20dd}}!", "\\u{301}".repeat(MARKS_MAX))
+    );
+}
+
+/// The widest that any terminal draws it.
+fn columns_of(row: &str) -> usize {
+    row.chars()
+        .map(|one| if one.is_ascii() { 1 } else { 2 })
+        .sum()
+}
+
+#[test]
+fn what_fits_into_the_window_is_one_row() {
+    for (line, columns) in [("", 80), ("12345678", 8), ("가나다라", 8), ("가나다라a", 9)] {
+        assert_eq!(in_rows(line, columns), line);
+    }
+    assert_eq!(in_rows("123456789", 8), "12345678\n    9");
+    assert_eq!(
+        in_rows("123456789", 1),
+        "12345678\n    9",
+        "narrower ones are taken for 8"
+    );
+    assert_eq!(in_rows("가나다라마바사", 8), "가나다라\n    마바\n    사");
+    assert_eq!(in_rows("1234567가", 8), "1234567\n    가");
+    assert_eq!(
+        in_rows("1234567e\u{301}", 8),
+        "1234567\n    e\u{301}",
+        "a mark stays where it belongs"
+    );
+    assert_eq!(
+        in_rows("12345678\u{1112}\u{1161}\u{11ab}", 12),
+        "12345678\n    \u{1112}\u{1161}\u{11ab}",
+        "so does a syllable in letters"
+    );
 }
 
 #[test]
@@ -166,7 +259,29 @@ proptest! {
     #[test]
     fn what_prints_is_shown_as_it_is(text in "\\PC{0,40}") {
         let plain: String = text.chars().filter(|&character| !is_unsafe(character)).collect();
-        prop_assert_eq!(escaped(plain.as_bytes()), plain);
+        // Runs of spaces and marks have tests of their own.
+        let pieces = plain.chars().collect::<Vec<_>>();
+        for piece in pieces.chunks(SPACES_MAX) {
+            let piece: String = piece.iter().collect();
+            prop_assert_eq!(escaped(piece.as_bytes()), piece);
+        }
+    }
+
+    #[test]
+    fn nothing_imitates_a_line_of_ours(
+        message in "([ \u{a0}\u{3000}]{1,90}|[가-힣ㅤ\u{fe0f}\u{301}\u{2800}]{1,60}|Disconnected|me > |\\PC{1,50}){1,6}",
+        columns in 1_usize..200,
+    ) {
+        let line = format!("client : {}", escaped(message.as_bytes()));
+        prop_assert!(!line.contains(&" ".repeat(SPACES_MAX + 1)), "{line:?}");
+        let shown = in_rows(&line, columns);
+        for row in shown.split('\n') {
+            prop_assert!(columns_of(row) <= columns.max(COLUMNS_MIN), "{row:?} is too wide");
+        }
+        for row in shown.split('\n').skip(1) {
+            prop_assert!(row.starts_with(INDENT), "{row:?} looks like a line of ours");
+        }
+        prop_assert_eq!(shown.replace(&format!("\n{INDENT}"), ""), line, "nothing is lost");
     }
 
     #[test]

@@ -11,8 +11,11 @@ use epollo::protocol::echo::client::{
 use super::{A_NANOSECOND, ALMOST_SILENCE};
 use crate::script::{ROOM, Script};
 
-fn relay() -> (Script<Relay>, PeerId, PeerId) {
-    let mut script = Script::new(Relay::new());
+/// How long the server may do nothing.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(super) fn relay() -> (Script<Relay>, PeerId, PeerId) {
+    let mut script = Script::new(Relay::new(Some(PATIENCE)));
     let console = script.open(Door::Console);
     let remote = script.open(Door::Remote);
     (script, console, remote)
@@ -51,18 +54,19 @@ fn an_empty_input_is_faithful_too() {
 
 #[test]
 fn what_is_lost_changed_and_too_many_is_counted() {
-    for (answer, changed, surplus, lost) in [
-        ("aXcY", 2, 0, 2),
-        ("abcdefgh", 0, 2, 0),
-        ("", 0, 0, 6),
-        ("abcdeF", 1, 0, 0),
+    for (answer, shown, changed, surplus, lost) in [
+        ("aXcY", "aXcY", 2, 0, 2),
+        ("abcdefgh", "abcdef", 0, 2, 0),
+        ("", "", 0, 0, 6),
+        ("abcdeF", "abcdeF", 1, 0, 0),
     ] {
         let (mut script, console, remote) = relay();
         script.put(console, "abcdef");
         script.put_end(console);
         script.settle();
-        script.send(remote, answer);
-        script.finish(remote);
+        script.put(remote, answer);
+        script.put_end(remote);
+        script.settle();
         let tally = script.service.tally();
         assert_eq!(
             (tally.changed, tally.surplus, tally.lost),
@@ -70,7 +74,7 @@ fn what_is_lost_changed_and_too_many_is_counted() {
         );
         assert_eq!(tally.received, answer.len() as u64);
         assert!(!tally.is_faithful() && !tally.cut_short);
-        assert_eq!(script.shown(console), answer, "it is shown all the same");
+        assert_eq!(script.shown(console), shown, "it is shown all the same");
     }
 }
 

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{CONSOLE, Door, remote};
+use super::{CONSOLE, Door, INTERRUPT, INTERRUPT_BYTES_MAX, remote};
 use crate::protocol::display::{Escaped, unfinished_suffix, without_line_end};
 use crate::protocol::framing::{Decoder, SILENCE};
 use crate::protocol::screen::Screen;
@@ -189,6 +189,7 @@ impl Service for Dialogue {
                 cx.wake(cx.me());
             }
             Door::Remote => self.remote = Some(cx.me()),
+            Door::Interrupt => {}
         }
         door
     }
@@ -197,6 +198,7 @@ impl Service for Dialogue {
         match session {
             Door::Console => self.step_console(cx, event),
             Door::Remote => self.step_remote(cx, event),
+            Door::Interrupt => cx.stop(),
         }
     }
 
@@ -213,6 +215,7 @@ impl Service for Dialogue {
                 }
                 self.wake_console(cx);
             }
+            Door::Interrupt => {}
         }
     }
 
@@ -220,6 +223,7 @@ impl Service for Dialogue {
         match (session, &self.talk) {
             (Door::Console, Talk::Asking) => self.typed.window(),
             (Door::Console, Talk::Sending(_) | Talk::Awaiting { .. } | Talk::Leaving) => 0,
+            (Door::Interrupt, _) => INTERRUPT_BYTES_MAX,
             (Door::Remote, _) => ANSWER_BYTES_MAX.saturating_sub(self.answer.len()),
         }
     }
@@ -227,6 +231,7 @@ impl Service for Dialogue {
     fn standing(&self, session: &Door) -> Standing {
         match (session, &self.talk) {
             (Door::Console, _) => CONSOLE,
+            (Door::Interrupt, _) => INTERRUPT,
             (Door::Remote, Talk::Asking) => remote("asking"),
             (Door::Remote, Talk::Sending(_)) => remote("sending"),
             (Door::Remote, Talk::Awaiting { .. }) => remote("awaiting"),
