@@ -215,8 +215,8 @@ pub(super) struct ServeArguments {
     #[arg(long, value_name = "SIZE", default_value = "4k", value_parser = parse_message_size, env = "EPOLLO_MAX_MESSAGE")]
     pub(super) max_message: usize,
     /// All unsent bytes together; beyond it the worst slow reader goes first
-    #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = parse_size, env = "EPOLLO_MAX_BUFFER")]
-    pub(super) max_buffer: usize,
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, env = "EPOLLO_MAX_BUFFER")]
+    pub(super) max_buffer: Option<usize>,
     /// On the first SIGINT or SIGTERM: how long to answer what was read
     #[arg(long, value_name = "T", default_value = "5s", value_parser = parse_duration, env = "EPOLLO_GRACE")]
     pub(super) grace: Duration,

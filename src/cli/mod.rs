@@ -14,6 +14,7 @@ mod descriptors;
 pub mod explore;
 mod lines;
 mod log;
+mod memory;
 mod serve;
 mod server;
 mod signals;

@@ -45,6 +45,7 @@ pub(super) struct Hub {
     pub(super) demos: Demos,
     /// Connections to the page.
     pub(super) visits: usize,
+    pub(super) visits_max: usize,
     streams: Vec<PeerId>,
     news: VecDeque<News>,
     next_number: u64,
@@ -59,7 +60,11 @@ impl Hub {
     ///
     /// # Errors
     /// Those of getrandom(2).
-    pub(super) fn new(address: SocketAddr, services: Vec<(String, SocketAddr)>) -> io::Result<Hub> {
+    pub(super) fn new(
+        address: SocketAddr,
+        services: Vec<(String, SocketAddr)>,
+        visits_max: usize,
+    ) -> io::Result<Hub> {
         let is_private = address.ip().is_loopback();
         let token = is_private.then(random_word).transpose()?;
         Ok(Hub {
@@ -69,6 +74,7 @@ impl Hub {
             services,
             demos: Demos::default(),
             visits: 0,
+            visits_max,
             streams: Vec::new(),
             news: VecDeque::new(),
             next_number: 0,
