@@ -62,7 +62,8 @@ pub(super) fn start(arguments: &LogArguments, default: &str, no_room: NoRoom) ->
         When::Never => false,
         When::Auto => {
             let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-            std::io::stderr().is_terminal() && !refused
+            let is_dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+            std::io::stderr().is_terminal() && !refused && !is_dumb
         }
     };
     let style = if is_coloured {

@@ -12,6 +12,7 @@ mod args;
 mod bench;
 mod descriptors;
 pub mod explore;
+mod limits;
 mod lines;
 mod log;
 mod memory;
@@ -22,6 +23,7 @@ mod sim;
 mod stdio;
 mod talk;
 mod trace;
+mod usage;
 mod values;
 
 use crate::protocol::display::Escaped;
@@ -123,8 +125,11 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
 fn parse(
     arguments: impl Iterator<Item = OsString>,
 ) -> Result<Result<Arguments, clap::Error>, Failure> {
-    match Arguments::try_parse_from(args::with_equals(arguments)) {
-        Err(error) if error.use_stderr() => Err(Failure::asked_wrongly(args::in_one_line(&error))),
+    let given: Vec<OsString> = args::with_equals(arguments).collect();
+    match Arguments::try_parse_from(&given) {
+        Err(error) if error.use_stderr() => {
+            Err(Failure::asked_wrongly(usage::in_one_line(&error, &given)))
+        }
         parsed => Ok(parsed),
     }
 }

@@ -8,26 +8,18 @@ use std::time::Duration;
 use mio::net::TcpListener;
 
 use super::args::{ChatWith, Protocol, ServeArguments, ServiceAddress};
-use super::descriptors::Places;
 use super::log::Log;
 use super::server::{Door, Server, Settings};
 use super::trace::Sink;
-use super::{Failure, descriptors, explore, memory, reason, signals, stdio};
+use super::values::ListenAddress;
+use super::{Failure, descriptors, explore, limits, reason, signals, stdio};
 use crate::protocol::chat::{self, Partner};
 use crate::protocol::{Service, echo};
 use crate::reactor::{
-    self, Limits, ListenOptions, Manner, OsKernel, OsStream, Policy, Reactor, Side, Terminal, bind,
+    self, ListenOptions, Manner, OsKernel, OsStream, Policy, Reactor, Side, Terminal, bind,
 };
 use crate::trace::Observer;
 
-/// Open connections when nothing else is said and the fd limit allows it.
-const GUESTS_MAX_DEFAULT: usize = 10_000;
-/// Unsent bytes when nothing else is said and there is as much memory.
-const UNSENT_BYTES_MAX_DEFAULT: usize = 256 << 20;
-/// The same when there is next to no memory.
-const UNSENT_BYTES_MAX_LEAST: usize = 1 << 20;
-/// What a client takes besides its message and what it is owed, generously.
-const CLIENT_BYTES: usize = 512;
 /// How long a client may take to close its half after ours (FAULTS: a client never closes).
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -37,13 +29,14 @@ pub(super) fn run(mut arguments: ServeArguments, log: &Log) -> Result<(), Failur
         arguments.services = Protocol::ALL
             .map(|protocol| ServiceAddress {
                 protocol,
-                address: protocol.default_address(),
+                address: ListenAddress::Socket(protocol.default_address()),
             })
             .to_vec();
     }
     let listeners = bind_all(&arguments)?;
     let page = arguments
         .explore
+        .as_ref()
         .map(|address| bind_page(address, &arguments));
     let page = page.transpose()?;
     let cannot_tell = |error| Failure::cannot("tell the address of a listener", &error);
@@ -61,7 +54,7 @@ pub(super) fn run(mut arguments: ServeArguments, log: &Log) -> Result<(), Failur
     let traced = traced.chain(services.iter().map(|(name, _)| name.clone()));
     let trace = Sink::open(&arguments.trace, log, "epollo serve", traced.collect())?;
     let places = descriptors::places(page.as_ref().map_or(0, |_| explore::VISITS_MAX));
-    let limits = limits(&arguments, places)?;
+    let limits = limits::plan(&arguments, places)?;
     let cannot_start = |error| Failure::cannot("start the event loop", &error);
     match (page, trace) {
         (None, None) => {
@@ -133,79 +126,6 @@ fn settings(arguments: &ServeArguments) -> Settings {
     }
 }
 
-fn limits(arguments: &ServeArguments, places: Places) -> Result<Limits, Failure> {
-    let memory = memory::left().map_or(usize::MAX, |left| {
-        usize::try_from(left).unwrap_or(usize::MAX)
-    });
-    Ok(Limits {
-        guests_max: guests_max(arguments, places, memory)?,
-        guests_per_address_max: arguments.per_ip,
-        unsent_bytes_max: arguments
-            .max_buffer
-            .unwrap_or_else(|| unsent_bytes_max(memory)),
-        grace: Some(arguments.grace),
-        spin: arguments.spin,
-    })
-}
-
-/// As many clients as were asked for and there are descriptors for; if nobody asked, no more than there is
-/// memory for, too.
-fn guests_max(arguments: &ServeArguments, places: Places, memory: usize) -> Result<usize, Failure> {
-    let Places { clients, limit, .. } = places;
-    if clients == 0 {
-        return Err(Failure::at_work(format_args!(
-            "no descriptor is left for clients: the limit is {limit}, and the server needs as many itself \
-             (raise it with ulimit -n)"
-        )));
-    }
-    match arguments.max_conns {
-        Some(asked) if asked > clients => {
-            log::warn!(
-                "--max-conns {asked} is lowered to {clients}: the limit is {limit} descriptors, some of \
-                 which the server needs itself (raise it with ulimit -n)"
-            );
-            Ok(clients)
-        }
-        Some(asked) => Ok(asked),
-        None => {
-            let default = default_guests_max(arguments, memory).min(clients);
-            if default < GUESTS_MAX_DEFAULT {
-                log::info!(
-                    "--max-conns is {default}: descriptors and memory are enough for no more"
-                );
-            }
-            Ok(default)
-        }
-    }
-}
-
-/// A quarter of the memory is for the clients themselves and what has come of their messages; as its buffer
-/// grows a message takes up to twice its bytes.
-fn default_guests_max(arguments: &ServeArguments, memory: usize) -> usize {
-    let message_bytes = match serves(arguments, Protocol::Chat) {
-        true => 2 * arguments.max_message,
-        false => 0,
-    };
-    let by_memory = memory / 4 / (CLIENT_BYTES + message_bytes);
-    GUESTS_MAX_DEFAULT.min(by_memory.max(1))
-}
-
-/// Half of the memory that is left.
-fn unsent_bytes_max(memory: usize) -> usize {
-    let lowered = (memory / 2).max(UNSENT_BYTES_MAX_LEAST);
-    if lowered >= UNSENT_BYTES_MAX_DEFAULT {
-        return UNSENT_BYTES_MAX_DEFAULT;
-    }
-    let kibibytes = lowered >> 10;
-    log::info!("--max-buffer is {kibibytes}k: half of the memory that is left (RLIMIT_AS, cgroup)");
-    lowered
-}
-
-fn serves(arguments: &ServeArguments, protocol: Protocol) -> bool {
-    let mut services = arguments.services.iter();
-    services.any(|service| service.protocol == protocol)
-}
-
 /// Hands everything to the reactor: the signals, the terminal before anybody can talk to it, and the
 /// listeners.
 fn attach<S: Service, O: Observer>(
@@ -221,7 +141,7 @@ fn attach<S: Service, O: Observer>(
     reactor.attach(stream, door(Door::Signals), none, format_args!("signals"))?;
 
     let has_operator =
-        arguments.chat_with == ChatWith::Operator && serves(arguments, Protocol::Chat);
+        arguments.chat_with == ChatWith::Operator && arguments.serves(Protocol::Chat);
     // Standard input stays untouched where nobody is asked to type.
     let input = has_operator.then(stdio::input).transpose()?;
     let terminal = Terminal::new(input, Some(stdio::output()?), reactor::Failure::Swallowed);
@@ -250,15 +170,15 @@ fn bind_all(arguments: &ServeArguments) -> Result<Vec<(Protocol, TcpListener)>, 
         reuse_port: arguments.reuse_port,
     };
     let mut listeners = Vec::new();
-    for &ServiceAddress { protocol, address } in &arguments.services {
+    for ServiceAddress { protocol, address } in &arguments.services {
         let name = protocol.name();
         let remedy = format!("{name}=0");
-        listeners.push((protocol, bind_one(name, &remedy, address, options)?));
+        listeners.push((*protocol, bind_one(name, &remedy, address, options)?));
     }
     Ok(listeners)
 }
 
-fn bind_page(address: SocketAddr, arguments: &ServeArguments) -> Result<TcpListener, Failure> {
+fn bind_page(address: &ListenAddress, arguments: &ServeArguments) -> Result<TcpListener, Failure> {
     let options = ListenOptions {
         backlog: arguments.backlog,
         reuse_port: false,
@@ -269,15 +189,36 @@ fn bind_page(address: SocketAddr, arguments: &ServeArguments) -> Result<TcpListe
 fn bind_one(
     name: &str,
     any_port: &str,
-    address: SocketAddr,
+    address: &ListenAddress,
     options: ListenOptions,
 ) -> Result<TcpListener, Failure> {
-    let listener =
-        bind(address, options).map_err(|error| cannot_listen(name, any_port, address, &error))?;
-    if !address.ip().is_loopback() {
-        log::warn!("{name} on {address} is open to everybody who can reach this machine");
+    let found = address.look_up().map_err(|_| {
+        Failure::at_work(format_args!(
+            "cannot find the host of {address} for {name} (is the name right?)"
+        ))
+    })?;
+    let mut failure = None;
+    // Of what a name stands for, what this machine has not got is passed over.
+    for address in found {
+        match bind(address, options) {
+            Ok(listener) => {
+                if !address.ip().is_loopback() {
+                    log::warn!(
+                        "{name} on {address} is open to everybody who can reach this machine"
+                    );
+                }
+                return Ok(listener);
+            }
+            Err(error) => {
+                failure = Some(cannot_listen(name, any_port, address, &error));
+                if error.kind() != io::ErrorKind::AddrNotAvailable {
+                    break;
+                }
+            }
+        }
     }
-    Ok(listener)
+    let none = || Failure::at_work(format_args!("the host of {address} has no address"));
+    Err(failure.unwrap_or_else(none))
 }
 
 fn cannot_listen(name: &str, any_port: &str, address: SocketAddr, error: &io::Error) -> Failure {

@@ -25,6 +25,11 @@ pub struct Terminal {
 impl Terminal {
     /// Runs `epollo` with these arguments on a terminal of its own.
     pub fn run(arguments: &[&str]) -> Terminal {
+        Terminal::of(Command::new(env!("CARGO_BIN_EXE_epollo")).args(arguments))
+    }
+
+    /// The same of a command with an environment of its own.
+    pub fn of(command: &mut Command) -> Terminal {
         let master =
             openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
@@ -32,8 +37,7 @@ impl Terminal {
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
         let name = ptsname(&master, Vec::new()).unwrap();
         let slave = rustix::fs::open(name, flags, Mode::empty()).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_epollo"))
-            .args(arguments)
+        let child = command
             .env_remove("RUST_LOG")
             .stdin(slave.try_clone().unwrap())
             .stdout(slave.try_clone().unwrap())
