@@ -87,7 +87,8 @@ impl Hub {
     /// A browser wants to be told of the loop from now on. Returns the number of the first news for
     /// it; `None` if there are too many.
     pub(super) fn subscribe(&mut self, peer: PeerId) -> Option<u64> {
-        if self.streams.len() >= STREAMS_MAX {
+        // Half of the connections are for questions that end.
+        if self.streams.len() >= STREAMS_MAX.min(self.visits_max / 2) {
             return None;
         }
         self.streams.push(peer);

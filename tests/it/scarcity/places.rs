@@ -2,15 +2,17 @@
 //! away at once, and the page answers.
 
 use std::io::{Read, Write};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::limited_to;
-use crate::support::{Epollo, Server, connect, read_to_end};
+use crate::support::{Epollo, Server, connect, eventually, read_to_end};
 
 /// How soon a client is served or turned away.
 const TOLD_WITHIN: Duration = Duration::from_millis(100);
+/// For what does not wait for anybody's deadline.
+const AT_ONCE: Duration = Duration::from_secs(2);
 const CLIENTS: usize = 100;
 
 /// The body of what the page says to a GET.
@@ -20,6 +22,16 @@ fn get(page: SocketAddr, path: &str) -> String {
     let answer = String::from_utf8(read_to_end(&mut stream)).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 "), "{path}: {answer}");
     answer
+}
+
+/// A stream of the page, if it has room for one more.
+fn stream(page: SocketAddr) -> Option<TcpStream> {
+    let mut stream = connect(page);
+    // Both fail where it was closed at once.
+    let _ = write!(stream, "GET /events HTTP/1.1\r\nHost: {page}\r\n\r\n");
+    let mut start = [0; 13];
+    let _ = stream.read_exact(&mut start);
+    (start == *b"HTTP/1.1 200 ").then_some(stream)
 }
 
 #[test]
@@ -36,9 +48,7 @@ fn with_fewer_descriptors_than_clients_the_rest_is_turned_away_and_the_page_answ
         let start = Instant::now();
         // It fails where the client was turned away already.
         let _ = client.write_all(b"x");
-        client
-            .set_read_timeout(Some(Duration::from_secs(2)))
-            .unwrap();
+        client.set_read_timeout(Some(AT_ONCE)).unwrap();
         match client.read(&mut [0]) {
             Ok(1) => served.push(client),
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
@@ -62,18 +72,31 @@ fn with_fewer_descriptors_than_clients_the_rest_is_turned_away_and_the_page_answ
 }
 
 #[test]
-fn the_page_leaves_clients_their_places() {
+fn with_few_descriptors_the_page_leaves_clients_their_places_and_streams_leave_it_some() {
     let arguments = ["echo=0", "--explore=0"];
     let server = Server::of(
         Epollo::spawn(limited_to(64).arg("serve").args(arguments)),
         &arguments,
     );
-    let _browsers: Vec<_> = (0..60)
-        .map(|_| connect(server.address("explore")))
-        .collect();
+    let page = server.address("explore");
+    let silent: Vec<_> = (0..60).map(|_| connect(page)).collect();
     let mut client = server.connect("echo");
     client.write_all(b"x").unwrap();
+    // Before the page leaves those that ask for nothing.
+    client.set_read_timeout(Some(AT_ONCE)).unwrap();
     client.read_exact(&mut [0]).unwrap();
+    let descriptors = server.descriptors();
+    drop(silent);
+    eventually("the page is left", || server.descriptors() < descriptors);
+    let streams: Vec<_> = (0..40).filter_map(|_| stream(page)).collect();
+    assert!((3..20).contains(&streams.len()), "{}", streams.len());
+    // Those that were refused may be on their way out still.
+    eventually("the page has told everybody off", || {
+        server.descriptors() < descriptors
+    });
+    get(page, "/healthz");
+    drop(streams);
+    server.stop();
 }
 
 #[test]
