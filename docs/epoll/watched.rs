@@ -61,6 +61,7 @@ fn main() -> Result<()> {
     let page = Page {
         listener: page,
         services: vec![("length".to_owned(), address)],
+        visits_max: explore::VISITS_MAX,
     };
     let mut reactor = explore::reactor(page, Length, limits, NOBODY)?;
     reactor.listen(length, Door::Inner(()), Policy::default())?;

@@ -1,5 +1,5 @@
-//! The command line: which options there are, and one line for one that is wrong. What a single
-//! value means is in `values.rs`; what they lead to is not here.
+//! The command line: which options there are. What a single value means is in `values.rs`, what is said
+//! of wrong ones in `usage.rs`; what they lead to is not here.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -13,10 +13,10 @@ use log::LevelFilter;
 use super::bench::args::BenchArguments;
 use super::trace::args::TraceArguments;
 use super::values::{
-    Greeting, Limit, SendBuffer, local, parse_address, parse_backlog, parse_clients, parse_count,
-    parse_duration, parse_greeting, parse_level, parse_limit, parse_message_size,
-    parse_remote_port, parse_seed, parse_seeds, parse_send_buffer, parse_service, parse_size,
-    parse_steps, parse_word,
+    Greeting, Limit, ListenAddress, SendBuffer, local, parse_address, parse_backlog, parse_clients,
+    parse_count, parse_duration, parse_greeting, parse_host, parse_level, parse_limit,
+    parse_message_size, parse_remote_port, parse_seed, parse_seeds, parse_send_buffer,
+    parse_service, parse_size, parse_steps, parse_word,
 };
 use crate::protocol::framing::Framing;
 
@@ -32,8 +32,10 @@ pub(super) fn with_equals(
     std::iter::from_fn(move || {
         let argument = arguments.next()?;
         let is_address = |next: &OsString| {
-            let first = next.as_encoded_bytes().first();
-            first.is_some_and(|byte| byte.is_ascii_digit() || *byte == b'[')
+            let next = next.as_encoded_bytes();
+            let is_numeric = |byte: &u8| byte.is_ascii_digit() || *byte == b'[';
+            let has_port = next.contains(&b':') && !next.contains(&b'=') && next[0] != b'-';
+            next.first().is_some_and(is_numeric) || has_port
         };
         match arguments.next_if(|next| argument == "--explore" && is_address(next)) {
             Some(address) => {
@@ -64,13 +66,13 @@ pub(super) struct Arguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Log")]
 pub(super) struct LogArguments {
-    /// Say more: -v totals at the end, -vv each connection that comes, -vvv each that goes
+    /// Be verbose: -v totals at exit, -vv also each new connection, -vvv also each close
     #[arg(short, long, global = true, action = ArgAction::Count, env = "EPOLLO_VERBOSE")]
     verbose: u8,
-    /// Say only what failed
+    /// Print errors only
     #[arg(short, long, global = true, value_parser = BoolishValueParser::new(), env = "EPOLLO_QUIET")]
     quiet: bool,
-    /// off, error, warn, info, debug or trace; goes before -v, -q and RUST_LOG
+    /// off, error, warn, info, debug or trace; overrides -v, -q and RUST_LOG
     #[arg(long, global = true, value_name = "LEVEL", value_parser = parse_level, env = "EPOLLO_LOG_LEVEL")]
     log_level: Option<LevelFilter>,
     /// Colours on standard error; auto: on a terminal, unless NO_COLOR is set or TERM is dumb
@@ -128,22 +130,22 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 pub(super) struct SimArguments {
-    /// The seeds to run, B not among them [default: 0..100, without end if there are --steps]
+    /// Seeds to run, B excluded [default: 0..100; unlimited with --steps]
     #[arg(long, value_name = "A..B", value_parser = parse_seeds)]
     pub(super) seeds: Option<Range<u64>>,
-    /// No further seed once so many steps are done; 100M is 100 million
+    /// Start no new seed after N steps; 100M is 100 million
     #[arg(long, value_name = "N", value_parser = parse_steps)]
     pub(super) steps: Option<u64>,
-    /// This seed alone; with -v every step is told
+    /// Run only this seed; -v prints each step
     #[arg(long, value_name = "N", value_parser = parse_seed, conflicts_with_all = ["seeds", "steps"])]
     pub(super) seed: Option<u64>,
-    /// Clients of each seed
+    /// Clients per seed
     #[arg(long, value_name = "N", default_value = "2000", value_parser = parse_clients)]
     pub(super) clients: usize,
-    /// Fail also if a fault that can be injected never was
+    /// Also fail if some fault was never injected
     #[arg(long)]
     pub(super) all_faults: bool,
-    /// Instead: so many echo clients at once, without faults, to see what each costs
+    /// Instead, open N echo clients at once and report memory per connection
     #[arg(long, value_name = "N", value_parser = parse_clients, conflicts_with_all = ["seeds", "steps", "seed", "clients", "all_faults"])]
     pub(super) open: Option<usize>,
 }
@@ -152,8 +154,9 @@ pub(super) struct SimArguments {
 #[derive(Debug, Args)]
 pub(super) struct ServerAddress {
     /// A name or an address
+    #[arg(value_parser = parse_host)]
     pub(super) host: String,
-    /// 1 to 65535
+    /// A port from 1 to 65535
     #[arg(value_parser = parse_remote_port)]
     pub(super) port: u16,
 }
@@ -182,7 +185,7 @@ pub(super) struct ChatArguments {
     /// How messages are cut: auto, line, nul, padded[:N] or chunk
     #[arg(long, default_value = "padded:1024", env = "EPOLLO_FRAMING")]
     pub(super) framing: Framing,
-    /// The message that ends the talk
+    /// The message that ends the conversation
     #[arg(long, value_name = "WORD", default_value = "QUIT", value_parser = parse_word, env = "EPOLLO_QUIT")]
     pub(super) quit: String,
     #[command(flatten)]
@@ -191,14 +194,15 @@ pub(super) struct ChatArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArguments {
-    /// hello, echo or chat, where =ADDR is PORT, IP:PORT or [IPV6]:PORT; a PORT binds 127.0.0.1
-    /// and 0 takes any free one [default: hello=9190 echo=12345 chat=5000]
+    /// hello, echo or chat; ADDR is PORT, IP:PORT, [IPV6]:PORT or NAME:PORT. A bare PORT binds
+    /// 127.0.0.1, port 0 takes any free one [default: hello=9190 echo=12345 chat=5000]
     #[arg(value_name = "SERVICE[=ADDR]", value_parser = parse_service)]
     pub(super) services: Vec<ServiceAddress>,
-    /// Open connections; one more is turned away [default: 10000, less if the fd limit is lower]
+    /// Maximum open connections; further ones are closed at once [default: 10000, less if there are
+    /// fewer descriptors or little memory]
     #[arg(short, long, value_name = "N", value_parser = parse_count, env = "EPOLLO_MAX_CONNS")]
     pub(super) max_conns: Option<usize>,
-    /// Open connections per client address
+    /// Maximum per client address
     #[arg(long, value_name = "N", value_parser = parse_count, env = "EPOLLO_PER_IP")]
     pub(super) per_ip: Option<usize>,
     /// A page that shows the loop at work, live, with /metrics and /healthz [default ADDR: 127.0.0.1:7070]
@@ -211,26 +215,27 @@ pub(super) struct ServeArguments {
         value_parser = parse_address,
         env = "EPOLLO_EXPLORE"
     )]
-    pub(super) explore: Option<SocketAddr>,
-    /// Connections that the kernel keeps until they are accepted
+    pub(super) explore: Option<ListenAddress>,
+    /// Length of the kernel's queue of connections not yet accepted
     #[arg(long, value_name = "N", default_value = "4096", value_parser = parse_backlog, env = "EPOLLO_BACKLOG")]
     pub(super) backlog: u32,
-    /// Nothing received and nothing sent for this long: closed; `none` = off
+    /// Close a connection after this long without traffic; `none` = off
     #[arg(short, long, value_name = "T", default_value = "5m", value_parser = parse_limit, env = "EPOLLO_IDLE_TIMEOUT")]
     pub(super) idle_timeout: Limit,
-    /// Bytes wait and the peer takes none for this long: closed; `none` = off
+    /// Close a connection that accepts no data for this long while some is waiting; `none` = off
     #[arg(long, value_name = "T", default_value = "30s", value_parser = parse_limit, env = "EPOLLO_WRITE_TIMEOUT")]
     pub(super) write_timeout: Limit,
     /// A longer chat message is refused and its connection closed
     #[arg(long, value_name = "SIZE", default_value = "4k", value_parser = parse_message_size, env = "EPOLLO_MAX_MESSAGE")]
     pub(super) max_message: usize,
-    /// All unsent bytes together; beyond it the worst slow reader goes first
-    #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = parse_size, env = "EPOLLO_MAX_BUFFER")]
-    pub(super) max_buffer: usize,
-    /// Unsent bytes that the kernel keeps per peer (TCP_NOTSENT_LOWAT); `kernel`: as many as it likes
+    /// Limit on unsent bytes over all connections; above it the slowest reader is dropped [default:
+    /// 256M, less if there is little memory]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, env = "EPOLLO_MAX_BUFFER")]
+    pub(super) max_buffer: Option<usize>,
+    /// Unsent bytes that the kernel keeps per connection (TCP_NOTSENT_LOWAT); `kernel`: as many as it likes
     #[arg(long, value_name = "SIZE", default_value = "128k", value_parser = parse_send_buffer, env = "EPOLLO_SEND_BUFFER")]
     pub(super) send_buffer: SendBuffer,
-    /// On the first SIGINT or SIGTERM: how long to answer what was read
+    /// After the first SIGINT, SIGTERM or SIGHUP, time to finish pending replies
     #[arg(long, value_name = "T", default_value = "5s", value_parser = parse_duration, env = "EPOLLO_GRACE")]
     pub(super) grace: Duration,
     /// What hello says; \n \r \t \0 \\ \xNN are understood [default: Hello World!\0]
@@ -249,7 +254,7 @@ pub(super) struct ServeArguments {
     /// Show what echo clients send, escaped
     #[arg(long, value_parser = BoolishValueParser::new(), env = "EPOLLO_PRINT")]
     pub(super) print: bool,
-    /// Who answers a chat client: this terminal, the next client, or a parrot
+    /// Who answers a chat client: this terminal, the next client, or an echo of its own messages
     #[arg(
         long,
         value_name = "WHO",
@@ -257,13 +262,13 @@ pub(super) struct ServeArguments {
         env = "EPOLLO_CHAT_WITH"
     )]
     pub(super) chat_with: ChatWith,
-    /// How chat messages are cut: auto, line, nul, padded[:N] or chunk
+    /// How chat messages are delimited: auto, line, nul, padded[:N] or chunk
     #[arg(long, default_value = "auto", env = "EPOLLO_FRAMING")]
     pub(super) framing: Framing,
     /// Serve one client, then exit
     #[arg(long, value_parser = BoolishValueParser::new(), env = "EPOLLO_ONCE")]
     pub(super) once: bool,
-    /// Look again without sleeping for up to T before blocking
+    /// Busy-poll for up to T before blocking
     #[arg(long, value_name = "T", default_value = "0", value_parser = parse_duration, env = "EPOLLO_SPIN")]
     pub(super) spin: Duration,
     /// Let several processes listen on one port (SO_REUSEPORT)
@@ -271,6 +276,13 @@ pub(super) struct ServeArguments {
     pub(super) reuse_port: bool,
     #[command(flatten)]
     pub(super) trace: TraceArguments,
+}
+
+impl ServeArguments {
+    pub(super) fn serves(&self, protocol: Protocol) -> bool {
+        let mut services = self.services.iter();
+        services.any(|service| service.protocol == protocol)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -309,48 +321,8 @@ impl Protocol {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct ServiceAddress {
     pub(super) protocol: Protocol,
-    pub(super) address: SocketAddr,
-}
-
-/// What clap has to say, without its paragraphs.
-pub(super) fn in_one_line(error: &clap::Error) -> String {
-    let text = error.render().to_string();
-    let lines = text
-        .lines()
-        .map(str::trim)
-        .take_while(|line| !line.starts_with("Usage:"))
-        .filter(|line| !line.is_empty() && !line.starts_with("For more information"));
-    let line = lines.collect::<Vec<_>>().join(" ").replace(" tip: ", "; ");
-    let line = line.strip_prefix("error: ").unwrap_or(&line);
-    let is_bare = matches!(
-        error.kind(),
-        clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
-            | clap::error::ErrorKind::MissingSubcommand
-    );
-    if is_bare {
-        return "what shall it do? (try epollo serve, or epollo --help)".to_owned();
-    }
-    match variable_of(error) {
-        Some(name) => format!("{line} (from the environment variable {name})"),
-        None => line.to_owned(),
-    }
-}
-
-/// The environment variable that a refused value came from, if it came from one.
-fn variable_of(error: &clap::Error) -> Option<String> {
-    let refused = error
-        .get(clap::error::ContextKind::InvalidValue)?
-        .to_string();
-    // Neither the arguments nor the environment need be UTF-8.
-    let ends_so = |argument: OsString| argument.to_string_lossy().ends_with(&refused);
-    if std::env::args_os().any(ends_so) {
-        return None;
-    }
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .find(|(name, value)| name.starts_with("EPOLLO_") && *value == refused)
-        .map(|(name, _)| name)
+    pub(super) address: ListenAddress,
 }

@@ -13,8 +13,10 @@ mod bench;
 mod connect;
 mod descriptors;
 pub mod explore;
+mod limits;
 mod lines;
 mod log;
+mod memory;
 mod serve;
 mod server;
 mod signals;
@@ -22,6 +24,7 @@ mod sim;
 mod stdio;
 mod talk;
 mod trace;
+mod usage;
 mod values;
 mod windowed;
 
@@ -124,8 +127,11 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
 fn parse(
     arguments: impl Iterator<Item = OsString>,
 ) -> Result<Result<Arguments, clap::Error>, Failure> {
-    match Arguments::try_parse_from(args::with_equals(arguments)) {
-        Err(error) if error.use_stderr() => Err(Failure::asked_wrongly(args::in_one_line(&error))),
+    let given: Vec<OsString> = args::with_equals(arguments).collect();
+    match Arguments::try_parse_from(&given) {
+        Err(error) if error.use_stderr() => {
+            Err(Failure::asked_wrongly(usage::in_one_line(&error, &given)))
+        }
         parsed => Ok(parsed),
     }
 }

@@ -11,16 +11,15 @@ use super::args::{ChatWith, Protocol, ServeArguments, ServiceAddress};
 use super::log::Log;
 use super::server::{Door, Server, Settings};
 use super::trace::Sink;
-use super::{Failure, descriptors, explore, reason, signals, stdio};
+use super::values::ListenAddress;
+use super::{Failure, descriptors, explore, limits, reason, signals, stdio};
 use crate::protocol::chat::{self, Partner};
 use crate::protocol::{Service, echo};
 use crate::reactor::{
-    self, Limits, ListenOptions, Manner, OsKernel, OsStream, Policy, Reactor, Side, Terminal, bind,
+    self, ListenOptions, Manner, OsKernel, OsStream, Policy, Reactor, Side, Terminal, bind,
 };
 use crate::trace::Observer;
 
-/// Open connections when nothing else is said and the fd limit allows it.
-const GUESTS_MAX_DEFAULT: usize = 10_000;
 /// How long a client may take to close its half after ours (FAULTS: a client never closes).
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -30,13 +29,14 @@ pub(super) fn run(mut arguments: ServeArguments, log: &Log) -> Result<(), Failur
         arguments.services = Protocol::ALL
             .map(|protocol| ServiceAddress {
                 protocol,
-                address: protocol.default_address(),
+                address: ListenAddress::Socket(protocol.default_address()),
             })
             .to_vec();
     }
     let listeners = bind_all(&arguments)?;
     let page = arguments
         .explore
+        .as_ref()
         .map(|address| bind_page(address, &arguments));
     let page = page.transpose()?;
     let cannot_tell = |error| Failure::cannot("tell the address of a listener", &error);
@@ -54,7 +54,8 @@ pub(super) fn run(mut arguments: ServeArguments, log: &Log) -> Result<(), Failur
     let traced = page.iter().map(|_| explore::PAGE.to_owned());
     let traced = traced.chain(services.iter().map(|(name, _)| name.clone()));
     let trace = Sink::open(&arguments.trace, log, "epollo serve", traced.collect())?;
-    let limits = limits(&arguments);
+    let places = descriptors::places(page.as_ref().map_or(0, |_| explore::VISITS_MAX));
+    let limits = limits::plan(&arguments, places)?;
     let cannot_start = |error| Failure::cannot("start the event loop", &error);
     match (page, trace) {
         (None, None) => {
@@ -77,7 +78,11 @@ pub(super) fn run(mut arguments: ServeArguments, log: &Log) -> Result<(), Failur
             serve(reactor, |door| door, |server| server, Reactor::run, plan)
         }
         (Some(listener), trace) => {
-            let page = explore::Page { listener, services };
+            let page = explore::Page {
+                listener,
+                services,
+                visits_max: places.visits,
+            };
             let reactor = explore::reactor(page, server, limits, trace).map_err(cannot_start)?;
             let door = explore::Door::Inner;
             let plan = Plan {
@@ -156,19 +161,6 @@ fn settings(arguments: &ServeArguments) -> Settings {
     }
 }
 
-fn limits(arguments: &ServeArguments) -> Limits {
-    let descriptors = descriptors::raise_limit();
-    Limits {
-        guests_max: arguments
-            .max_conns
-            .unwrap_or(GUESTS_MAX_DEFAULT.min(descriptors)),
-        guests_per_address_max: arguments.per_ip,
-        unsent_bytes_max: arguments.max_buffer,
-        grace: Some(arguments.grace),
-        spin: arguments.spin,
-    }
-}
-
 /// Hands everything to the reactor: the signals, the terminal before anybody can talk to it, and the
 /// listeners.
 fn attach<S: Service, O: Observer>(
@@ -183,11 +175,8 @@ fn attach<S: Service, O: Observer>(
     let none = Policy::default();
     reactor.attach(stream, door(Door::Signals), none, format_args!("signals"))?;
 
-    let has_operator = arguments.chat_with == ChatWith::Operator
-        && arguments
-            .services
-            .iter()
-            .any(|service| service.protocol == Protocol::Chat);
+    let has_operator =
+        arguments.chat_with == ChatWith::Operator && arguments.serves(Protocol::Chat);
     // Standard input stays untouched where nobody is asked to type.
     let input = has_operator.then(stdio::input).transpose()?;
     let failure = reactor::Failure::SwallowedAfter(plan.announced);
@@ -218,15 +207,15 @@ fn bind_all(arguments: &ServeArguments) -> Result<Vec<(Protocol, TcpListener)>, 
         send_buffer: arguments.send_buffer.0,
     };
     let mut listeners = Vec::new();
-    for &ServiceAddress { protocol, address } in &arguments.services {
+    for ServiceAddress { protocol, address } in &arguments.services {
         let name = protocol.name();
         let remedy = format!("{name}=0");
-        listeners.push((protocol, bind_one(name, &remedy, address, options)?));
+        listeners.push((*protocol, bind_one(name, &remedy, address, options)?));
     }
     Ok(listeners)
 }
 
-fn bind_page(address: SocketAddr, arguments: &ServeArguments) -> Result<TcpListener, Failure> {
+fn bind_page(address: &ListenAddress, arguments: &ServeArguments) -> Result<TcpListener, Failure> {
     let options = ListenOptions {
         backlog: arguments.backlog,
         send_buffer: arguments.send_buffer.0,
@@ -238,15 +227,36 @@ fn bind_page(address: SocketAddr, arguments: &ServeArguments) -> Result<TcpListe
 fn bind_one(
     name: &str,
     any_port: &str,
-    address: SocketAddr,
+    address: &ListenAddress,
     options: ListenOptions,
 ) -> Result<TcpListener, Failure> {
-    let listener =
-        bind(address, options).map_err(|error| cannot_listen(name, any_port, address, &error))?;
-    if !address.ip().is_loopback() {
-        log::warn!("{name} on {address} is open to everybody who can reach this machine");
+    let found = address.look_up().map_err(|_| {
+        Failure::at_work(format_args!(
+            "cannot find the host of {address} for {name} (is the name right?)"
+        ))
+    })?;
+    let mut failure = None;
+    // Of what a name stands for, what this machine has not got is passed over.
+    for address in found {
+        match bind(address, options) {
+            Ok(listener) => {
+                if !address.ip().is_loopback() {
+                    log::warn!(
+                        "{name} on {address} is open to everybody who can reach this machine"
+                    );
+                }
+                return Ok(listener);
+            }
+            Err(error) => {
+                failure = Some(cannot_listen(name, any_port, address, &error));
+                if error.kind() != io::ErrorKind::AddrNotAvailable {
+                    break;
+                }
+            }
+        }
     }
-    Ok(listener)
+    let none = || Failure::at_work(format_args!("the host of {address} has no address"));
+    Err(failure.unwrap_or_else(none))
 }
 
 fn cannot_listen(name: &str, any_port: &str, address: SocketAddr, error: &io::Error) -> Failure {

@@ -1,7 +1,9 @@
 //! Single values of the command line, from words to what they mean. What is wrong with the words is
 //! said here, and what to do.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::num::IntErrorKind;
 use std::ops::Range;
 use std::time::Duration;
@@ -45,22 +47,92 @@ pub(super) fn parse_service(text: &str) -> Result<ServiceAddress, String> {
         })?;
     let address = match address {
         Some(address) => parse_address(address)?,
-        None => protocol.default_address(),
+        None => ListenAddress::Socket(protocol.default_address()),
     };
     Ok(ServiceAddress { protocol, address })
 }
 
-pub(super) fn parse_address(text: &str) -> Result<SocketAddr, String> {
-    let port = text.rsplit(':').next().unwrap_or(text);
+/// Where to listen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum ListenAddress {
+    Socket(SocketAddr),
+    /// To be looked up when it is time to listen.
+    Named(String, u16),
+}
+
+impl ListenAddress {
+    /// All that it stands for, in the order in which to try them.
+    ///
+    /// # Errors
+    /// Those of getaddrinfo(3).
+    pub(super) fn look_up(&self) -> io::Result<Vec<SocketAddr>> {
+        match self {
+            ListenAddress::Socket(address) => Ok(vec![*address]),
+            ListenAddress::Named(name, port) => {
+                Ok((name.as_str(), *port).to_socket_addrs()?.collect())
+            }
+        }
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ListenAddress::Socket(address) => address.fmt(f),
+            ListenAddress::Named(name, port) => write!(f, "{name}:{port}"),
+        }
+    }
+}
+
+pub(super) fn parse_address(text: &str) -> Result<ListenAddress, String> {
+    let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
     let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
     if is_number {
         let port = parse_port(port)?;
         if !text.contains(':') {
-            return Ok(local(port));
+            return Ok(ListenAddress::Socket(local(port)));
+        }
+        if is_name(host) {
+            return Ok(ListenAddress::Named(host.to_owned(), port));
         }
     }
-    text.parse()
-        .map_err(|_| format!("'{text}' is not PORT, IP:PORT or [IPV6]:PORT"))
+    let remedy = || match (host.parse::<Ipv6Addr>(), text.parse::<IpAddr>()) {
+        (Ok(_), _) if is_number => format!(" (try [{host}]:{port})"),
+        (_, Ok(IpAddr::V6(_))) => format!(" (try [{text}]:PORT)"),
+        (_, Ok(IpAddr::V4(_))) => format!(" (try {text}:PORT)"),
+        (_, Err(_)) => ", nor NAME:PORT".to_owned(),
+    };
+    let address = text.parse().map(ListenAddress::Socket);
+    address.map_err(|_| format!("'{text}' is not PORT, IP:PORT or [IPV6]:PORT{}", remedy()))
+}
+
+/// Whether this may be the name of a host; what has only digits and dots is an address, or a wrong one.
+fn is_name(text: &str) -> bool {
+    let may_be_in_it = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let is_in_no_address = |byte: u8| !byte.is_ascii_digit() && byte != b'.';
+    text.bytes().all(may_be_in_it) && text.bytes().any(is_in_no_address)
+}
+
+/// The HOST of a client, which has its port in the next word.
+pub(super) fn parse_host(text: &str) -> Result<String, String> {
+    let bare = |host: &str| {
+        let inner = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
+        inner.unwrap_or(host).to_owned()
+    };
+    let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
+    let has_port = !host.is_empty()
+        && port.parse::<u16>().is_ok()
+        && (!host.contains(':') || host.ends_with(']'));
+    match has_port {
+        true => Err(format!(
+            "the host and the port are two words (try {} {port})",
+            bare(host)
+        )),
+        false if text.is_empty() => Err("a host has a name or an address".to_owned()),
+        false => Ok(bare(text)),
+    }
 }
 
 fn parse_port(text: &str) -> Result<u16, String> {
@@ -148,7 +220,7 @@ pub(super) fn parse_limit(text: &str) -> Result<Limit, String> {
     match text {
         "none" => Ok(Limit(None)),
         text => match parse_duration(text) {
-            Ok(Duration::ZERO) => Err("0 would close every connection; try none".to_owned()),
+            Ok(Duration::ZERO) => Err("0 would close every connection (try none)".to_owned()),
             Ok(duration) => Ok(Limit(Some(duration))),
             Err(_) => Err(format!(
                 "'{text}' is not a time (try 500ms, 2s, 5m, 1h or none)"

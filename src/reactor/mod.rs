@@ -146,7 +146,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             woken: VecDeque::new(),
             touched: Vec::new(),
             held_bytes: 0,
-            spares: Spares::default(),
+            spares: Spares::beside(limits.unsent_bytes_max),
             scratch: Some(Box::new([0; SCRATCH_BYTES])),
             effects: Effects::default(),
             counters: Counters::default(),

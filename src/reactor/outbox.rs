@@ -6,8 +6,10 @@ pub const OUTBOX_BYTES_MAX: usize = 64 * 1024;
 /// Unsent bytes up to which a peer is read; the gap to the maximum keeps reads large.
 pub const OUTBOX_BYTES_LOW: usize = OUTBOX_BYTES_MAX / 2;
 
-/// How many emptied outboxes are kept for the next peer that needs one.
+/// How many emptied outboxes are kept for the next peer that needs one, at most; and which part of the
+/// memory for unsent bytes they may take beside it.
 const SPARE_MAX: usize = 256;
+const SPARE_PART: usize = 16;
 
 /// Bytes in order, and how far the kernel has taken them.
 #[derive(Debug, Default)]
@@ -72,8 +74,9 @@ impl Outbox {
 }
 
 /// Emptied outboxes with their memory, so that busy peers do not allocate and idle ones own nothing.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Spares {
+    count_max: usize,
     #[allow(
         clippy::vec_box,
         reason = "a connection holds its outbox by one pointer"
@@ -82,13 +85,22 @@ pub(super) struct Spares {
 }
 
 impl Spares {
+    /// For outboxes that take so much memory all together.
+    pub(super) fn beside(unsent_bytes_max: usize) -> Spares {
+        let count_max = unsent_bytes_max / SPARE_PART / OUTBOX_BYTES_MAX;
+        Spares {
+            count_max: count_max.min(SPARE_MAX),
+            outboxes: Vec::new(),
+        }
+    }
+
     pub(super) fn take(&mut self) -> Box<Outbox> {
         self.outboxes.pop().unwrap_or_default()
     }
 
     pub(super) fn give_back(&mut self, mut outbox: Box<Outbox>) {
         let is_small = outbox.bytes.capacity() <= OUTBOX_BYTES_MAX;
-        if is_small && self.outboxes.len() < SPARE_MAX {
+        if is_small && self.outboxes.len() < self.count_max {
             outbox.reset();
             self.outboxes.push(outbox);
         }

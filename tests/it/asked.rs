@@ -2,6 +2,7 @@
 //! says what, where and what to do, and the right exit code.
 
 use std::ffi::OsStr;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
@@ -9,7 +10,8 @@ use std::process::Command;
 
 use socket2::{Domain, Socket, Type};
 
-use crate::support::{Epollo, Server, read_to_end};
+use crate::support::{Epollo, Server, connect, read_exactly, read_to_end};
+use crate::terminal::Terminal;
 
 /// Runs it with arguments that must fail; the exit code and the one line.
 fn complaint(arguments: &[&str]) -> (i32, String) {
@@ -47,7 +49,14 @@ fn what_is_asked_wrongly_gets_one_line_and_code_2() {
         (&["echo", "127.0.0.1", "0"], "port 0"),
         (&["echo", "127.0.0.1", "port"], "'port' is not a port"),
         (&["dance"], "unrecognized subcommand 'dance'"),
-        (&[], "epollo --help"),
+        (
+            &[],
+            "no command given; usage: epollo [OPTIONS] <COMMAND>; try 'epollo --help'",
+        ),
+        (
+            &["serve", "--trace", "x.foo"],
+            "unknown trace format 'x.foo' (try - for text",
+        ),
         (&["serve", "5000"], "try echo=5000"),
         (&["serve", "--log-level", "loud"], "'loud' is not a level"),
         (&["chat", "--quit", "", "127.0.0.1", "1"], "quit word"),
@@ -78,6 +87,129 @@ fn what_is_asked_wrongly_gets_one_line_and_code_2() {
         assert_eq!(code, 2, "{arguments:?}");
         assert!(words.contains(part), "{arguments:?} said {words:?}");
     }
+}
+
+#[test]
+fn an_address_that_is_written_wrongly_is_answered_with_how_to_write_it() {
+    for (arguments, part) in [
+        (&["echo=::1:80"][..], "unrecognized subcommand"),
+        (
+            &["serve", "echo=::1:80"],
+            "'::1:80' is not PORT, IP:PORT or [IPV6]:PORT (try [::1]:80)",
+        ),
+        (&["serve", "echo=::1"], "(try [::1]:PORT)"),
+        (&["serve", "--explore", "::1:80"], "(try [::1]:80)"),
+        (&["serve", "echo=127.0.0.1"], "(try 127.0.0.1:PORT)"),
+        (
+            &["serve", "echo=256.0.0.1:80"],
+            "'256.0.0.1:80' is not PORT",
+        ),
+        (&["serve", "echo=:80"], "':80' is not PORT"),
+        (&["serve", "echo=localhost:65536"], "port 65536 is too high"),
+        (
+            &["hello", "127.0.0.1:5000"],
+            "two words (try 127.0.0.1 5000); or try 'epollo hello --help'",
+        ),
+        (
+            &["chat", "localhost:5000", "--quit", "x"],
+            "two words (try localhost 5000)",
+        ),
+        (&["echo", "[::1]:80"], "two words (try ::1 80)"),
+    ] {
+        let (code, words) = complaint(arguments);
+        assert_eq!(code, 2, "{arguments:?}");
+        assert!(words.contains(part), "{arguments:?} said {words:?}");
+    }
+}
+
+#[test]
+fn what_is_asked_wrongly_is_answered_with_the_usage_and_where_to_read_more() {
+    for (arguments, end) in [
+        (
+            &["hello"][..],
+            "<HOST> <PORT>; usage: epollo hello <HOST> <PORT>; try 'epollo hello --help'\n",
+        ),
+        (
+            &["-v", "echo", "127.0.0.1", "0"],
+            "; try 'epollo echo --help'\n",
+        ),
+        (
+            &["serve", "--idle-timeout", "0"],
+            "(try none); or try 'epollo serve --help'\n",
+        ),
+        (&["serve", "--nonsense"], "; try 'epollo serve --help'\n"),
+        (
+            &["bench", "compare"],
+            "; try 'epollo bench compare --help'\n",
+        ),
+        (&["sim", "--seed"], "; try 'epollo sim --help'\n"),
+        (&["dance"], "; try 'epollo --help'\n"),
+    ] {
+        let (code, words) = complaint(arguments);
+        assert_eq!(code, 2, "{arguments:?}");
+        assert!(words.ends_with(end), "{arguments:?} said {words:?}");
+    }
+}
+
+#[test]
+fn a_wrong_value_of_the_environment_is_laid_at_its_door() {
+    for (variable, value) in [
+        ("EPOLLO_EXPLORE", ""),
+        ("EPOLLO_TRACE", ""),
+        ("EPOLLO_MAX_CONNS", ""),
+        ("EPOLLO_IDLE_TIMEOUT", ""),
+        ("EPOLLO_QUIT", ""),
+        ("EPOLLO_CHAT_WITH", "nobody"),
+        ("EPOLLO_PRINT", "perhaps"),
+        ("EPOLLO_COLOR", "green"),
+        ("EPOLLO_VERBOSE", "very"),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_epollo"));
+        // Not of the variable: an argument that ends as its value does.
+        command
+            .env(variable, value)
+            .args(["serve", "echo=0", "--grace=1s"]);
+        let mut process = Epollo::spawn(&mut command);
+        assert_eq!(process.code(), 2, "{variable}={value}");
+        let words = process.errors();
+        let said = format!("(from the environment variable {variable})");
+        assert!(words.contains(&said), "{variable}={value} said {words:?}");
+    }
+    for flag in [
+        &["--max-conns", "x"][..],
+        &["--max-conns=x"],
+        &["-m", "x"],
+        &["-mx"],
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_epollo"));
+        command.env("EPOLLO_MAX_CONNS", "x").arg("serve").args(flag);
+        let mut process = Epollo::spawn(&mut command);
+        assert_eq!(process.code(), 2);
+        let words = process.errors();
+        assert!(!words.contains("environment"), "{flag:?} said {words:?}");
+    }
+}
+
+#[test]
+fn wherever_an_address_is_asked_for_a_host_may_be_named() {
+    let mut process = Epollo::run(&["serve", "echo=localhost:0", "--explore", "localhost:0"]);
+    let mut addresses = Vec::new();
+    for name in ["echo", "explore"] {
+        let line = process.line();
+        let address = line.strip_prefix(&format!("listening {name} ")).unwrap();
+        addresses.push(address.parse::<SocketAddr>().unwrap());
+    }
+    assert!(addresses.iter().all(|address| address.ip().is_loopback()));
+    let mut echo = connect(addresses[0]);
+    echo.write_all(b"x").unwrap();
+    assert_eq!(read_exactly(&mut echo, 1), b"x");
+    let (code, words) = complaint(&["serve", "chat=no-such-host.invalid:0"]);
+    assert_eq!(code, 1);
+    let said = "cannot find the host of no-such-host.invalid:0 for chat";
+    assert!(words.contains(said), "{words}");
+    let (code, words) = complaint(&["hello", "[::1]", "1"]);
+    assert_eq!(code, 1);
+    assert!(words.contains("cannot connect to [::1]:1"), "{words}");
 }
 
 #[test]
@@ -217,4 +349,18 @@ fn several_processes_share_a_port_only_where_asked_to() {
     assert_eq!(complaint(&["serve", &same]).0, 1);
     second.stop();
     first.stop();
+}
+
+#[test]
+fn a_dumb_terminal_gets_no_colours() {
+    for (terminal, has_colours) in [("dumb", false), ("xterm", true)] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_epollo"));
+        command.args(["serve", "echo=0", "-vv"]);
+        let mut screen = Terminal::of(command.env("TERM", terminal).env_remove("NO_COLOR"));
+        screen.until("listening echo ");
+        let address = screen.until("\r\n").trim().parse().unwrap();
+        let _client = connect(address);
+        let shown = screen.until("connection from");
+        assert_eq!(shown.contains('\u{1b}'), has_colours, "{shown:?}");
+    }
 }

@@ -51,7 +51,7 @@ fn every_test_that_a_promise_names_exists() {
 fn every_fault_has_its_row() {
     let top = Path::new(env!("CARGO_MANIFEST_DIR"));
     let text = read_to_string(top.join("docs/RELIABILITY.md")).unwrap();
-    for row in 1..=23 {
+    for row in (1..=25).chain([29, 30, 31, 33]) {
         let line = text
             .lines()
             .find(|line| line.starts_with(&format!("| {row} |")));

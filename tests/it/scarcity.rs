@@ -6,9 +6,12 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 
-use crate::support::{Epollo, Server, eventually, read_exactly};
+use crate::support::{Server, eventually, read_exactly};
+
+mod memory;
+mod places;
 
 /// How long the clients wait while no descriptor comes free.
 const WAITING: Duration = Duration::from_secs(2);
@@ -33,24 +36,29 @@ fn is_served(client: &TcpStream) -> bool {
     is_served
 }
 
-/// A server of echo that has so many descriptors; `None` where none can be limited.
-fn server_with(descriptors: usize, options: &[&str]) -> Option<Server> {
-    if Command::new("prlimit").arg("--version").output().is_err() {
-        eprintln!("SKIPPED scarcity: prlimit is not installed (Debian package util-linux)");
-        return None;
-    }
-    let mut command = Command::new("prlimit");
-    command.arg(format!("--nofile={descriptors}"));
-    command.args([env!("CARGO_BIN_EXE_epollo"), "serve", "echo=0"]);
-    command.args(options);
-    Some(Server::of(Epollo::spawn(&mut command), &["echo=0"]))
+/// `epollo`, from the start with so many descriptors and no more.
+fn limited_to(descriptors: usize) -> Command {
+    let mut command = Command::new("sh");
+    let script = format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"");
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_epollo")]);
+    command
+}
+
+/// A server of echo that planned for more descriptors than it is left with.
+fn server_cut_to(descriptors: u64, options: &[&str]) -> Server {
+    let server = Server::start(&[&["echo=0"], options].concat());
+    let process = Pid::from_raw(i32::try_from(server.process.id()).unwrap());
+    let cut = Rlimit {
+        current: Some(descriptors),
+        maximum: Some(descriptors),
+    };
+    prlimit(process, Resource::Nofile, cut).unwrap();
+    server
 }
 
 #[test]
 fn out_of_descriptors_every_client_is_served_as_soon_as_one_comes_free() {
-    let Some(mut server) = server_with(64, &[]) else {
-        return;
-    };
+    let mut server = server_cut_to(64, &[]);
     let mut clients: Vec<TcpStream> = (0..200)
         .map(|_| {
             let mut client = server.connect("echo");
@@ -92,9 +100,7 @@ fn out_of_descriptors_every_client_is_served_as_soon_as_one_comes_free() {
 
 #[test]
 fn clients_that_come_and_go_do_not_fill_the_log_with_what_they_cause() {
-    let Some(mut server) = server_with(32, &["-v"]) else {
-        return;
-    };
+    let mut server = server_cut_to(32, &["-v"]);
     let crowds = 30;
     for _ in 0..crowds {
         let mut crowd: VecDeque<TcpStream> = (0..40).map(|_| server.connect("echo")).collect();

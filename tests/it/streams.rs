@@ -54,18 +54,6 @@ fn the_chat_client_prompts_on_a_terminal_and_end_of_input_quits() {
 }
 
 #[test]
-fn a_dumb_terminal_gets_no_colours() {
-    for (name, is_coloured) in [("dumb", false), ("xterm", true)] {
-        let arguments = ["serve", "echo=0", "--log-level", "info", "--trace", "-"];
-        let environment = [("TERM", name), ("NO_COLOR", "")];
-        let mut screen = Terminal::run_in(&arguments, 80, &environment);
-        let shown = screen.until("sleeps");
-        assert_eq!(shown.contains('\u{1b}'), is_coloured, "{name}: {shown:?}");
-        screen.kill();
-    }
-}
-
-#[test]
 fn a_hostile_client_cannot_act_on_the_operators_terminal() {
     let mut screen = Terminal::run(&["serve", "chat=0", "--framing", "line"]);
     let shown = screen.until("\r\n");

@@ -221,11 +221,6 @@ impl Server {
         Server { process, addresses }
     }
 
-    /// Whether a service of this name is served.
-    pub fn serves(&self, name: &str) -> bool {
-        self.addresses.iter().any(|(service, _)| service == name)
-    }
-
     /// Where the service of this name listens.
     pub fn address(&self, name: &str) -> SocketAddr {
         self.addresses

@@ -32,11 +32,16 @@ impl Terminal {
 
     /// The same on a window of so many columns; 0 is a terminal that does not know.
     pub fn run_sized(arguments: &[&str], columns: u16) -> Terminal {
-        Terminal::run_in(arguments, columns, &[])
+        let mut command = Command::new(env!("CARGO_BIN_EXE_epollo"));
+        Terminal::sized(command.args(arguments), columns)
     }
 
-    /// The same with more in its environment.
-    pub fn run_in(arguments: &[&str], columns: u16, environment: &[(&str, &str)]) -> Terminal {
+    /// The same of a command with an environment of its own.
+    pub fn of(command: &mut Command) -> Terminal {
+        Terminal::sized(command, 0)
+    }
+
+    fn sized(command: &mut Command, columns: u16) -> Terminal {
         let master =
             openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
@@ -45,10 +50,8 @@ impl Terminal {
         let name = ptsname(&master, Vec::new()).unwrap();
         let slave = rustix::fs::open(name, flags, Mode::empty()).unwrap();
         resize(&master, columns);
-        let child = Command::new(env!("CARGO_BIN_EXE_epollo"))
-            .args(arguments)
+        let child = command
             .env_remove("RUST_LOG")
-            .envs(environment.iter().copied())
             .stdin(slave.try_clone().unwrap())
             .stdout(slave.try_clone().unwrap())
             .stderr(slave.try_clone().unwrap())

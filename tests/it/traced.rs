@@ -3,12 +3,11 @@
 
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
-use std::process::Command;
 use std::time::Duration;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 
-use crate::support::{Epollo, Server, connect, read_exactly, read_to_end};
+use crate::support::{Server, connect, read_exactly, read_to_end};
 use crate::terminal::Terminal;
 
 mod files;
@@ -123,21 +122,13 @@ fn fill(server: &mut Server) -> (Vec<TcpStream>, Vec<String>) {
 
 #[test]
 fn one_pause_for_want_of_descriptors_as_text() {
-    if Command::new("prlimit").arg("--version").output().is_err() {
-        eprintln!("SKIPPED traced: prlimit is not installed (Debian package util-linux)");
-        return;
-    }
-    let mut command = Command::new("prlimit");
-    command.arg("--nofile=32");
-    command.args([
-        env!("CARGO_BIN_EXE_epollo"),
-        "serve",
-        "echo=0",
-        "-q",
-        "--trace",
-        "-",
-    ]);
-    let mut server = Server::of(Epollo::spawn(&mut command), &["echo=0"]);
+    let mut server = Server::start(&["echo=0", "-q", "--trace", "-"]);
+    let process = Pid::from_raw(i32::try_from(server.process.id()).unwrap());
+    let cut = Rlimit {
+        current: Some(32),
+        maximum: Some(32),
+    };
+    prlimit(process, Resource::Nofile, cut).unwrap();
     until(&mut server, ASLEEP, &[]);
     let (mut clients, told) = fill(&mut server);
     assert_told(&told, "One pause for want of descriptors", 0);

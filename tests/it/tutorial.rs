@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+pub use shell::free_port;
 use shell::{INDENT, Shell, ports, sources};
 
 use crate::readme::commands;

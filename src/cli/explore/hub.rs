@@ -13,8 +13,6 @@ use super::http::Reply;
 use super::page;
 use crate::protocol::{Context, PeerId};
 
-/// Connections to the page at the same time.
-const VISITS_MAX: usize = 128;
 /// Event streams at the same time; one more is told to come again later.
 const STREAMS_MAX: usize = 64;
 /// How much of the news is kept for streams that are a little behind.
@@ -64,6 +62,7 @@ pub(super) struct Hub {
     pub(super) demos: Demos,
     /// Connections to the page, the oldest first.
     places: Vec<Place>,
+    visits_max: usize,
     streams: Vec<PeerId>,
     news: VecDeque<News>,
     next_number: u64,
@@ -78,7 +77,11 @@ impl Hub {
     ///
     /// # Errors
     /// Those of getrandom(2).
-    pub(super) fn new(address: SocketAddr, services: Vec<(String, SocketAddr)>) -> io::Result<Hub> {
+    pub(super) fn new(
+        address: SocketAddr,
+        services: Vec<(String, SocketAddr)>,
+        visits_max: usize,
+    ) -> io::Result<Hub> {
         let is_private = address.ip().is_loopback();
         let token = is_private.then(random_word).transpose()?;
         Ok(Hub {
@@ -88,6 +91,7 @@ impl Hub {
             services,
             demos: Demos::default(),
             places: Vec::new(),
+            visits_max,
             streams: Vec::new(),
             news: VecDeque::new(),
             next_number: 0,
@@ -101,7 +105,7 @@ impl Hub {
     /// connection that has not asked yet makes room, then the oldest that has been answered: what
     /// costs its owner nothing must not keep others out.
     pub(super) fn admit(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.places.len() >= VISITS_MAX {
+        if self.places.len() >= self.visits_max {
             let oldest = |stage| self.places.iter().position(|place| place.stage == stage);
             let Some(index) = oldest(Stage::Asking).or_else(|| oldest(Stage::Answered)) else {
                 return false;
@@ -133,7 +137,8 @@ impl Hub {
     /// A browser wants to be told of the loop from now on. Returns the number of the first news for
     /// it; `None` if there are too many.
     pub(super) fn subscribe(&mut self, peer: PeerId) -> Option<u64> {
-        if self.streams.len() >= STREAMS_MAX {
+        // Half of the connections are for questions that end.
+        if self.streams.len() >= STREAMS_MAX.min(self.visits_max / 2) {
             return None;
         }
         self.streams.push(peer);

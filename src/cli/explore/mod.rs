@@ -42,7 +42,8 @@
 //!     grace: Some(Duration::from_secs(1)),
 //!     spin: Duration::ZERO,
 //! };
-//! let page = Page { listener: page, services: vec![("length".into(), address)] };
+//! let services = vec![("length".into(), address)];
+//! let page = Page { listener: page, services, visits_max: explore::VISITS_MAX };
 //! let mut reactor = explore::reactor(page, Length, limits, explore::NOBODY)?;
 //! reactor.listen(listener, Door::Inner(()), Policy::default())?;
 //!
@@ -93,6 +94,8 @@ pub use recorder::Recorder;
 use hub::Hub;
 use visit::Visit;
 
+/// Connections to the page at the same time, where there are descriptors enough.
+pub const VISITS_MAX: usize = 128;
 /// What the page's own connections are called where a protocol is named, and the clients that it drives.
 pub(super) const PAGE: &str = "page";
 pub(super) const DEMO: &str = "demo";
@@ -114,6 +117,8 @@ pub struct Page {
     /// The services that will listen on this reactor, in the order in which they will: what each is
     /// called, as in [`Standing::protocol`], and its address.
     pub services: Vec<(String, SocketAddr)>,
+    /// Connections to the page at the same time; one more is closed at once.
+    pub visits_max: usize,
 }
 
 /// By which door a peer comes in.
@@ -171,7 +176,7 @@ pub fn reactor<S: Service, O: Observer>(
     listeners.extend(page.services.iter().map(|(name, _)| name.clone()));
     let explored = Explored {
         inner: service,
-        hub: Hub::new(address, page.services)?,
+        hub: Hub::new(address, page.services, page.visits_max)?,
     };
     // What peers say is for those alone who sit at this machine.
     let payload = if address.ip().is_loopback() {

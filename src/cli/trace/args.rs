@@ -10,11 +10,11 @@ use crate::cli::values::parse_size;
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Trace")]
 pub(in crate::cli) struct TraceArguments {
-    /// Write down what the loop does: `-` as text on standard error, FILE.jsonl for tools, FILE.json
+    /// Record what the event loop does: `-` as text on standard error, FILE.jsonl for tools, FILE.json
     /// for Perfetto
     #[arg(long, value_name = "FILE", value_parser = parse_destination, env = "EPOLLO_TRACE")]
     pub(in crate::cli) trace: Option<Destination>,
-    /// Bytes that are shown of each read and write, escaped
+    /// Show this many bytes of each read and write, escaped
     #[arg(long, value_name = "SIZE", default_value = "0", value_parser = parse_size, env = "EPOLLO_TRACE_PAYLOAD")]
     pub(in crate::cli) trace_payload: usize,
 }
@@ -39,7 +39,7 @@ fn parse_destination(text: &str) -> Result<Destination, String> {
         Some("jsonl") => Ok(Destination::Lines(path)),
         Some("json") => Ok(Destination::Chrome(path)),
         Some(_) | None => Err(format!(
-            "'{text}' is no trace (try - for text, FILE.jsonl for tools or FILE.json for Perfetto)"
+            "unknown trace format '{text}' (try - for text, FILE.jsonl for tools or FILE.json for Perfetto)"
         )),
     }
 }

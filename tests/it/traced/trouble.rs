@@ -212,10 +212,7 @@ fn what_is_no_trace_is_refused_in_one_line() {
     for name in ["x", "x.txt", "x.JSONL", "json", ".json", ""] {
         let (code, said) = refused(name);
         assert_eq!((code, said.lines().count()), (2, 1), "{name}: {said}");
-        assert!(
-            said.contains("is no trace (try - for text"),
-            "{name}: {said}"
-        );
+        assert!(said.contains("(try - for text"), "{name}: {said}");
     }
     let (code, said) = refused("/no/such/folder/x.json");
     let expected =

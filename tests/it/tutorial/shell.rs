@@ -19,7 +19,7 @@ pub const INDENT: &str = "    ";
 const ENDED: char = '\u{1}';
 
 /// A free port for a number of the tutorial, beyond those that the kernel gives to others.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let spread = u16::try_from(std::process::id() % 90 * 100).unwrap();
     loop {

@@ -1,0 +1,85 @@
+//! What the reactor of `epollo serve` is held to: what was asked for, as far as the machine has it. Nobody is
+//! held to it here.
+
+use super::args::{Protocol, ServeArguments};
+use super::descriptors::Places;
+use super::{Failure, memory};
+use crate::reactor::Limits;
+
+/// Open connections when nothing else is said and the fd limit allows it.
+const GUESTS_MAX_DEFAULT: usize = 10_000;
+/// Unsent bytes when nothing else is said and there is as much memory.
+const UNSENT_BYTES_MAX_DEFAULT: usize = 256 << 20;
+/// The same when there is next to no memory.
+const UNSENT_BYTES_MAX_LEAST: usize = 1 << 20;
+/// What a client takes besides its message and what it is owed, generously.
+const CLIENT_BYTES: usize = 512;
+
+/// The limits of `epollo serve`.
+pub(super) fn plan(arguments: &ServeArguments, places: Places) -> Result<Limits, Failure> {
+    let memory = memory::left().map_or(usize::MAX, |left| {
+        usize::try_from(left).unwrap_or(usize::MAX)
+    });
+    Ok(Limits {
+        guests_max: guests_max(arguments, places, memory)?,
+        guests_per_address_max: arguments.per_ip,
+        unsent_bytes_max: arguments
+            .max_buffer
+            .unwrap_or_else(|| unsent_bytes_max(memory)),
+        grace: Some(arguments.grace),
+        spin: arguments.spin,
+    })
+}
+
+/// As many clients as were asked for and there are descriptors for; if nobody asked, no more than there is
+/// memory for, too.
+fn guests_max(arguments: &ServeArguments, places: Places, memory: usize) -> Result<usize, Failure> {
+    let Places { clients, limit, .. } = places;
+    if clients == 0 {
+        return Err(Failure::at_work(format_args!(
+            "no descriptor is left for clients: the limit is {limit}, and the server needs as many itself \
+             (raise it with ulimit -n)"
+        )));
+    }
+    match arguments.max_conns {
+        Some(asked) if asked > clients => {
+            log::warn!(
+                "--max-conns {asked} is lowered to {clients}: the limit is {limit} descriptors, some of \
+                 which the server needs itself (raise it with ulimit -n)"
+            );
+            Ok(clients)
+        }
+        Some(asked) => Ok(asked),
+        None => {
+            let default = default_guests_max(arguments, memory).min(clients);
+            if default < GUESTS_MAX_DEFAULT {
+                log::info!(
+                    "--max-conns is {default}: descriptors and memory are enough for no more"
+                );
+            }
+            Ok(default)
+        }
+    }
+}
+
+/// A quarter of the memory is for the clients themselves and what has come of their messages; as its buffer
+/// grows a message takes up to twice its bytes.
+fn default_guests_max(arguments: &ServeArguments, memory: usize) -> usize {
+    let message_bytes = match arguments.serves(Protocol::Chat) {
+        true => 2 * arguments.max_message,
+        false => 0,
+    };
+    let by_memory = memory / 4 / (CLIENT_BYTES + message_bytes);
+    GUESTS_MAX_DEFAULT.min(by_memory.max(1))
+}
+
+/// Half of the memory that is left.
+fn unsent_bytes_max(memory: usize) -> usize {
+    let lowered = (memory / 2).max(UNSENT_BYTES_MAX_LEAST);
+    if lowered >= UNSENT_BYTES_MAX_DEFAULT {
+        return UNSENT_BYTES_MAX_DEFAULT;
+    }
+    let kibibytes = lowered >> 10;
+    log::info!("--max-buffer is {kibibytes}k: half of the memory that is left (RLIMIT_AS, cgroup)");
+    lowered
+}

@@ -1,0 +1,89 @@
+//! What is said of arguments that make no sense: one line that names what is wrong, how it is written and
+//! where to read more. Which arguments those are is decided by clap and `values.rs`.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+
+use clap::CommandFactory;
+use clap::error::{ContextKind, ErrorKind};
+
+use super::args::Arguments;
+
+/// What clap has to say of these arguments, without its paragraphs: what is wrong, how to write it, where
+/// to read more.
+pub(super) fn in_one_line(error: &clap::Error, given: &[OsString]) -> String {
+    let text = error.render().to_string();
+    let lines = || text.lines().map(str::trim);
+    let said = lines()
+        .take_while(|line| !line.starts_with("Usage:"))
+        .filter(|line| !line.is_empty() && !line.starts_with("For more information"));
+    let said = said.collect::<Vec<_>>().join(" ").replace(" tip: ", "; ");
+    let is_bare = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand
+    );
+    let mut line = match is_bare {
+        true => "no command given".to_owned(),
+        false => said.strip_prefix("error: ").unwrap_or(&said).to_owned(),
+    };
+    // Writing to a string does not fail.
+    if let Some(name) = variable_of(error, given) {
+        let _ = write!(line, " (from the environment variable {name})");
+    }
+    if let Some(usage) = lines().find_map(|line| line.strip_prefix("Usage: ")) {
+        let _ = write!(line, "; usage: {usage}");
+    }
+    let or = if line.contains("(try ") { "or " } else { "" };
+    let _ = write!(line, "; {or}try '{} --help'", command_in(given));
+    line
+}
+
+/// The command that these arguments call, as far as it exists: `epollo bench compare`.
+fn command_in(given: &[OsString]) -> String {
+    let mut command = &Arguments::command();
+    let mut words = vec![command.get_name()];
+    for argument in given.iter().skip(1) {
+        if let Some(next) = argument
+            .to_str()
+            .and_then(|word| command.find_subcommand(word))
+        {
+            command = next;
+            words.push(command.get_name());
+        }
+    }
+    words.join(" ")
+}
+
+/// The environment variable that a refused value came from, if it came from one.
+fn variable_of(error: &clap::Error, given: &[OsString]) -> Option<String> {
+    let option = error.get(ContextKind::InvalidArg)?.to_string();
+    let end = |letter: char| !letter.is_ascii_alphanumeric() && letter != '-';
+    let option = option.split(end).next()?.strip_prefix("--")?;
+    let name = format!("EPOLLO_{}", option.replace('-', "_").to_uppercase());
+    // Neither the arguments nor the environment need be UTF-8.
+    let value = std::env::var_os(&name)?;
+    let refused = error
+        .get(ContextKind::InvalidValue)
+        .map(ToString::to_string);
+    let is_its_own = refused.is_none_or(|refused| value.to_string_lossy() == refused);
+    let long = format!("--{option}");
+    let is_given = |argument: &OsString| {
+        let argument = argument.to_string_lossy();
+        let rest = argument.strip_prefix(&*long);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+            || is_short_of(option, &argument)
+    };
+    (is_its_own && !given.iter().any(is_given)).then_some(name)
+}
+
+/// Whether this argument is `-m 5` or `-m5`, where the option is `--max-conns`.
+fn is_short_of(option: &str, argument: &str) -> bool {
+    let command = Arguments::command();
+    let options = command
+        .get_subcommands()
+        .flat_map(clap::Command::get_arguments);
+    let mut shorts = options
+        .filter(|argument| argument.get_long() == Some(option))
+        .filter_map(clap::Arg::get_short);
+    shorts.any(|short| argument.starts_with(&format!("-{short}")))
+}
