@@ -104,6 +104,9 @@ pub enum Effect {
     Refuse(&'static str),
     /// Close now; what was not sent yet is lost.
     Abort,
+    /// Throw away what the peer has typed and we have not received, a line that it has not ended
+    /// among it. Only a terminal knows of such; of any other peer nothing is thrown away.
+    DiscardTyped,
     /// Send [`Event::Woken`] at this time, instead of any time asked for before.
     WakeAt(Option<Time>),
     /// Send [`Event::Woken`] to another peer; no matter if it is gone.
@@ -266,6 +269,11 @@ impl Context<'_> {
     /// Wishes [`Effect::Abort`].
     pub fn abort(&mut self) {
         self.effects.list.push(Effect::Abort);
+    }
+
+    /// Wishes [`Effect::DiscardTyped`].
+    pub fn discard_typed(&mut self) {
+        self.effects.list.push(Effect::DiscardTyped);
     }
 
     /// Wishes [`Effect::WakeAt`].

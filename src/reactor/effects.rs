@@ -56,6 +56,9 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                 connection.leave(&self.doors[connection.door.index()].1);
                 self.counters.refused(id, why);
             }
+            (Effect::DiscardTyped, Some(connection)) => {
+                self.kernel.discard_typed(&mut connection.stream);
+            }
             (Effect::WakeAt(time), Some(connection)) => {
                 connection.wake_at = time.unwrap_or(Time::NEVER);
             }
@@ -74,6 +77,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                 | Effect::Finish
                 | Effect::Leave
                 | Effect::Refuse(_)
+                | Effect::DiscardTyped
                 | Effect::WakeAt(_)
                 | Effect::Abort,
                 None,

@@ -114,6 +114,11 @@ pub trait Kernel {
     /// event tells of every change. Of a terminal or a file none of this is true.
     fn is_socket(&self, stream: &Self::Stream) -> bool;
 
+    /// Throws away what our user has typed and nobody has read, a line that is not ended among it, if
+    /// the stream is a terminal whose keys are ours now (tcflush(3), tcgetpgrp(3)). Of other streams
+    /// nothing is thrown away.
+    fn discard_typed(&mut self, _stream: &mut Self::Stream) {}
+
     /// Like [`Kernel::read`], and leaves everything where it is.
     ///
     /// # Errors

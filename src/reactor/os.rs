@@ -142,6 +142,13 @@ impl Kernel for OsKernel {
         }
     }
 
+    fn discard_typed(&mut self, stream: &mut OsStream) {
+        match stream {
+            OsStream::Tcp(_) => {}
+            OsStream::Terminal(terminal) => terminal.discard_typed(),
+        }
+    }
+
     fn is_socket(&self, stream: &OsStream) -> bool {
         match stream {
             OsStream::Tcp(_) => true,

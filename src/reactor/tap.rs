@@ -201,6 +201,11 @@ impl<K: Kernel, O: Observer> Tap<K, O> {
         });
     }
 
+    /// The wish was told of already.
+    pub(super) fn discard_typed(&mut self, stream: &mut K::Stream) {
+        self.kernel.discard_typed(stream);
+    }
+
     pub(super) fn shutdown(&mut self, peer: PeerId, stream: &mut K::Stream) -> io::Result<()> {
         let result = self.kernel.shutdown(stream);
         self.note(&Moment::Shut {

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use mio::Registry;
 use mio::unix::SourceFd;
+use rustix::process::getpgrp;
+use rustix::termios::{QueueSelector, tcflush, tcgetpgrp};
 
 use super::kernel::Interest;
 use super::token::Token;
@@ -245,6 +247,20 @@ impl Terminal {
                 Ok(0)
             }
             (result, Failure::Swallowed | Failure::SwallowedAfter(_) | Failure::Told) => result,
+        }
+    }
+
+    /// See [`Kernel::discard_typed`](super::Kernel::discard_typed).
+    pub(super) fn discard_typed(&self) {
+        let Some(input) = &self.input else {
+            return;
+        };
+        // What is typed while another job has the terminal is for that job; and to flush it from the
+        // background would stop us (SIGTTOU). A terminal that does not control us has no such jobs.
+        let is_anothers = tcgetpgrp(&input.file).is_ok_and(|foreground| foreground != getpgrp());
+        if !is_anothers {
+            // It fails for what is no terminal, and that holds no typed line.
+            let _ = tcflush(&input.file, QueueSelector::IFlush);
         }
     }
 

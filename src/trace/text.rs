@@ -265,6 +265,7 @@ impl Line<'_> {
             | Effect::Leave
             | Effect::Refuse(_)
             | Effect::Abort
+            | Effect::DiscardTyped
             | Effect::StopAccepting
             | Effect::Stop => write!(f, "{effect}"),
         }

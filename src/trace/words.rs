@@ -102,6 +102,7 @@ impl fmt::Display for Effect {
             Effect::Leave => f.write_str("Leave"),
             Effect::Refuse(why) => write!(f, "Refuse: {why}"),
             Effect::Abort => f.write_str("Abort"),
+            Effect::DiscardTyped => f.write_str("DiscardTyped"),
             Effect::WakeAt(_) => f.write_str("WakeAt"),
             Effect::Wake(peer) => write!(f, "Wake {peer}"),
             Effect::StopAccepting => f.write_str("StopAccepting"),

@@ -15,7 +15,7 @@ const TOP: &str =
     "Cargo.toml Cargo.lock src tests benches docs README.md CHANGELOG.md LICENSE target";
 
 /// What the library may depend on when the feature `cli` is off.
-const LIBRARY_NEEDS: &str = "libc mio slab log socket2";
+const LIBRARY_NEEDS: &str = "libc mio slab log rustix socket2";
 
 /// The one file that may say `unsafe` and `libc`: a system call that no safe crate has.
 const AUDITED: &str = "src/reactor/tcp_info.rs";
@@ -44,7 +44,7 @@ const LAYERS: [Layer; 5] = [
         name: "reactor",
         layers: "protocol trace",
         crates: Some(LIBRARY_NEEDS),
-        words: "crate::cli clap env_logger rustix signal_hook Rc< Rc:: RefCell dyn unsafe libc",
+        words: "crate::cli clap env_logger signal_hook Rc< Rc:: RefCell dyn unsafe libc",
     },
     Layer {
         name: "trace",

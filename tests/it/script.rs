@@ -30,6 +30,8 @@ struct Peer<Session> {
     session: Session,
     /// What the peer sent and the machine has not read.
     kernel: VecDeque<u8>,
+    /// What was typed of a line that is not ended: a terminal keeps it, and nobody can read it.
+    held: Vec<u8>,
     /// The peer has ended its half, behind what is in `kernel`.
     has_ended: bool,
     inbound: Inbound,
@@ -130,6 +132,7 @@ impl<S: Service> Script<S> {
         self.peers.push(Some(Peer {
             session,
             kernel: VecDeque::new(),
+            held: Vec::new(),
             has_ended: false,
             inbound: Inbound::Open,
             is_parked: false,
@@ -162,6 +165,20 @@ impl<S: Service> Script<S> {
         assert!(!peer.has_ended, "a peer that has ended sends nothing");
         peer.kernel.extend(bytes.as_ref());
         peer.is_parked = false;
+    }
+
+    /// The peer types these bytes at a terminal, which hands on whole lines; everything that follows
+    /// happens.
+    pub fn type_in(&mut self, id: PeerId, keys: &str) {
+        for line in keys.split_inclusive('\n') {
+            let peer = self.peer(id).expect("a peer that is there");
+            peer.held.extend(line.as_bytes());
+            if line.ends_with('\n') {
+                let whole = std::mem::take(&mut peer.held);
+                self.put(id, whole);
+            }
+        }
+        self.settle();
     }
 
     /// The peer ends its half; everything that follows happens.
@@ -269,6 +286,12 @@ impl<S: Service> Script<S> {
     pub fn unread(&self, id: PeerId) -> usize {
         let peer = self.peers[id.slot as usize].as_ref();
         peer.map_or(0, |peer| peer.kernel.len())
+    }
+
+    /// How many bytes the machine would take of the peer now.
+    pub fn window(&self, id: PeerId) -> usize {
+        let peer = self.peers[id.slot as usize].as_ref();
+        peer.map_or(0, |peer| self.service.window(&peer.session))
     }
 
     /// Whether the run has ended or is about to.

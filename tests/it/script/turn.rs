@@ -111,6 +111,12 @@ impl<S: Service> Script<S> {
                     self.leave(id);
                 }
                 Effect::Abort => self.close(id, CloseReason::Aborted),
+                Effect::DiscardTyped => {
+                    if let Some(peer) = self.peer(id) {
+                        peer.kernel.clear();
+                        peer.held.clear();
+                    }
+                }
                 Effect::WakeAt(at) => {
                     if let Some(peer) = self.peer(id) {
                         peer.wake_at = *at;
