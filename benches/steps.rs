@@ -66,6 +66,7 @@ fn parrot(criterion: &mut Criterion) {
             quit: b"QUIT".to_vec(),
             message_bytes_max: MESSAGE_BYTES_MAX,
             message_time_max: None,
+            turn_time_max: None,
             prompts: false,
         });
         let mut message = Vec::new();

@@ -183,7 +183,7 @@ pub(super) struct ChatArguments {
     #[command(flatten)]
     pub(super) server: ServerAddress,
     /// How messages are cut: auto, line, nul, padded[:N] or chunk
-    #[arg(long, default_value = "padded:1024", env = "EPOLLO_FRAMING")]
+    #[arg(long, default_value = "auto", env = "EPOLLO_FRAMING")]
     pub(super) framing: Framing,
     /// The message that ends the conversation
     #[arg(long, value_name = "WORD", default_value = "QUIT", value_parser = parse_word, env = "EPOLLO_QUIT")]
@@ -265,6 +265,10 @@ pub(super) struct ServeArguments {
     /// How chat messages are delimited: auto, line, nul, padded[:N] or chunk
     #[arg(long, default_value = "auto", env = "EPOLLO_FRAMING")]
     pub(super) framing: Framing,
+    /// With pair: the one that is to speak first and does not for this long goes to the end of the
+    /// queue, its partner is matched anew; `none` = off [default: 60s]
+    #[arg(long, value_name = "T", value_parser = parse_limit, env = "EPOLLO_TURN_TIMEOUT")]
+    pub(super) turn_timeout: Option<Limit>,
     /// Serve one client, then exit
     #[arg(long, value_parser = BoolishValueParser::new(), env = "EPOLLO_ONCE")]
     pub(super) once: bool,

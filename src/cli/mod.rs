@@ -17,6 +17,7 @@ mod limits;
 mod lines;
 mod log;
 mod memory;
+mod redrawn;
 mod serve;
 mod server;
 mod signals;

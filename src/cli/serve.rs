@@ -12,14 +12,14 @@ use super::log::Log;
 use super::server::{Door, Server, Settings};
 use super::trace::Sink;
 use super::values::ListenAddress;
-use super::{Failure, descriptors, explore, limits, reason, signals, stdio};
+use super::{Failure, descriptors, explore, limits, reason, redrawn, signals, stdio};
 use crate::protocol::chat::{self, Partner};
 use crate::protocol::{Service, echo};
-use crate::reactor::{
-    self, ListenOptions, Manner, OsKernel, OsStream, Policy, Reactor, Side, Terminal, bind,
-};
+use crate::reactor::{self, ListenOptions, OsKernel, OsStream, Policy, Reactor, Terminal, bind};
 use crate::trace::Observer;
 
+/// How long the first of a pair may keep the other waiting for its first message.
+const TURN_TIME_MAX_DEFAULT: Duration = Duration::from_secs(60);
 /// How long a client may take to close its half after ours (FAULTS: a client never closes).
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -150,7 +150,8 @@ fn settings(arguments: &ServeArguments) -> Settings {
             quit: quit.unwrap_or_else(|| b"QUIT".to_vec()),
             message_bytes_max: arguments.max_message,
             message_time_max: arguments.idle_timeout.0,
-            prompts: io::stdin().is_terminal() && io::stdout().is_terminal(),
+            turn_time_max: turn_time_max(arguments),
+            prompts: stdio::is_terminal(),
         },
         columns: if io::stdout().is_terminal() {
             stdio::columns
@@ -158,6 +159,16 @@ fn settings(arguments: &ServeArguments) -> Settings {
             || None
         },
         once: arguments.once,
+    }
+}
+
+/// Only guests of each other are matched, and can be matched anew.
+fn turn_time_max(arguments: &ServeArguments) -> Option<Duration> {
+    match arguments.chat_with {
+        ChatWith::Pair => arguments
+            .turn_timeout
+            .map_or(Some(TURN_TIME_MAX_DEFAULT), |limit| limit.0),
+        ChatWith::Operator | ChatWith::Echo => None,
     }
 }
 
@@ -169,11 +180,15 @@ fn attach<S: Service, O: Observer>(
     plan: Plan,
 ) -> io::Result<()> {
     let arguments = &plan.arguments;
-    let signals = Side::new(signals::first_asks_second_exits()?, Manner::Nonblocking);
-    let signals = Terminal::new(Some(signals), None, reactor::Failure::Swallowed);
+    let signals = signals::stream(signals::first_asks_second_exits()?);
     let stream = OsStream::Terminal(Box::new(signals));
     let none = Policy::default();
     reactor.attach(stream, door(Door::Signals), none, format_args!("signals"))?;
+
+    if stdio::is_terminal() {
+        let stream = redrawn::continued()?;
+        reactor.attach(stream, door(Door::Continued), none, format_args!("signals"))?;
+    }
 
     let has_operator =
         arguments.chat_with == ChatWith::Operator && arguments.serves(Protocol::Chat);

@@ -5,6 +5,7 @@
 use std::fmt;
 
 use super::args::Protocol;
+use super::signals::{SIGNAL_BYTES_MAX, STANDING as SIGNALS};
 use crate::protocol::chat::{self, Chat, Partner};
 use crate::protocol::echo::{self, Echo};
 use crate::protocol::hello::Hello;
@@ -17,6 +18,7 @@ pub(super) enum Door {
     Serve(Protocol),
     Console,
     Signals,
+    Continued,
 }
 
 /// One peer's machine.
@@ -26,6 +28,8 @@ pub(super) enum Session {
     Chat(Box<chat::Guest>),
     Console(Box<chat::Console>),
     Signals,
+    /// What tells that the program was stopped and goes on.
+    Continued,
 }
 
 /// The service of `epollo serve`.
@@ -137,6 +141,10 @@ impl Server {
                 Event::Received(_) => cx.stop(),
                 Event::Finished | Event::Woken | Event::Stopping => {}
             },
+            Session::Continued => match event {
+                Event::Received(_) => self.chat.redraw(cx),
+                Event::Finished | Event::Woken | Event::Stopping => {}
+            },
         }
     }
 }
@@ -158,6 +166,7 @@ impl Service for Server {
                 Session::Console(Box::new(console))
             }
             Door::Signals => Session::Signals,
+            Door::Continued => Session::Continued,
         }
     }
 
@@ -174,7 +183,8 @@ impl Service for Server {
             | Session::Hello
             | Session::Chat(_)
             | Session::Console(_)
-            | Session::Signals => self.step_other(cx, session, event),
+            | Session::Signals
+            | Session::Continued => self.step_other(cx, session, event),
         }
     }
 
@@ -203,7 +213,7 @@ impl Service for Server {
                 self.chat.close_console(cx, reason);
                 false
             }
-            Session::Signals => false,
+            Session::Signals | Session::Continued => false,
         };
         if let Some(once) = self.once.as_mut().filter(|_| is_guest) {
             once.present -= 1;
@@ -220,7 +230,7 @@ impl Service for Server {
             Session::Echo(echo) => self.echo.window(echo),
             Session::Chat(guest) => self.chat.window_of_guest(guest),
             Session::Console(console) => self.chat.window_of_console(console),
-            Session::Signals => 64,
+            Session::Signals | Session::Continued => SIGNAL_BYTES_MAX,
         }
     }
 
@@ -230,10 +240,7 @@ impl Service for Server {
             Session::Echo(echo) => self.echo.standing(echo),
             Session::Chat(guest) => self.chat.standing_of_guest(guest),
             Session::Console(_) => Chat::standing_of_console(),
-            Session::Signals => Standing {
-                protocol: "signals",
-                state: "waiting",
-            },
+            Session::Signals | Session::Continued => SIGNALS,
         }
     }
 }

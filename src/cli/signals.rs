@@ -1,6 +1,6 @@
-//! SIGINT, SIGTERM and SIGHUP, and SIGXFSZ, which ends nothing. For a server the first one is a byte in a
-//! pipe that the loop watches, the second one ends the process from within the signal handler, wedged loop
-//! or not. A client ends at once, unless it has counts to tell.
+//! SIGINT, SIGTERM and SIGHUP, and two that end nothing: SIGCONT and SIGXFSZ. For a server the first one is
+//! a byte in a pipe that the loop watches, the second one ends the process from within the signal handler,
+//! wedged loop or not. A client ends at once, unless it has counts to tell.
 
 use std::fs::File;
 use std::io;
@@ -8,9 +8,20 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 use signal_hook::low_level::pipe;
+
+use crate::protocol::Standing;
+use crate::reactor::{Failure, Manner, Side, Terminal};
+
+/// Where a stream of signals stands: it has but one state.
+pub(super) const STANDING: Standing = Standing {
+    protocol: "signals",
+    state: "waiting",
+};
+/// How many signals are read at once; each of a kind says the same.
+pub(super) const SIGNAL_BYTES_MAX: usize = 64;
 
 /// The signals that end the program, with the exit code when they are obeyed at once.
 const ENDING: [(i32, i32); 2] = [(SIGINT, 130), (SIGTERM, 143)];
@@ -35,6 +46,20 @@ pub(super) fn first_asks_second_exits() -> io::Result<File> {
 fn is_hangup_ignored() -> bool {
     let status = procfs::process::Process::myself().and_then(|process| process.status());
     status.is_ok_and(|status| status.sigign & (1 << (SIGHUP - 1)) != 0)
+}
+
+/// Such a stream as a peer.
+pub(super) fn stream(signals: File) -> Terminal {
+    let signals = Side::new(signals, Manner::Nonblocking);
+    Terminal::new(Some(signals), None, Failure::Swallowed)
+}
+
+/// From now on the returned stream becomes readable whenever the program was stopped and goes on.
+pub(super) fn continued() -> io::Result<File> {
+    let (reader, writer) = io::pipe()?;
+    rustix::io::ioctl_fionbio(&reader, true)?;
+    pipe::register(SIGCONT, writer)?;
+    Ok(File::from(OwnedFd::from(reader)))
 }
 
 /// From now on a file at the limit of its size (RLIMIT_FSIZE), be it a trace, a log or standard

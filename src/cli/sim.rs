@@ -119,6 +119,7 @@ fn run_seed(plan: &Plan) -> Outcome {
             quit: QUIT.to_vec(),
             message_bytes_max: plan.message_bytes_max,
             message_time_max: plan.policy.idle_timeout,
+            turn_time_max: plan.turn_timeout,
             prompts: false,
         },
         columns: || None,

@@ -6,7 +6,7 @@
 //! user's terminal) is used as it is, and asked before each call whether it is ready.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -44,6 +44,11 @@ pub(super) fn output() -> io::Result<Side> {
 pub(super) fn columns() -> Option<usize> {
     let size = tcgetwinsize(io::stdout()).ok()?;
     (size.ws_col > 0).then_some(usize::from(size.ws_col))
+}
+
+/// Whether a person sits there: input and output are a terminal.
+pub(super) fn is_terminal() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
 fn side(fd: BorrowedFd<'_>, path: &str, access: OFlags) -> io::Result<Side> {

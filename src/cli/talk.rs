@@ -1,7 +1,7 @@
 //! `epollo hello`, `epollo echo`, `epollo chat`: the clients. Each connects, runs its service on a
 //! reactor with our user's terminal as the other peer, and says what came of it.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::args::{ChatArguments, ClientArguments, EchoArguments};
 use super::connect::connect;
 use super::log::Log;
+use super::redrawn::{self, Redraw, Redrawn};
 use super::trace::Sink;
 use super::windowed::Windowed;
 use super::{Failure, print, reason, signals, stdio};
@@ -65,7 +66,7 @@ pub(super) fn echo(arguments: &EchoArguments, log: &Log) -> Result<(), Failure> 
     let trace = Sink::open(&client.trace, log, "epollo echo", Vec::new())?;
     let exits_at_once = watch_signals()?;
     let (stream, address) = connect(&client.server)?;
-    if is_on_terminal() {
+    if stdio::is_terminal() {
         echo_dialogue(trace, stream, address)
     } else {
         echo_pipe(arguments.timeout.0, trace, stream, address, &exits_at_once)
@@ -84,7 +85,7 @@ fn echo_dialogue(
     };
     let console = console(echo::Door::Console)?;
     let server = remote(stream, echo::Door::Remote, policy, address);
-    let dialogue = run(Windowed(echo::Dialogue::new()), trace, [console, server])?;
+    let dialogue = run_on_terminal(Windowed(echo::Dialogue::new()), trace, [console, server])?;
     match dialogue.0.ended_by_server() {
         None => Ok(()),
         Some(CloseReason::Finished) => {
@@ -171,7 +172,8 @@ pub(super) fn chat(arguments: ChatArguments, log: &Log) -> Result<(), Failure> {
         quit: arguments.quit.into_bytes(),
         message_bytes_max: SERVER_MESSAGE_BYTES_MAX,
         message_time_max: None,
-        prompts: is_on_terminal(),
+        turn_time_max: None,
+        prompts: stdio::is_terminal(),
     });
     let policy = Policy {
         linger: Some(LINGER),
@@ -179,7 +181,12 @@ pub(super) fn chat(arguments: ChatArguments, log: &Log) -> Result<(), Failure> {
         ..Policy::default()
     };
     let server = remote(stream, chat::Door::Guest, policy, address);
-    let Windowed(chat) = run(Windowed(chat), trace, [console, server])?;
+    let peers = [console, server];
+    let Windowed(chat) = if stdio::is_terminal() {
+        run_on_terminal(Windowed(chat), trace, peers)?
+    } else {
+        run(Windowed(chat), trace, peers)?
+    };
     if let Some(verdict) = terminal_verdict(chat.console_ending()) {
         return verdict;
     }
@@ -265,6 +272,31 @@ fn run<S: Service, const N: usize>(
     ran.map_err(|error| Failure::at_work(format_args!("the event loop failed: {}", reason(&error))))
 }
 
+/// The same for a client with a prompt, which is drawn again after a stop.
+fn run_on_terminal<C: Redraw>(
+    client: C,
+    trace: Option<Sink>,
+    [one, other]: [Peer<C::Door>; 2],
+) -> Result<C, Failure> {
+    let stream =
+        redrawn::continued().map_err(|error| Failure::cannot("watch for signals", &error))?;
+    let continued = Peer {
+        stream,
+        door: redrawn::Door::Continued,
+        policy: Policy::default(),
+        name: "signals".to_owned(),
+    };
+    let of_client = |peer: Peer<C::Door>| Peer {
+        stream: peer.stream,
+        door: redrawn::Door::Client(peer.door),
+        policy: peer.policy,
+        name: peer.name,
+    };
+    let peers = [of_client(one), of_client(other), continued];
+    let Redrawn(client) = run(Redrawn(client), trace, peers)?;
+    Ok(client)
+}
+
 fn run_observed<S: Service, const N: usize>(
     client: S,
     observer: impl Observer,
@@ -277,10 +309,6 @@ fn run_observed<S: Service, const N: usize>(
     }
     reactor.run()?;
     Ok(reactor.into_service())
-}
-
-fn is_on_terminal() -> bool {
-    io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
 fn lost(address: SocketAddr, ending: Option<CloseReason>) -> Failure {

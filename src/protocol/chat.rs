@@ -14,10 +14,14 @@ use super::turns::Turns;
 use super::{CloseReason, Context, Event, PeerId, Service, Standing};
 
 mod console;
+mod fault;
 mod guest;
+mod lobby;
 
 pub use console::{Console, LINE_BYTES_MAX};
+use fault::Fault;
 pub use guest::Guest;
+use lobby::{Lobby, Place};
 
 /// The longest message that our own user can say, in bytes: what fits the 1024-byte buffer of the
 /// course programs with its NUL. A longer line is cut between characters and said over several
@@ -50,6 +54,9 @@ pub struct Settings {
     pub message_bytes_max: usize,
     /// How long a guest may take over one message from its first byte; `None` for ever.
     pub message_time_max: Option<Duration>,
+    /// How long the first of two matched guests may take before its first message; then it goes to
+    /// the end of the queue and its partner is matched anew. `None` for ever.
+    pub turn_time_max: Option<Duration>,
     /// Whether the console shows prompts.
     pub prompts: bool,
 }
@@ -59,12 +66,14 @@ pub struct Settings {
 pub struct Chat {
     settings: Settings,
     turns: Turns,
-    waiting: Option<PeerId>,
+    lobby: Lobby,
     console: Option<PeerId>,
     news: VecDeque<News>,
     guest_ending: Option<CloseReason>,
     console_ending: Option<CloseReason>,
     refusal: Option<&'static str>,
+    /// What is on the screen is not what we have drawn.
+    is_drawn_over: bool,
 }
 
 /// What the console has yet to show.
@@ -72,6 +81,7 @@ pub struct Chat {
 enum News {
     Joined(PeerId, String),
     Said(PeerId),
+    Refused(PeerId, String),
     Left(PeerId),
 }
 
@@ -81,12 +91,22 @@ impl Chat {
         Chat {
             settings,
             turns: Turns::default(),
-            waiting: None,
+            lobby: Lobby::default(),
             console: None,
             news: VecDeque::new(),
             guest_ending: None,
             console_ending: None,
             refusal: None,
+            is_drawn_over: false,
+        }
+    }
+
+    /// Somebody else has written on our user's screen (the program was stopped, and goes on): the
+    /// prompt is drawn again.
+    pub fn redraw(&mut self, cx: &mut Context<'_>) {
+        self.is_drawn_over = true;
+        if let Some(console) = self.console {
+            cx.wake(console);
         }
     }
 

@@ -200,6 +200,13 @@ impl Decoder {
         self.bytes.extend_from_slice(bytes);
     }
 
+    /// Forgets what has arrived and was not taken.
+    pub fn discard(&mut self) {
+        self.bytes = Vec::new();
+        self.taken = 0;
+        self.searched = 0;
+    }
+
     /// No more bytes will come: what is left is the last message.
     pub fn finish(&mut self) {
         self.finished = true;

@@ -47,12 +47,18 @@ impl Screen {
         }
     }
 
-    /// Shows a prompt unless one is there.
-    pub fn prompt(&mut self, cx: &mut Context<'_>, prompt: fmt::Arguments<'_>) {
+    /// Shows a prompt unless one is there. Returns whether one is there now.
+    pub fn prompt(&mut self, cx: &mut Context<'_>, prompt: fmt::Arguments<'_>) -> bool {
         if self.prompts && !self.prompt_shown && cx.room() > 0 {
             self.prompt_shown = true;
             compose(cx, prompt);
         }
+        self.prompt_shown
+    }
+
+    /// Somebody else has written on the screen since: if a prompt is due, it is drawn again.
+    pub fn drawn_over(&mut self) {
+        self.prompt_shown = false;
     }
 
     /// The user ended a line: the terminal has moved the cursor below the prompt.

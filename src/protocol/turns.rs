@@ -3,7 +3,8 @@
 //!
 //! A conversation has two sides and is named by its guest. One side speaks, then the other, one
 //! message each. A message that was said stays here until the other side hears it; only then may
-//! that side speak.
+//! that side speak. Where the guest is free, turns bind the host alone: what the guest says is heard
+//! at any time, and answers all that the host has said.
 
 use std::collections::BTreeMap;
 
@@ -38,9 +39,19 @@ impl Side {
     }
 }
 
+/// Whom the turns bind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Both sides.
+    Strict,
+    /// The host alone.
+    FreeGuest,
+}
+
 #[derive(Debug)]
 struct Conversation {
     host: PeerId,
+    order: Order,
     speaker: Side,
     said: Option<Message>,
     left: Option<Side>,
@@ -54,9 +65,10 @@ pub struct Turns {
 
 impl Turns {
     /// Begins a conversation in which `first` speaks first.
-    pub fn open(&mut self, guest: PeerId, host: PeerId, first: Side) {
+    pub fn open(&mut self, guest: PeerId, host: PeerId, first: Side, order: Order) {
         let conversation = Conversation {
             host,
+            order,
             speaker: first,
             said: None,
             left: None,
@@ -70,12 +82,13 @@ impl Turns {
         self.conversations.contains_key(&guest)
     }
 
-    /// Whether `side` may say something now: it is its turn, it has heard what was said before, and
-    /// there is somebody to say it to.
+    /// Whether `side` may say something now: it is its turn, or it is free; everything that was said
+    /// before has been heard, and there is somebody to say it to.
     pub fn may_speak(&self, guest: PeerId, side: Side) -> bool {
-        self.conversations
-            .get(&guest)
-            .is_some_and(|c| c.speaker == side && c.said.is_none() && c.left.is_none())
+        self.conversations.get(&guest).is_some_and(|c| {
+            let is_free = side == Side::Guest && c.order == Order::FreeGuest;
+            (c.speaker == side || is_free) && c.said.is_none() && c.left.is_none()
+        })
     }
 
     /// Says `message` and passes the turn. Returns the peer that can hear it now; `None`, and
@@ -105,6 +118,13 @@ impl Turns {
         self.conversations
             .get(&guest)
             .is_none_or(|c| c.left == Some(side.other()))
+    }
+
+    /// The conversation never was: both sides are to talk with others, or with each other anew.
+    /// Returns its host.
+    pub fn dissolve(&mut self, guest: PeerId) -> Option<PeerId> {
+        let conversation = self.conversations.remove(&guest)?;
+        Some(conversation.host)
     }
 
     /// `side` leaves. Returns the partner if that has yet to learn of it; the conversation is

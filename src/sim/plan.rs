@@ -54,6 +54,8 @@ pub struct Plan {
     pub memory_max: usize,
     /// How many orphans the machine keeps.
     pub orphans_max: usize,
+    /// How long the first of two matched chat guests may be silent.
+    pub turn_timeout: Option<Duration>,
 }
 
 /// The word that ends a chat.
@@ -67,7 +69,7 @@ impl Plan {
         let is_short_of_descriptors = rng.happens(1, 3);
         let limits = limits(rng);
         let partner = rng.one_of(&[Partner::Operator, Partner::Guest, Partner::Parrot]);
-        Plan {
+        let mut plan = Plan {
             seed,
             clients,
             arrival_gap_max: Duration::from_micros(rng.one_of(&[0, 50, 500, 5_000])),
@@ -89,6 +91,21 @@ impl Plan {
             delay_max: rng.one_of(&[Duration::ZERO, Duration::from_millis(40)]),
             memory_max: rng.one_of(&[usize::MAX, usize::MAX, usize::MAX, 1 << 20]),
             orphans_max: rng.one_of(&[usize::MAX, usize::MAX, usize::MAX, 8]),
+            turn_timeout: None,
+        };
+        plan.turn_timeout = plan.turn_timeout(rng);
+        plan
+    }
+}
+
+impl Plan {
+    /// Who spoke first of two that may be matched anew, only the server knows. Clients whose messages
+    /// silence tells apart have to know it, too, so there is none where there may be some.
+    fn turn_timeout(&self, rng: &mut Random) -> Option<Duration> {
+        let drawn = rng.one_of(&[None, Some(20), Some(1_000)]);
+        match self.framing {
+            Framing::Line | Framing::Nul | Framing::Padded(_) => drawn.map(Duration::from_millis),
+            Framing::Auto | Framing::Chunk => None,
         }
     }
 }

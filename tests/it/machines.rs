@@ -15,6 +15,7 @@ mod echo_verdict;
 mod guest;
 mod hello;
 mod pair;
+mod seated;
 
 /// Just short of the silence that means something.
 const ALMOST_SILENCE: Duration = Duration::from_nanos(49_999_999);
@@ -29,6 +30,7 @@ fn settings(partner: Partner) -> Settings {
         quit: b"QUIT".to_vec(),
         message_bytes_max: 10,
         message_time_max: Some(A_SECOND),
+        turn_time_max: None,
         prompts: false,
     }
 }

@@ -12,6 +12,7 @@ mod asked;
 mod attacks;
 mod benched;
 mod browser;
+mod chatted;
 mod compared;
 mod course;
 mod crowd;

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags};
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
@@ -110,6 +111,33 @@ impl Terminal {
     /// The window gets another width.
     pub fn resize(&self, columns: u16) {
         resize(&self.keyboard, columns);
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Stops it, and once it is stopped lets it go on.
+    pub fn stop_and_continue(&self) {
+        self.signal(Signal::STOP);
+        eventually("it is stopped", || {
+            let path = format!("/proc/{}/stat", self.child.id());
+            std::fs::read_to_string(path).unwrap().contains(") T ")
+        });
+        self.signal(Signal::CONT);
+    }
+
+    /// Waits until it has ended.
+    pub fn await_end(&mut self) {
+        eventually("it ends", || self.child.try_wait().unwrap().is_some());
+    }
+
+    /// What the terminal has for the next program that reads it, which is a line at the most.
+    pub fn typed_for_the_shell(&mut self) -> String {
+        let mut line = [0; 4096];
+        let count = self.shell.as_mut().unwrap().read(&mut line).unwrap();
+        String::from_utf8_lossy(&line[..count]).into_owned()
     }
 
     /// Ends it the hard way.

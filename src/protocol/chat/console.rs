@@ -13,14 +13,28 @@ use crate::protocol::{CloseReason, Context, Event, PeerId, Standing};
 
 /// Our own user's machine. Where it stands follows from its fields: with nobody in `to_answer` it
 /// listens, else it is asked to speak; once its decoder is finished it quits every talk in turn.
+///
+/// On a terminal a line goes only to whom the prompt named while it was typed. What is typed for
+/// somebody else is thrown away, here and in the terminal, which keeps a line until it is ended and
+/// does not tell whether one was begun.
 #[derive(Debug)]
 pub struct Console {
     screen: Screen,
     decoder: Decoder,
     /// Who is here, by name.
     names: BTreeMap<PeerId, String>,
+    /// There were several at once, and from then on each is named.
+    names_all: bool,
     /// Who waits for an answer, the longest wait first.
     to_answer: VecDeque<PeerId>,
+    /// Whom the prompt names that asks for a line.
+    asked_for: Option<PeerId>,
+    /// Whom the latest prompt named: what is typed ahead is for them.
+    addressee: Option<PeerId>,
+    /// A line was thrown away, and its end may still be typed.
+    end_is_due: bool,
+    /// A line that a client's user typed out of turn.
+    early: Option<Vec<u8>>,
     /// The longest message that fits a guest's buffer.
     message_bytes_max: usize,
     /// What is left of a line that was too long for one message: the next ones to that guest.
@@ -54,9 +68,26 @@ impl fmt::Display for Label<'_> {
     }
 }
 
-fn label(names: &BTreeMap<PeerId, String>, guest: PeerId) -> Label<'_> {
-    let several = names.len() > 1;
-    Label(names.get(&guest).filter(|_| several).map(String::as_str))
+impl Console {
+    fn label(&self, guest: PeerId) -> Label<'_> {
+        let name = self.names.get(&guest).filter(|_| self.names_all);
+        Label(name.map(String::as_str))
+    }
+
+    /// Asks for a line to this guest; returns whether the prompt stands.
+    fn prompt(&mut self, cx: &mut Context<'_>, guest: PeerId) -> bool {
+        let name = self.names.get(&guest).filter(|_| self.names_all);
+        match Label(name.map(String::as_str)) {
+            Label(None) => self.screen.prompt(cx, format_args!("me > ")),
+            to => self.screen.prompt(cx, format_args!("me to{to} > ")),
+        }
+    }
+
+    /// Forgets what was typed; the terminal forgets it, too.
+    fn discard_typed(&mut self, cx: &mut Context<'_>) {
+        self.decoder.discard();
+        cx.discard_typed();
+    }
 }
 
 impl Chat {
@@ -79,7 +110,12 @@ impl Chat {
             screen: Screen::new(self.settings.prompts),
             decoder: Decoder::for_typed_lines(LINE_BYTES_MAX),
             names: BTreeMap::new(),
+            names_all: false,
             to_answer: VecDeque::new(),
+            asked_for: None,
+            addressee: None,
+            end_is_due: false,
+            early: None,
             message_bytes_max,
             rests: BTreeMap::new(),
         }
@@ -102,28 +138,81 @@ impl Chat {
             }
             Event::Woken | Event::Stopping => {}
         }
-        while let Some(news) = self.news.pop_front() {
-            self.show(cx, console, news);
+        if std::mem::take(&mut self.is_drawn_over) {
+            console.screen.drawn_over();
         }
-        while let Some(&guest) = console.to_answer.front() {
-            let Some(text) = self.next_typed(cx, console) else {
-                break;
-            };
-            console.to_answer.pop_front();
-            self.answer(cx, console, guest, text);
-        }
+        self.show_news(cx, console);
+        self.hear_our_user(cx, console);
+        self.let_our_user_leave(cx, console);
         if event == Event::Stopping {
             console.screen.end(cx);
-        } else if let Some(&guest) = console.to_answer.front() {
-            match label(&console.names, guest) {
-                Label(None) => console.screen.prompt(cx, format_args!("me > ")),
-                to => console.screen.prompt(cx, format_args!("me to{to} > ")),
+        }
+    }
+
+    /// A server may say much at once: what finds no room on our user's screen waits, and it is not
+    /// read meanwhile. An operator's guests say one message each.
+    fn show_news(&mut self, cx: &mut Context<'_>, console: &mut Console) {
+        let may_wait = self.settings.partner == Partner::User;
+        while !may_wait || cx.room() > 0 {
+            let Some(news) = self.news.pop_front() else {
+                return;
+            };
+            self.show(cx, console, news);
+        }
+    }
+
+    /// Hands on what is typed as long as somebody waits for it; asks for the rest.
+    fn hear_our_user(&mut self, cx: &mut Context<'_>, console: &mut Console) {
+        while let Some(&guest) = console.to_answer.front() {
+            self.turn_to(cx, console, guest);
+            let Some(text) = self.next_typed(cx, console) else {
+                if console.prompt(cx, guest) {
+                    console.asked_for = Some(guest);
+                }
+                return;
+            };
+            if !(std::mem::take(&mut console.end_is_due) && text.is_empty()) {
+                console.asked_for = None;
+                console.to_answer.pop_front();
+                self.answer(cx, console, guest, text);
             }
+        }
+    }
+
+    /// On an operator's terminal: what was typed before the prompt names this guest is for another.
+    fn turn_to(&self, cx: &mut Context<'_>, console: &mut Console, guest: PeerId) {
+        let is_operator = self.settings.prompts && self.settings.partner == Partner::Operator;
+        if is_operator && console.addressee != Some(guest) {
+            console.addressee = Some(guest);
+            console.discard_typed(cx);
+        }
+    }
+
+    /// On a client's terminal the end of input, or the quit word, leaves at once: whose turn it is may
+    /// be nobody's, as long as there is no partner.
+    fn let_our_user_leave(&mut self, cx: &mut Context<'_>, console: &mut Console) {
+        if !(self.settings.prompts && self.settings.partner == Partner::User) {
+            return;
+        }
+        if console.to_answer.is_empty() && console.early.is_none() {
+            console.early = console.decoder.next(cx.now()).unwrap_or_default();
+        }
+        let early = console.early.as_ref();
+        let quits = console.decoder.is_finished() || early.is_some_and(|text| self.is_quit(text));
+        if let Some((&server, _)) = console.names.first_key_value()
+            && quits
+        {
+            console.to_answer.clear();
+            self.turns.leave(server, Side::Host);
+            cx.wake(server);
         }
     }
 
     /// The next line typed; the quit word once there will be no more.
     fn next_typed(&self, cx: &Context<'_>, console: &mut Console) -> Option<Vec<u8>> {
+        if let Some(text) = console.early.take() {
+            return Some(text);
+        }
         match console.decoder.next(cx.now()) {
             Ok(None) if console.decoder.is_finished() => Some(self.settings.quit.clone()),
             Ok(typed) => typed,
@@ -147,7 +236,10 @@ impl Chat {
             }
         }
         let framing = Framing::Auto;
-        self.turns.say(guest, Side::Host, Message { text, framing });
+        // A client's guest says the quit word itself when our user has left, in whatever way he did.
+        if !(quits && self.settings.partner == Partner::User) {
+            self.turns.say(guest, Side::Host, Message { text, framing });
+        }
         if quits {
             self.turns.leave(guest, Side::Host);
         }
@@ -155,49 +247,100 @@ impl Chat {
     }
 
     fn show(&mut self, cx: &mut Context<'_>, console: &mut Console, news: News) {
-        let screen = &mut console.screen;
+        match news {
+            News::Joined(guest, name) => self.show_joined(cx, console, guest, name),
+            News::Said(guest) => self.show_said(cx, console, guest),
+            News::Refused(guest, why) => {
+                let name = console.names.get(&guest).map_or("", String::as_str);
+                let name = Escaped(name.as_bytes());
+                let line = format_args!("({name} was refused: {why})");
+                console.screen.line(cx, line);
+            }
+            News::Left(guest) => self.show_left(cx, console, guest),
+        }
+    }
+
+    fn show_joined(
+        &mut self,
+        cx: &mut Context<'_>,
+        console: &mut Console,
+        guest: PeerId,
+        name: String,
+    ) {
+        match self.settings.partner {
+            Partner::User => console.screen.line(cx, format_args!("Connected")),
+            Partner::Operator | Partner::Guest | Partner::Parrot => {
+                let name = Escaped(name.as_bytes());
+                let line = format_args!("Connection from {name}");
+                console.screen.line(cx, line);
+            }
+        }
+        console.names.insert(guest, name);
+        console.names_all |= console.names.len() > 1;
+        if self.turns.may_speak(guest, Side::Host) {
+            console.to_answer.push_back(guest);
+        }
+    }
+
+    fn show_said(&mut self, cx: &mut Context<'_>, console: &mut Console, guest: PeerId) {
+        let Some(message) = self.turns.hear(guest, Side::Host) else {
+            return;
+        };
         let them = match self.settings.partner {
             Partner::User => "server",
             Partner::Operator | Partner::Guest | Partner::Parrot => "client",
         };
-        match news {
-            News::Joined(guest, name) => {
-                match self.settings.partner {
-                    Partner::User => screen.line(cx, format_args!("Connected")),
-                    Partner::Operator | Partner::Guest | Partner::Parrot => {
-                        let name = Escaped(name.as_bytes());
-                        screen.line(cx, format_args!("Connection from {name}"));
-                    }
+        let who = console.label(guest).to_string();
+        let text = Escaped(without_line_end(&message.text));
+        console
+            .screen
+            .line(cx, format_args!("{them}{who} : {text}"));
+        // A server may say the next before it is answered, and has yet to hear that it may.
+        if self.settings.partner == Partner::User {
+            cx.wake(guest);
+            if console.to_answer.contains(&guest) {
+                return;
+            }
+        }
+        if let Some(rest) = console.rests.remove(&guest) {
+            self.answer(cx, console, guest, rest);
+        } else {
+            console.to_answer.push_back(guest);
+        }
+    }
+
+    fn show_left(&mut self, cx: &mut Context<'_>, console: &mut Console, guest: PeerId) {
+        let who = console.label(guest).to_string();
+        console.screen.line(cx, format_args!("Disconnected{who}"));
+        let name = console.names.remove(&guest).unwrap_or_default();
+        let rest = console.rests.remove(&guest);
+        console.to_answer.retain(|&other| other != guest);
+        self.turns.leave(guest, Side::Host);
+        let was_asked_for = console.asked_for == Some(guest);
+        if was_asked_for {
+            console.asked_for = None;
+        }
+        match self.settings.partner {
+            Partner::User => {
+                if self.settings.prompts {
+                    // What was typed for the server is not for the shell.
+                    console.discard_typed(cx);
                 }
-                console.names.insert(guest, name);
-                if self.turns.may_speak(guest, Side::Host) {
-                    console.to_answer.push_back(guest);
+                cx.stop();
+            }
+            Partner::Operator | Partner::Guest | Partner::Parrot if self.settings.prompts => {
+                if was_asked_for {
+                    console.discard_typed(cx);
+                    console.addressee = None;
+                    console.end_is_due = true;
+                }
+                if was_asked_for || rest.is_some() {
+                    let name = Escaped(name.as_bytes());
+                    let line = format_args!("(not sent: {name} has left)");
+                    console.screen.line(cx, line);
                 }
             }
-            News::Said(guest) => {
-                let Some(message) = self.turns.hear(guest, Side::Host) else {
-                    return;
-                };
-                let who = label(&console.names, guest);
-                let text = Escaped(without_line_end(&message.text));
-                screen.line(cx, format_args!("{them}{who} : {text}"));
-                if let Some(rest) = console.rests.remove(&guest) {
-                    self.answer(cx, console, guest, rest);
-                } else {
-                    console.to_answer.push_back(guest);
-                }
-            }
-            News::Left(guest) => {
-                let who = label(&console.names, guest);
-                screen.line(cx, format_args!("Disconnected{who}"));
-                console.names.remove(&guest);
-                console.rests.remove(&guest);
-                console.to_answer.retain(|&other| other != guest);
-                self.turns.leave(guest, Side::Host);
-                if self.settings.partner == Partner::User {
-                    cx.stop();
-                }
-            }
+            Partner::Operator | Partner::Guest | Partner::Parrot => {}
         }
     }
 
@@ -214,12 +357,16 @@ impl Chat {
         }
     }
 
-    /// How many typed bytes our user may hand in now: none while it is nobody's turn to be answered.
+    /// How many typed bytes our user may hand in now: none while it is nobody's turn to be answered. A
+    /// client on a terminal hears its user at any time, since he may leave at any time.
     pub fn window_of_console(&self, console: &Console) -> usize {
-        if console.to_answer.is_empty() {
-            0
-        } else {
-            console.decoder.window()
-        }
+        let is_open = match (self.settings.partner, self.settings.prompts) {
+            (Partner::User, true) => true,
+            (Partner::Operator | Partner::Guest | Partner::Parrot, true) => {
+                console.asked_for.is_some()
+            }
+            (_, false) => !console.to_answer.is_empty(),
+        };
+        if is_open { console.decoder.window() } else { 0 }
     }
 }

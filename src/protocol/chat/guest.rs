@@ -4,9 +4,9 @@
 
 use std::fmt;
 
-use super::{Chat, News, Partner, Settings};
+use super::{Chat, Fault, News, Partner, Place, Settings};
 use crate::protocol::framing::{Decoder, Framing, Overlong, encode};
-use crate::protocol::turns::{Message, Side};
+use crate::protocol::turns::{Message, Order, Side};
 use crate::protocol::{CloseReason, Context, Event, PeerId, Standing, Time};
 
 /// A peer at the other end of a connection.
@@ -14,6 +14,8 @@ use crate::protocol::{CloseReason, Context, Event, PeerId, Standing, Time};
 pub struct Guest {
     decoder: Decoder,
     seat: Seat,
+    /// Since when it has been asked for the first message of a pair; until it has said it.
+    asked_first: Option<Time>,
 }
 
 /// Where a guest stands. Whose turn it is in a talk is not repeated here.
@@ -32,14 +34,16 @@ enum Seat {
 /// What can happen to a guest, drawn from its events, its decoder and the talk.
 #[derive(Debug)]
 enum Input {
-    /// A partner came.
-    Matched,
+    /// It has a partner, or another one than before.
+    Matched(Place),
     /// The partner's message is there.
     Heard(Message),
     /// It said something in its turn.
     Spoke(Vec<u8>),
     /// What it says is longer than allowed, or takes too long.
-    Broke(&'static str),
+    Broke(Fault),
+    /// It was to speak first, and did not in time.
+    Silent,
     /// It will say no more.
     Ended,
     /// The partner left, and everything it said was heard.
@@ -52,24 +56,23 @@ impl Chat {
     /// A guest comes in. With [`Partner::Operator`] and [`Partner::User`] the console must be open.
     pub fn open_guest(&mut self, cx: &mut Context<'_>, name: fmt::Arguments<'_>) -> Guest {
         let me = cx.me();
-        let seat = match (self.settings.partner, self.console, self.waiting.take()) {
-            (Partner::Parrot, _, _) => Seat::Parrot,
-            (Partner::Guest, _, None) => {
-                self.waiting = Some(me);
-                Seat::Lobby
+        let seat = match (self.settings.partner, self.console) {
+            (Partner::Parrot, _) => Seat::Parrot,
+            (Partner::Guest, _) => {
+                self.lobby.wait(me);
+                self.match_waiting(cx);
+                let place = self.lobby.take_place(me);
+                place.map_or(Seat::Lobby, |(talk, side)| Seat::Talk(talk, side))
             }
-            (Partner::Guest, _, Some(first)) => {
-                self.turns.open(first, me, Side::Guest);
-                cx.wake(first);
-                Seat::Talk(first, Side::Host)
+            (Partner::Operator, Some(console)) => {
+                self.turns.open(me, console, Side::Guest, Order::Strict);
+                self.join_console(cx, console, name)
             }
-            (Partner::Operator | Partner::User, Some(console), _) => {
-                self.turns.open(me, console, self.first_side());
-                self.news.push_back(News::Joined(me, name.to_string()));
-                cx.wake(console);
-                Seat::Talk(me, Side::Guest)
+            (Partner::User, Some(console)) => {
+                self.turns.open(me, console, Side::Host, Order::FreeGuest);
+                self.join_console(cx, console, name)
             }
-            (Partner::Operator | Partner::User, None, _) => {
+            (Partner::Operator | Partner::User, None) => {
                 cx.refuse("there is nobody to talk to");
                 Seat::Gone
             }
@@ -80,13 +83,30 @@ impl Chat {
             ..
         } = self.settings;
         let decoder = Decoder::new(framing, message_bytes_max);
-        Guest { decoder, seat }
+        Guest {
+            decoder,
+            seat,
+            asked_first: None,
+        }
     }
 
-    fn first_side(&self) -> Side {
-        match self.settings.partner {
-            Partner::User => Side::Host,
-            Partner::Operator | Partner::Guest | Partner::Parrot => Side::Guest,
+    fn join_console(
+        &mut self,
+        cx: &mut Context<'_>,
+        console: PeerId,
+        name: fmt::Arguments<'_>,
+    ) -> Seat {
+        self.news.push_back(News::Joined(cx.me(), name.to_string()));
+        cx.wake(console);
+        Seat::Talk(cx.me(), Side::Guest)
+    }
+
+    /// Everybody in the lobby for whom there is a partner gets one.
+    fn match_waiting(&mut self, cx: &mut Context<'_>) {
+        while let Some((first, second)) = self.lobby.next_pair() {
+            self.turns.open(first, second, Side::Guest, Order::Strict);
+            cx.wake(first);
+            cx.wake(second);
         }
     }
 
@@ -119,6 +139,10 @@ impl Chat {
     }
 
     fn next_input(&mut self, cx: &Context<'_>, guest: &mut Guest) -> Option<Input> {
+        // Before anything else: until then it sits where it may have no right to be any more.
+        if let Some(place) = self.lobby.take_place(cx.me()) {
+            return Some(Input::Matched(place));
+        }
         if let Seat::Talk(talk, side) = guest.seat {
             if let Some(message) = self.turns.hear(talk, side) {
                 return Some(Input::Heard(message));
@@ -126,9 +150,6 @@ impl Chat {
             if self.turns.is_deserted(talk, side) {
                 return Some(Input::Deserted);
             }
-        }
-        if guest.seat == Seat::Lobby && self.turns.is_open(cx.me()) {
-            return Some(Input::Matched);
         }
         // Who takes no answers says nothing: each would bring another. It is woken when there is room.
         if self.may_speak(guest) && cx.room() > 0 {
@@ -142,12 +163,22 @@ impl Chat {
     fn next_spoken(&self, heard: Time, guest: &mut Guest) -> Option<Input> {
         match guest.decoder.next(heard) {
             Ok(Some(message)) => return Some(Input::Spoke(message)),
-            Err(Overlong) => return Some(Input::Broke("message too long")),
+            Err(Overlong) => return Some(Input::Broke(Fault::TooLong)),
             Ok(None) if guest.decoder.is_finished() => return Some(Input::Ended),
             Ok(None) => {}
         }
-        let late = self.message_deadline(guest).is_some_and(|at| at <= heard);
-        late.then_some(Input::Broke("message took too long"))
+        let is_over = |deadline: Option<Time>| deadline.is_some_and(|at| at <= heard);
+        if is_over(self.message_deadline(guest)) {
+            return Some(Input::Broke(Fault::TooSlow));
+        }
+        is_over(self.first_turn_deadline(guest)).then_some(Input::Silent)
+    }
+
+    /// Until when it must have said the first message of its pair; begun in time, it has as long again.
+    fn first_turn_deadline(&self, guest: &Guest) -> Option<Time> {
+        let asked = guest.asked_first?;
+        let begun = guest.decoder.begun_at().unwrap_or(asked);
+        Some(begun.after(self.settings.turn_time_max?))
     }
 
     fn message_deadline(&self, guest: &Guest) -> Option<Time> {
@@ -161,13 +192,19 @@ impl Chat {
         }
         let silence = guest.decoder.wake_at();
         let deadline = self.message_deadline(guest);
-        silence.into_iter().chain(deadline).min()
+        let first_turn = self.first_turn_deadline(guest);
+        silence.into_iter().chain(deadline).chain(first_turn).min()
     }
 
     /// The transitions of a guest: one row a pair of seat and input.
     fn take(&mut self, cx: &mut Context<'_>, guest: &mut Guest, input: Input) {
         match (guest.seat, input) {
-            (Seat::Lobby, Input::Matched) => guest.seat = Seat::Talk(cx.me(), Side::Guest),
+            (Seat::Lobby | Seat::Talk(..), Input::Matched((talk, side))) => {
+                guest.seat = Seat::Talk(talk, side);
+                guest.asked_first = (side == Side::Guest).then(|| cx.now());
+                guest.decoder.restart(cx.now());
+            }
+            (Seat::Talk(talk, _), Input::Silent) => self.go_to_the_end(cx, guest, talk),
             (Seat::Talk(..), Input::Heard(message)) => {
                 let own = guest.decoder.framing();
                 let framing = if own == Framing::Auto {
@@ -179,6 +216,7 @@ impl Chat {
                 guest.decoder.restart(cx.now());
             }
             (Seat::Talk(talk, side), Input::Spoke(text)) => {
+                guest.asked_first = None;
                 let quits = self.is_quit(&text);
                 let framing = guest.decoder.framing();
                 self.pass_on(cx, talk, side, Message { text, framing });
@@ -192,45 +230,74 @@ impl Chat {
                     self.leave(cx, guest);
                 }
             }
-            (Seat::Talk(..) | Seat::Parrot, Input::Broke(why)) => {
-                self.refusal = Some(why);
-                match self.settings.partner {
-                    Partner::Operator | Partner::Parrot => {
-                        let framing = guest.decoder.framing();
-                        cx.send_with(|out| encode(framing, why.as_bytes(), out));
-                    }
-                    // Guests of each other are told nothing but each other's messages, and a client
-                    // tells its own user.
-                    Partner::Guest | Partner::User => {}
-                }
-                cx.refuse(why);
-                self.unseat(cx, guest);
-            }
+            (Seat::Talk(..) | Seat::Parrot, Input::Broke(fault)) => self.refuse(cx, guest, fault),
             (Seat::Talk(..) | Seat::Parrot, Input::Stopping) => {
                 self.say_goodbye(cx, guest);
                 self.leave(cx, guest);
             }
+            (Seat::Talk(..), Input::Deserted) => {
+                self.say_that_our_user_left(cx, guest);
+                self.leave(cx, guest);
+            }
             (Seat::Lobby, Input::Ended | Input::Stopping)
-            | (Seat::Parrot, Input::Ended)
-            | (Seat::Talk(..), Input::Ended | Input::Deserted) => self.leave(cx, guest),
+            | (Seat::Parrot | Seat::Talk(..), Input::Ended) => self.leave(cx, guest),
             // Nothing that `next_input` draws leads here.
             (
                 Seat::Lobby,
-                Input::Heard(_) | Input::Spoke(_) | Input::Broke(_) | Input::Deserted,
+                Input::Heard(_)
+                | Input::Spoke(_)
+                | Input::Broke(_)
+                | Input::Silent
+                | Input::Deserted,
             )
-            | (Seat::Parrot, Input::Matched | Input::Heard(_) | Input::Deserted)
-            | (Seat::Talk(..), Input::Matched) => {}
+            | (
+                Seat::Parrot,
+                Input::Matched(_) | Input::Heard(_) | Input::Silent | Input::Deserted,
+            ) => {}
             (
                 Seat::Gone,
-                Input::Matched
+                Input::Matched(_)
                 | Input::Heard(_)
                 | Input::Spoke(_)
                 | Input::Broke(_)
+                | Input::Silent
                 | Input::Ended
                 | Input::Deserted
                 | Input::Stopping,
             ) => {}
         }
+    }
+
+    /// Its partner is to wait for it no longer, and speaks first with whoever comes next; that may be
+    /// this guest again.
+    fn go_to_the_end(&mut self, cx: &mut Context<'_>, guest: &mut Guest, talk: PeerId) {
+        guest.asked_first = None;
+        guest.seat = Seat::Lobby;
+        if let Some(partner) = self.turns.dissolve(talk) {
+            self.lobby.wait_first(partner);
+        }
+        self.lobby.wait(cx.me());
+        self.match_waiting(cx);
+    }
+
+    fn refuse(&mut self, cx: &mut Context<'_>, guest: &mut Guest, fault: Fault) {
+        let words = fault.words();
+        self.refusal = Some(words);
+        match self.settings.partner {
+            Partner::Operator | Partner::Parrot => {
+                let framing = guest.decoder.framing();
+                cx.send_with(|out| encode(framing, words.as_bytes(), out));
+            }
+            // Guests of each other are told nothing but each other's messages, and a client
+            // tells its own user.
+            Partner::Guest | Partner::User => {}
+        }
+        if self.settings.partner == Partner::Operator {
+            let why = fault.explained(&self.settings);
+            self.news.push_back(News::Refused(cx.me(), why));
+        }
+        cx.refuse(words);
+        self.unseat(cx, guest);
     }
 
     fn pass_on(&mut self, cx: &mut Context<'_>, talk: PeerId, side: Side, message: Message) {
@@ -257,6 +324,15 @@ impl Chat {
         }
     }
 
+    /// In a client: our user has left, and the server may compare with the quit word only. If our user's
+    /// terminal is gone, nobody left of his own will.
+    fn say_that_our_user_left(&self, cx: &mut Context<'_>, guest: &Guest) {
+        if self.settings.partner == Partner::User && self.console.is_some() {
+            let framing = guest.decoder.framing();
+            cx.send_with(|out| encode(framing, &self.settings.quit, out));
+        }
+    }
+
     fn leave(&mut self, cx: &mut Context<'_>, guest: &mut Guest) {
         cx.leave();
         self.unseat(cx, guest);
@@ -264,10 +340,11 @@ impl Chat {
 
     fn unseat(&mut self, cx: &mut Context<'_>, guest: &mut Guest) {
         let me = cx.me();
-        match std::mem::replace(&mut guest.seat, Seat::Gone) {
-            // A partner came, and it has not been told yet.
-            Seat::Lobby if self.turns.is_open(me) => self.end_talk(cx, me, Side::Guest),
-            Seat::Lobby => self.waiting = None,
+        let seat = std::mem::replace(&mut guest.seat, Seat::Gone);
+        // It may have a partner without having learnt of it.
+        let place = self.lobby.take_place(me);
+        match place.map_or(seat, |(talk, side)| Seat::Talk(talk, side)) {
+            Seat::Lobby => self.lobby.leave(me),
             Seat::Parrot | Seat::Gone => {}
             Seat::Talk(talk, side) => self.end_talk(cx, talk, side),
         }

@@ -143,10 +143,12 @@ impl World {
             .clients
             .get(speaker)
             .and_then(|client| client.ledger.place);
-        // Who came first speaks first.
-        let is_second = listener.ledger.place > place_of_theirs;
+        // Who came first speaks first, unless it was silent for too long: then nobody can tell from here.
+        let is_timed = self.plan.turn_timeout.is_some();
+        let is_second = !is_timed && listener.ledger.place > place_of_theirs;
+        let may_be_second = is_timed || is_second;
         let theirs = self.clients.get(speaker);
-        let mut verdict = match is_out_of_place(&self.plan, listener, theirs, said, is_second) {
+        let mut verdict = match is_out_of_place(&self.plan, listener, theirs, said, may_be_second) {
             Some(what) => Err(what),
             None => Ok(()),
         };

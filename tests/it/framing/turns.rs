@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use epollo::protocol::PeerId;
 use epollo::protocol::framing::Framing;
-use epollo::protocol::turns::{Message, Side, Turns};
+use epollo::protocol::turns::{Message, Order, Side, Turns};
 use proptest::prelude::*;
 
 use super::cases;
 
 #[derive(Clone, Copy, Debug)]
 enum Deed {
-    Open(Side),
+    Open(Side, Order),
+    Dissolve,
     Say(Side),
     Hear(Side),
     Leave(Side),
@@ -19,8 +20,10 @@ enum Deed {
 
 fn deed() -> impl Strategy<Value = Deed> {
     let side = || prop_oneof![Just(Side::Guest), Just(Side::Host)];
+    let order = prop_oneof![Just(Order::Strict), Just(Order::FreeGuest)];
     prop_oneof![
-        1 => side().prop_map(Deed::Open),
+        1 => (side(), order).prop_map(|(first, order)| Deed::Open(first, order)),
+        1 => Just(Deed::Dissolve),
         8 => side().prop_map(Deed::Say),
         8 => side().prop_map(Deed::Hear),
         1 => side().prop_map(Deed::Leave),
@@ -30,6 +33,7 @@ fn deed() -> impl Strategy<Value = Deed> {
 /// A conversation as a log: who said what, who heard how much, who left.
 struct Log {
     first: Side,
+    order: Order,
     said: Vec<(Side, u8)>,
     heard: usize,
     left: Option<Side>,
@@ -43,7 +47,8 @@ impl Log {
     }
 
     fn may_speak(&self, side: Side) -> bool {
-        self.turn() == side && self.heard == self.said.len() && self.left.is_none()
+        let is_free = side == Side::Guest && self.order == Order::FreeGuest;
+        (self.turn() == side || is_free) && self.heard == self.said.len() && self.left.is_none()
     }
 }
 
@@ -77,17 +82,22 @@ fn message(text: u8) -> Message {
 fn compare(turns: &mut Turns, logs: &mut BTreeMap<u32, Log>, number: u32, deed: Deed, text: u8) {
     let id = guest(number);
     match (deed, logs.get_mut(&number)) {
-        (Deed::Open(first), None) => {
-            turns.open(id, HOST, first);
+        (Deed::Open(first, order), None) => {
+            turns.open(id, HOST, first, order);
             let log = Log {
                 first,
+                order,
                 said: Vec::new(),
                 heard: 0,
                 left: None,
             };
             logs.insert(number, log);
         }
-        (Deed::Open(_), Some(_)) => {}
+        (Deed::Open(..), Some(_)) => {}
+        (Deed::Dissolve, log) => {
+            assert_eq!(turns.dissolve(id), log.map(|_| HOST));
+            logs.remove(&number);
+        }
         (Deed::Say(side), log) => {
             let log = log.filter(|log| log.may_speak(side));
             let listener = log.map(|log| {
@@ -141,7 +151,9 @@ proptest! {
             }
         }
         for log in logs.values() {
-            let alternates = log.said.windows(2).all(|pair| pair[0].0 != pair[1].0);
+            let is_bound = |side| side == Side::Host || log.order == Order::Strict;
+            let mut pairs = log.said.windows(2);
+            let alternates = pairs.all(|pair| pair[0].0 != pair[1].0 || !is_bound(pair[0].0));
             prop_assert!(alternates, "{:?}", log.said);
             prop_assert!(log.heard + 1 >= log.said.len());
         }

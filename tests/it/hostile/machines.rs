@@ -25,6 +25,7 @@ fn chat(partner: Partner, framing: Framing, prompts: bool) -> Script<Chat> {
         quit: b"QUIT".to_vec(),
         message_bytes_max: 4096,
         message_time_max: None,
+        turn_time_max: None,
         prompts,
     }))
 }
@@ -117,6 +118,7 @@ fn no_name_can_act_on_the_operators_terminal() {
             quit: b"QUIT".to_vec(),
             message_bytes_max: 4096,
             message_time_max: None,
+            turn_time_max: None,
             prompts: true,
         };
         let mut chat = Chat::new(settings);

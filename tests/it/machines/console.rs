@@ -65,11 +65,15 @@ fn prompts_ask_for_an_answer_and_come_again_below_other_lines() {
     assert_eq!(script.shown(first), "to one\n");
     assert_eq!(script.shown(console), "me to peer-2 > ");
     script.finish(first);
-    assert_eq!(script.shown(console), "\nDisconnected peer-1\nme > ");
+    assert_eq!(
+        script.shown(console),
+        "\nDisconnected peer-1\nme to peer-2 > ",
+        "there were two, and who it was is still told"
+    );
     script.finish(second);
     assert_eq!(
         script.shown(console),
-        "\nDisconnected\n",
+        "\nDisconnected peer-2\n(not sent: peer-2 has left)\n",
         "nobody is left to answer"
     );
     script.nudge(console);
@@ -134,8 +138,8 @@ fn the_operator_quits_one_talk_and_the_others_go_on() {
     script.send(second, "hi\n");
     assert_eq!(
         script.shown(console),
-        "client : hi\n",
-        "alone again, without a label"
+        "client peer-2 : hi\n",
+        "alone again, and named from now on"
     );
     assert!(!script.has_end(second));
 }
@@ -183,7 +187,7 @@ fn a_guest_that_breaks_a_rule_is_told_and_the_operator_sees_it_leave() {
     assert_eq!(script.shown(guest), "message too long\n");
     assert_eq!(
         script.shown(console),
-        "Connection from peer-1\nDisconnected\n"
+        "Connection from peer-1\n(peer-1 was refused: message longer than 10 bytes)\nDisconnected\n"
     );
     let slow = script.open(Door::Guest);
     script.send(slow, "x");
@@ -191,7 +195,7 @@ fn a_guest_that_breaks_a_rule_is_told_and_the_operator_sees_it_leave() {
     assert_eq!(script.refusal(slow), Some("message took too long"));
     assert_eq!(
         script.shown(console),
-        "Connection from peer-2\nDisconnected\n"
+        "Connection from peer-2\n(peer-2 was refused: message not complete after 1s)\nDisconnected\n"
     );
 }
 
@@ -270,13 +274,14 @@ fn lines_for_a_stuck_terminal_are_dropped_and_the_talks_go_on() {
     script.unblock(console);
     assert_eq!(
         script.shown(console),
-        "me > ",
+        "me to peer-1 > ",
         "it is asked for the answer all the same"
     );
     script.send(console, "ho\n");
     script.send(guest, "hi\n");
     assert_eq!(script.shown(guest), "ho\n");
-    assert_eq!(script.shown(console), "client : hi\nme > ");
+    let shown = script.shown(console);
+    assert_eq!(shown, "client peer-1 : hi\nme to peer-1 > ");
 }
 
 /// A client with its user, connected.
@@ -302,12 +307,12 @@ fn frame(text: &str) -> Vec<u8> {
 fn the_user_of_a_client_speaks_first() {
     let (mut script, console, server) = client(true);
     assert_eq!(script.shown(console), "Connected\nme > ");
+    script.send(console, "hi\n");
+    assert_eq!(script.sent(server), frame("hi"));
+    assert_eq!(script.shown(console), "");
     let mut answer = frame("안녕");
     answer[10..].fill(b'g');
     script.send(server, &answer);
-    assert_eq!(script.unread(server), PADDED_BYTES, "it is not its turn");
-    script.send(console, "hi\n");
-    assert_eq!(script.sent(server), frame("hi"));
     assert_eq!(script.shown(console), "server : 안녕\nme > ");
     script.send(console, "QUIT\n");
     assert_eq!(script.sent(server), frame("QUIT"));

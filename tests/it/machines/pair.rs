@@ -4,7 +4,7 @@ use epollo::protocol::chat::{Chat, Door, Partner, Settings};
 use epollo::protocol::framing::{Framing, PADDED_BYTES};
 use epollo::protocol::{CloseReason, PeerId};
 
-use super::{A_SECOND, chat, settings};
+use super::{A_NANOSECOND, A_SECOND, chat, settings};
 use crate::script::{ROOM, Script};
 
 fn pair() -> (Script<Chat>, PeerId, PeerId) {
@@ -323,4 +323,74 @@ fn a_guest_who_takes_nothing_says_nothing_so_that_no_more_than_an_outbox_waits_f
     assert_eq!(script.unread(first), 0, "they talk on");
     assert_eq!(script.sent(second).len(), 100 * message.len() - waiting);
     assert_eq!(script.shown(first), "\n".repeat(100));
+}
+
+/// Guests whose first turn lasts a second at the most.
+fn timed(count: usize) -> (Script<Chat>, Vec<PeerId>) {
+    let mut script = Script::new(Chat::new(Settings {
+        turn_time_max: Some(A_SECOND),
+        ..settings(Partner::Guest)
+    }));
+    let guests = (0..count).map(|_| script.open(Door::Guest)).collect();
+    (script, guests)
+}
+
+#[test]
+fn who_does_not_take_the_first_turn_goes_behind_all_that_wait() {
+    let (mut script, guests) = timed(3);
+    script.put(guests[1], "b1\n");
+    script.advance(A_SECOND - A_NANOSECOND);
+    assert_eq!(script.unread(guests[1]), 3, "the first has its time");
+    script.advance(A_NANOSECOND);
+    assert_eq!(script.shown(guests[2]), "b1\n");
+    script.send(guests[2], "c1\n");
+    assert_eq!(script.shown(guests[1]), "c1\n");
+    script.send(guests[0], "a1\n");
+    assert_eq!(script.unread(guests[0]), 3, "it waits for a partner");
+    let fourth = script.open(Door::Guest);
+    assert_eq!(script.shown(fourth), "a1\n", "and speaks first again");
+    // Only the first turn has such a time.
+    script.advance(100 * A_SECOND);
+    script.send(guests[1], "b2\n");
+    assert_eq!(script.shown(guests[2]), "b2\n");
+    assert_eq!(script.refusal(guests[0]), None);
+}
+
+#[test]
+fn two_that_are_alone_take_the_first_turn_by_turns() {
+    let (mut script, guests) = timed(2);
+    for number in 0..5 {
+        let (first, second) = (guests[number % 2], guests[1 - number % 2]);
+        assert!(
+            script.window(first) > 0 && script.window(second) == 0,
+            "{number}"
+        );
+        script.advance(A_SECOND);
+    }
+    script.finish(guests[0]);
+    assert!(script.has_end(guests[1]), "its partner is gone");
+}
+
+#[test]
+fn a_first_message_that_has_begun_may_be_ended() {
+    let (mut script, guests) = timed(2);
+    script.advance(A_SECOND / 2);
+    script.send(guests[0], "a");
+    script.advance(A_SECOND - A_NANOSECOND);
+    script.send(guests[0], "1\n");
+    assert_eq!(script.shown(guests[1]), "a1\n");
+}
+
+#[test]
+fn whoever_leaves_while_it_is_matched_anew_is_missed_by_its_new_partner() {
+    for leaver in 0..2 {
+        let (mut script, guests) = timed(3);
+        script.advance(A_SECOND);
+        script.reset(guests[1 + leaver]);
+        script.settle();
+        assert!(script.has_end(guests[2 - leaver]), "{leaver}");
+        let late = script.open(Door::Guest);
+        script.send(guests[0], "hi\n");
+        assert_eq!(script.shown(late), "hi\n");
+    }
 }

@@ -59,6 +59,13 @@ impl Dialogue {
         }
     }
 
+    /// Somebody else has written on our user's screen (the program was stopped, and goes on): the
+    /// prompt is drawn again.
+    pub fn redraw(&mut self, cx: &mut Context<'_>) {
+        self.screen.drawn_over();
+        self.wake_console(cx);
+    }
+
     /// How the connection ended, if the server ended it before the user left.
     pub fn ended_by_server(&self) -> Option<CloseReason> {
         self.remote_ending
@@ -120,7 +127,10 @@ impl Dialogue {
         let line = match self.typed.next(cx.now()) {
             Ok(Some(line)) => line,
             Ok(None) if self.typed.is_finished() => b"Q".to_vec(),
-            Ok(None) => return self.screen.prompt(cx, format_args!("Exit(Q to quit) : ")),
+            Ok(None) => {
+                self.screen.prompt(cx, format_args!("Exit(Q to quit) : "));
+                return;
+            }
             Err(overlong) => unreachable!("what is typed is cut, not refused: {overlong:?}"),
         };
         self.talk = match line.as_slice() {

@@ -68,7 +68,8 @@ impl Play {
             Framing::Chunk,
         ]);
         let is_wild = choices.once_in(3);
-        let settings = settings(partner, framing, is_wild, choices.once_in(2));
+        let prompts = choices.once_in(2);
+        let settings = settings(partner, framing, is_wild, prompts);
         let read_bytes_max = choices.one_of(&[usize::MAX, 1, 3]);
         let mut script = Script::new(Chat::new(settings)).reading_at_most(read_bytes_max);
         if choices.once_in(4) {
@@ -86,7 +87,7 @@ impl Play {
             console_has_finished: false,
             typed: 0,
             guests: Vec::new(),
-            ledger: Ledger::new(partner),
+            ledger: Ledger::new(partner, prompts),
             is_wild,
         };
         play.guest_comes(choices);
@@ -315,7 +316,8 @@ impl Play {
         let left = format!("{:?}", self.script.service);
         for nothing in [
             "conversations: {}",
-            "waiting: None",
+            "queue: []",
+            "matched: {}",
             "console: None",
             "news: []",
         ] {
@@ -334,6 +336,7 @@ fn settings(partner: Partner, framing: Framing, is_wild: bool, prompts: bool) ->
         quit: b"QUIT".to_vec(),
         message_bytes_max: if is_wild { 48 } else { 4096 },
         message_time_max: is_wild.then_some(SILENCE * 20),
+        turn_time_max: (!prompts).then_some(SILENCE * 7),
         prompts,
     }
 }

@@ -1,6 +1,7 @@
 //! Who said what to whom in a chat whose messages are numbered, `<speaker.number text>`: it is told
 //! what everybody was sent and knows what that must be. It knows nothing of the machines.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use epollo::protocol::chat::Partner;
@@ -26,6 +27,8 @@ struct Member {
 #[derive(Debug)]
 pub(super) struct Ledger {
     partner: Partner,
+    /// What is typed for nobody is thrown away. (Elsewhere the first turn of a pair has its time.)
+    is_terminal: bool,
     members: Vec<Member>,
     typed_heard: BTreeSet<usize>,
     /// The quit word was typed, or the typing has ended.
@@ -33,9 +36,10 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new(partner: Partner) -> Ledger {
+    pub(super) fn new(partner: Partner, is_terminal: bool) -> Ledger {
         Ledger {
             partner,
+            is_terminal,
             members: Vec::new(),
             typed_heard: BTreeSet::new(),
             console_has_ended: false,
@@ -112,16 +116,31 @@ impl Ledger {
             Partner::Guest => members
                 .filter_map(|(at, member)| {
                     let other = member.partner.filter(|&other| other > at)?;
-                    Some([(at, self.members[other].heard), (other, member.heard)])
+                    let talk = [(at, self.members[other].heard), (other, member.heard)];
+                    self.in_order(talk)
                 })
                 .collect(),
+        }
+    }
+
+    /// The earlier one speaks first, unless it was silent for too long: then it is whoever was heard
+    /// more often, if anybody can tell.
+    fn in_order(&self, talk: [(usize, usize); 2]) -> Option<[(usize, usize); 2]> {
+        let [one, other] = talk;
+        match one.1.cmp(&other.1) {
+            _ if self.is_terminal => Some(talk),
+            Ordering::Greater => Some(talk),
+            Ordering::Less => Some([other, one]),
+            Ordering::Equal => None,
         }
     }
 
     /// Turns alternate, where messages stay apart.
     pub(super) fn check_turns(&self) {
         for [(first, by_first), (second, by_second)] in self.talks() {
-            let is_alternate = by_first == by_second || by_first == by_second + 1;
+            // The server that a user talks with may say what it likes.
+            let is_free = self.partner == Partner::User && by_second > by_first;
+            let is_alternate = by_first == by_second || by_first == by_second + 1 || is_free;
             assert!(
                 is_alternate,
                 "{first} was heard {by_first} times and {second} {by_second} times"
@@ -136,8 +155,13 @@ impl Ledger {
             if self.partner == Partner::Parrot && !member.is_cut_off {
                 assert_eq!(member.heard, said[at], "the parrot says everything to {at}");
             }
+            if self.partner == Partner::User && !member.is_cut_off && !self.console_has_ended {
+                assert_eq!(member.shown, said[at], "what {at} says is shown at once");
+            }
         }
-        if self.console_has_ended {
+        let throws_away = self.is_terminal && self.partner == Partner::Operator;
+        // Which of a server's messages answer the user, numbers do not tell.
+        if self.console_has_ended || throws_away || self.partner == Partner::User {
             return;
         }
         for [(first, by_first), (second, by_second)] in self.talks() {

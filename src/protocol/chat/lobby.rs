@@ -1,0 +1,50 @@
+//! Who waits for a partner, in the order in which they are to get one, and who has got one and has
+//! yet to learn of it. It opens no conversation and knows no clock.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::protocol::PeerId;
+use crate::protocol::turns::Side;
+
+/// A place in a conversation: its name, and the side.
+pub(super) type Place = (PeerId, Side);
+
+/// The guests that are to talk with each other. Two never wait at the same time.
+#[derive(Debug, Default)]
+pub(super) struct Lobby {
+    queue: VecDeque<PeerId>,
+    matched: BTreeMap<PeerId, Place>,
+}
+
+impl Lobby {
+    /// A guest waits, behind the others.
+    pub(super) fn wait(&mut self, guest: PeerId) {
+        self.queue.push_back(guest);
+    }
+
+    /// A guest waits, before the others.
+    pub(super) fn wait_first(&mut self, guest: PeerId) {
+        self.queue.push_front(guest);
+    }
+
+    /// A guest waits no more.
+    pub(super) fn leave(&mut self, guest: PeerId) {
+        self.queue.retain(|&waiting| waiting != guest);
+    }
+
+    /// The next two, who wait no more: the one that speaks first, and the other.
+    pub(super) fn next_pair(&mut self) -> Option<(PeerId, PeerId)> {
+        if self.queue.len() < 2 {
+            return None;
+        }
+        let pair = (self.queue.pop_front()?, self.queue.pop_front()?);
+        self.matched.insert(pair.0, (pair.0, Side::Guest));
+        self.matched.insert(pair.1, (pair.0, Side::Host));
+        Some(pair)
+    }
+
+    /// Where a guest talks from now on, once after each time that it was matched.
+    pub(super) fn take_place(&mut self, guest: PeerId) -> Option<Place> {
+        self.matched.remove(&guest)
+    }
+}
