@@ -142,9 +142,10 @@ impl Chat {
             console.screen.drawn_over();
         }
         self.show_news(cx, console);
-        self.hear_our_user(cx, console);
+        let is_stopping = event == Event::Stopping;
+        self.hear_our_user(cx, console, is_stopping);
         self.let_our_user_leave(cx, console);
-        if event == Event::Stopping {
+        if is_stopping {
             console.screen.end(cx);
         }
     }
@@ -161,12 +162,13 @@ impl Chat {
         }
     }
 
-    /// Hands on what is typed as long as somebody waits for it; asks for the rest.
-    fn hear_our_user(&mut self, cx: &mut Context<'_>, console: &mut Console) {
+    /// Hands on what is typed as long as somebody waits for it; asks for the rest, unless the program
+    /// is about to end.
+    fn hear_our_user(&mut self, cx: &mut Context<'_>, console: &mut Console, is_stopping: bool) {
         while let Some(&guest) = console.to_answer.front() {
             self.turn_to(cx, console, guest);
             let Some(text) = self.next_typed(cx, console) else {
-                if console.prompt(cx, guest) {
+                if !is_stopping && console.prompt(cx, guest) {
                     console.asked_for = Some(guest);
                 }
                 return;
