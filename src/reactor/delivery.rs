@@ -18,6 +18,12 @@ const SWEEPS_PER_WRITE_TIMEOUT: u32 = 4;
 /// about half a microsecond.
 const SLOTS_PER_TURN_MAX: usize = 1024;
 
+/// The timer of the sweep is kept among those of the peers: nobody has this id.
+pub(super) const SWEEP: PeerId = PeerId {
+    slot: u32::MAX,
+    generation: 0,
+};
+
 /// A peer for which the kernel held bytes when it was last looked at.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Debt {
@@ -33,7 +39,7 @@ pub(super) struct Debts {
     /// The shortest pause between sweeps that a policy asks for; `None`: no peer has a write timeout.
     pause: Option<Duration>,
     /// When the next sweep begins, or the present one goes on; [`Time::NEVER`] while nobody is there.
-    pub(super) next: Time,
+    next: Time,
     /// Where the present one goes on.
     slot: usize,
 }
@@ -56,13 +62,6 @@ impl Debts {
         self.pause = self.pause.into_iter().chain(pause).min();
     }
 
-    /// Somebody is there, from now on.
-    pub(super) fn arm(&mut self, now: Time) {
-        if self.next == Time::NEVER {
-            self.next = self.pause.map_or(Time::NEVER, |pause| now.after(pause));
-        }
-    }
-
     /// Somebody is gone: there is nothing to wait for any more. Whether there was is returned.
     pub(super) fn remove(&mut self, id: PeerId) -> bool {
         self.by_peer.remove(&id).is_some()
@@ -79,13 +78,34 @@ impl Debts {
 }
 
 impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
+    /// Somebody is there: the peers are looked through from now on.
+    pub(super) fn arm_sweep(&mut self) {
+        if self.debts.next == Time::NEVER
+            && let Some(pause) = self.debts.pause
+        {
+            self.sweep_at(self.now.after(pause));
+        }
+    }
+
+    /// Nobody is there any more.
+    pub(super) fn disarm_sweep(&mut self) {
+        self.sweep_at(Time::NEVER);
+        self.debts.slot = 0;
+    }
+
+    fn sweep_at(&mut self, at: Time) {
+        self.timers.remove(self.debts.next, SWEEP);
+        if at < Time::NEVER {
+            self.timers.insert(at, SWEEP);
+        }
+        self.debts.next = at;
+    }
+
     /// Looks at those who may be owed something, a part of them a turn.
     pub(super) fn sweep(&mut self) {
-        if self.debts.next > self.heard {
-            return;
-        }
         let slots = self.debts.slot..self.debts.slot + SLOTS_PER_TURN_MAX;
         self.debts.slot = slots.end;
+        self.sweep_at(self.now);
         for slot in slots {
             if let Some(connection) = self.peers.get(slot)
                 && self.may_be_owed(slot, connection)
@@ -94,10 +114,9 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             }
         }
         if self.debts.slot >= self.peers.capacity() {
-            self.debts.slot = 0;
-            self.debts.next = Time::NEVER;
+            self.disarm_sweep();
             if !self.peers.is_empty() {
-                self.debts.arm(self.now);
+                self.arm_sweep();
             }
         }
     }

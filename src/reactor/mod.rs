@@ -271,7 +271,6 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             Run::Going => {}
         }
         self.tell_woken();
-        self.sweep();
         // At most as many as there are now: what relieving arms anew waits for the next turn.
         for _ in 0..self.timers.len() {
             let Some(id) = self.timers.pop_due(self.heard) else {

@@ -6,6 +6,7 @@ use std::io;
 use std::mem;
 
 use super::close::broken;
+use super::delivery::SWEEP;
 use super::{
     Connection, DoorId, Due, Inbound, Interest, Kernel, OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX,
     Outbound, PeerId, Reactor, Readiness, Unread, find, peer_id,
@@ -73,7 +74,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             is_touched: false,
             is_guest: false,
         });
-        self.debts.arm(self.now);
+        self.arm_sweep();
         self.apply(id, &[]);
         self.touch(id);
         Ok(id)
@@ -190,7 +191,9 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// A timer of this peer has come.
     pub(super) fn fire(&mut self, id: PeerId) {
         let Some(connection) = find(&mut self.peers, id) else {
-            return;
+            // All others go with their peers.
+            assert_eq!(id, SWEEP, "nobody's timer");
+            return self.sweep();
         };
         connection.timer = Time::NEVER;
         self.kernel.note(&Moment::Fired { peer: id });

@@ -71,13 +71,15 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let has_work = !self.unread.is_empty()
             || !self.woken.is_empty()
             || !self.touched.is_empty()
-            || !self.heard_out.is_empty()
             || self.run == Run::StopAsked;
         if has_work {
             return Some(Duration::ZERO);
         }
-        let mut due = self.timers.next().min(self.debts.next);
+        let mut due = self.timers.next();
         if let Run::Stopping(deadline) = self.run {
+            if !self.heard_out.is_empty() {
+                return Some(Duration::ZERO);
+            }
             due = due.min(deadline);
         }
         for listening in &self.listeners {
