@@ -49,6 +49,7 @@ impl Net {
             if socket.is_some_and(|socket| socket.acknowledges_at == Some(at)) {
                 let id = SocketId(index);
                 if self.sockets[index].outbound.is_cut {
+                    // An orphan of whose far end nothing is heard.
                     self.sockets[index].die();
                     self.book(id);
                     self.forget_if_closed(id);
@@ -71,10 +72,14 @@ impl Net {
     /// Sends what the far kernel takes, which acknowledges it now or later.
     pub(super) fn carry(&mut self, id: SocketId) {
         let socket = &mut self.sockets[id.0];
-        if socket.is_dead {
+        if socket.is_dead || socket.outbound.is_cut {
             return;
         }
         socket.outbound.carry();
+        if socket.tells_of_room() {
+            self.wake(id, Key::Writable);
+        }
+        let socket = &self.sockets[id.0];
         let Some(is_much) = socket.outbound.awaits_acknowledgement() else {
             return;
         };
@@ -84,6 +89,26 @@ impl Net {
             let at = self.now.after(socket.delay);
             self.set_clock(id, at);
         }
+    }
+
+    /// The far machine goes without a word: nothing arrives there any more, and nothing comes.
+    pub fn vanish(&mut self, id: SocketId) {
+        let socket = self.socket_mut(id);
+        socket.outbound.is_cut = true;
+        socket.acknowledges_at = None;
+        if socket.is_gone() && !socket.is_over() {
+            self.outlive(id);
+        }
+    }
+
+    /// Both ends are gone, and ours does not know it of the other.
+    fn outlive(&mut self, id: SocketId) {
+        if self.sockets[id.0].is_delivered() {
+            // It waits for their end in TIME-WAIT, which holds nothing.
+            self.sockets[id.0].die();
+            return self.forget_if_closed(id);
+        }
+        self.set_clock(id, self.now.after(ORPHAN_TIME_MAX));
     }
 
     fn set_clock(&mut self, id: SocketId, at: Time) {
@@ -176,9 +201,8 @@ impl Net {
         if socket.is_dead {
             return self.forget_if_closed(id);
         }
-        let is_cut = socket.outbound.is_cut;
-        if is_cut && socket.is_socket {
-            return self.set_clock(id, self.now.after(ORPHAN_TIME_MAX));
+        if socket.outbound.is_cut {
+            return self.outlive(id);
         }
         self.carry(id);
         let Some(socket) = self.sockets.get_mut(id.0) else {

@@ -356,10 +356,15 @@ impl Socket {
             // From FIN-WAIT-1 to FIN-WAIT-2, or from LAST-ACK to the end: whoever watches is woken.
             return Some(Key::Any);
         }
+        self.tells_of_room().then_some(Key::Writable)
+    }
+
+    /// Whether whoever waits for room is to be told of it now.
+    pub(super) fn tells_of_room(&mut self) -> bool {
         let is_awaited = self.wants_room && self.outbound.is_roomy();
         if is_awaited {
             self.wants_room = false;
         }
-        is_awaited.then_some(Key::Writable)
+        is_awaited
     }
 }
