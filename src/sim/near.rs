@@ -33,6 +33,11 @@ impl Net {
         }
     }
 
+    /// What the process takes for the time of what happens now: in a turn, when that began.
+    fn noticed_at(&self) -> Time {
+        if self.is_asleep { self.now } else { self.seen }
+    }
+
     /// When something happens by itself.
     pub(super) fn next(&self) -> Option<Time> {
         self.clock.peek().map(|Reverse((at, _))| *at)
@@ -117,8 +122,13 @@ impl Net {
     }
 
     pub(super) fn acknowledge(&mut self, id: SocketId) {
-        let memory = self.pressure();
-        let key = self.sockets[id.0].acknowledge(memory);
+        let (memory, at, seen) = (self.pressure(), self.noticed_at(), self.seen);
+        let socket = &mut self.sockets[id.0];
+        let before = socket.queued();
+        let key = socket.acknowledge(memory);
+        if socket.queued() < before {
+            socket.progresses(at, seen);
+        }
         self.book(id);
         if let Some(key) = key {
             self.wake(id, key);
@@ -136,10 +146,13 @@ impl Net {
 
     /// send(2) on our side: how many bytes are taken.
     pub(super) fn write(&mut self, id: SocketId, offered: usize) -> Result<usize, Fault> {
-        let memory = self.pressure();
+        let (memory, at, seen) = (self.pressure(), self.noticed_at(), self.seen);
         let socket = self.socket_mut(id);
-        let was_dead = socket.is_dead;
+        let (was_dead, was_empty) = (socket.is_dead, socket.queued() == 0);
         let result = socket.write(offered, memory);
+        if was_empty {
+            socket.progresses(at, seen);
+        }
         if socket.is_dead && !was_dead {
             self.wake(id, Key::Any);
         }
