@@ -144,6 +144,11 @@ impl Client {
                 if owed > 0 {
                     self.ledger.owed_since.get_or_insert(now);
                 }
+                if owed > OUTBOX_BYTES_MAX as u64 && self.ledger.due.is_some() {
+                    return Err(format!(
+                        "is owed {owed} bytes that had arrived before the stop: some are thrown away"
+                    ));
+                }
                 if owed > OUTBOX_BYTES_MAX as u64 {
                     return Err(format!("is owed {owed} bytes, more than an outbox takes"));
                 }

@@ -133,7 +133,7 @@ fn large(plan: &Plan, rng: &mut Random) -> Temper {
         0..4 => Temper {
             piece_max: 4_096,
             pause_max: Duration::from_millis(40),
-            read_max: rng.one_of(&[1_000, 4_000]),
+            read_max: rng.one_of(&[400, 4_000]),
             ..keeps_up
         },
         4 | 5 if plan.has_silent_clients => Temper {
