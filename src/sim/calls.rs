@@ -116,6 +116,7 @@ impl<O: Outside> Kernel for SimKernel<O> {
     type Stream = SocketId;
 
     fn now(&mut self) -> Time {
+        self.net.is_asleep = false;
         self.net.seen = self.net.now;
         self.net.now
     }
@@ -131,6 +132,7 @@ impl<O: Outside> Kernel for SimKernel<O> {
     ) -> io::Result<Crowding> {
         self.calls_in_turn = 0;
         self.call()?;
+        self.net.is_asleep = true;
         let state = match timeout {
             Some(Duration::ZERO) => State::Looking,
             Some(_) | None => State::Asleep,
@@ -196,6 +198,7 @@ impl<O: Outside> Kernel for SimKernel<O> {
             return self.accept_well(*listener, state);
         };
         self.count(Call::Accept, fault, state);
+        self.outside.asked_in_vain(*listener);
         if fault == Fault::WouldBlock {
             self.net.wake_listener(*listener);
         } else if fault == Fault::Aborted {

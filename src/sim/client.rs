@@ -13,7 +13,15 @@ use super::plan::Plan;
 use super::queue::Route;
 use super::random::Random;
 use super::talker::Talker;
+use super::temper::{Ending, Temper};
 use crate::protocol::Time;
+
+/// What a client that trickles says byte by byte.
+const TRICKLE_BYTES: u64 = 100;
+/// What a client has ready to be sent, at most.
+const READY_BYTES: u64 = 4_096;
+/// The same of one that sends in large pieces.
+const READY_BYTES_LARGE: u64 = 65_536;
 
 /// The listeners of a simulated server, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,34 +29,6 @@ pub(super) enum Port {
     Hello,
     Echo,
     Chat,
-}
-
-/// How a client ends, if it does not do it by saying so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
-    /// It shuts its half when it has said everything, and reads on.
-    HalfClose,
-    /// It closes when it has said and read everything.
-    Close,
-    /// It closes when it has sent this much, whatever is on its way.
-    CloseAt(u64),
-    /// The same, with a reset.
-    ResetAt(u64),
-    /// It never ends by itself.
-    Stay,
-}
-
-/// The character of a client.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Temper {
-    pub(super) piece_max: usize,
-    pub(super) pause_max: Duration,
-    pub(super) read_max: usize,
-    /// It does not read before it has been there for this long.
-    pub(super) reads_after: Duration,
-    pub(super) ending: Ending,
-    /// It leaves its half open after the server has ended the other.
-    pub(super) lingers: bool,
 }
 
 #[derive(Debug)]
@@ -73,6 +53,8 @@ pub(super) enum Stage {
     Finished,
     /// It was told the end and left its half open.
     Lingering,
+    /// Its machine is gone.
+    Vanished,
     Gone,
 }
 
@@ -195,16 +177,15 @@ impl Client {
         let Some(id) = self.id else {
             return self.come(net, plan);
         };
+        if self.stage == Stage::Vanished {
+            return stays_until_closed(net, id);
+        }
         let read = match self.read(net, id) {
             Ok(read) => read,
             Err(outcome) => return outcome,
         };
         if self.stage == Stage::Lingering {
-            return if net.socket(id).is_gone() {
-                Outcome::Left
-            } else {
-                Outcome::Again(None)
-            };
+            return stays_until_closed(net, id);
         }
         let wrote = self.stage == Stage::Talking && self.write(net, id, plan);
         if self.stage == Stage::Talking && self.ends(net, id, plan) {
@@ -267,10 +248,14 @@ impl Client {
         if self.outgoing.is_empty() {
             self.refill(plan);
         }
-        let count = self
-            .outgoing
-            .len()
-            .min(1 + self.rng.below(self.temper.piece_max));
+        let is_trickling = self.temper.trickles
+            && self.echo_total(plan).saturating_sub(self.sent) <= TRICKLE_BYTES;
+        let piece_max = if is_trickling {
+            1
+        } else {
+            self.temper.piece_max
+        };
+        let count = self.outgoing.len().min(1 + self.rng.below(piece_max));
         if count == 0 {
             return false;
         }
@@ -293,9 +278,13 @@ impl Client {
 
     fn refill(&mut self, plan: &Plan) {
         let start = self.sent;
+        let ready = match self.temper.piece_max as u64 > READY_BYTES {
+            true => READY_BYTES_LARGE,
+            false => READY_BYTES,
+        };
         let count = match &mut self.role {
-            Role::Hello { noise } => noise.saturating_sub(start).min(4_096),
-            Role::Echo { .. } => self.echo_total(plan).saturating_sub(start).min(4_096),
+            Role::Hello { noise } => noise.saturating_sub(start).min(ready),
+            Role::Echo { .. } => self.echo_total(plan).saturating_sub(start).min(ready),
             Role::Chat(talker) => {
                 talker.next(plan, self.serial, &mut self.rng, &mut self.outgoing);
                 return;
@@ -342,6 +331,12 @@ impl Client {
                 self.leave_by(net, Net::close);
                 true
             }
+            Ending::VanishAt(sent) if is_between && (self.sent >= sent || has_said_all) => {
+                net.vanish(id);
+                self.has_left = true;
+                self.stage = Stage::Vanished;
+                false
+            }
             Ending::HalfClose if has_said_all => {
                 net.finish(id);
                 self.stage = Stage::Finished;
@@ -349,6 +344,7 @@ impl Client {
             }
             Ending::ResetAt(_)
             | Ending::CloseAt(_)
+            | Ending::VanishAt(_)
             | Ending::Close
             | Ending::HalfClose
             | Ending::Stay => false,
@@ -370,6 +366,14 @@ impl Client {
             net.close(id);
         }
         self.stage = Stage::Gone;
+    }
+}
+
+fn stays_until_closed(net: &Net, id: SocketId) -> Outcome {
+    if net.socket(id).is_gone() {
+        Outcome::Left
+    } else {
+        Outcome::Again(None)
     }
 }
 

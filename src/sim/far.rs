@@ -96,13 +96,6 @@ impl Net {
         }
     }
 
-    /// The far machine goes without a word: nothing arrives there any more, and nothing comes.
-    pub fn vanish(&mut self, id: SocketId) {
-        let socket = &mut self.sockets[id.0];
-        socket.outbound.is_cut = true;
-        socket.acknowledges_at = None;
-    }
-
     /// What has arrived is acknowledged at once.
     fn hurry(&mut self, id: SocketId) {
         if self.sockets[id.0].acknowledges_at.is_some() {

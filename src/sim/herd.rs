@@ -98,6 +98,8 @@ impl Outside for Clients {
 
     fn accept_failed(&mut self, _net: &Net) {}
 
+    fn asked_in_vain(&mut self, _listener: usize) {}
+
     fn waits(&mut self, _net: &Net, _is_asleep: bool) {}
 
     fn never_waits(&mut self, _calls: u64) {}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::client::{Client, Role};
 use super::far::Received;
 use super::kernel::Clock;
-use super::net::Net;
+use super::net::{Net, SocketId};
 use super::plan::Plan;
 use super::socket::Socket;
 use crate::protocol::Time;
@@ -24,8 +24,12 @@ pub(super) struct Ledger {
     pub(super) is_surplus: bool,
     /// Why it may end without having got everything.
     pub(super) excuse: Option<&'static str>,
-    /// Bytes that the server read and owes an answer for.
+    /// Bytes that the server read.
     pub(super) read: u64,
+    /// How many of them it owes an answer for, since it was told to stop: those that had arrived.
+    pub(super) due: Option<u64>,
+    /// While the server has it.
+    pub(super) held: Option<SocketId>,
     pub(super) written: u64,
     /// When bytes were first read.
     pub(super) first_read: Option<Time>,
@@ -61,6 +65,8 @@ impl Ledger {
             is_surplus: false,
             excuse: None,
             read: 0,
+            due: None,
+            held: None,
             written: 0,
             first_read: None,
             active: Time::ZERO,
@@ -102,10 +108,13 @@ impl Ledger {
     }
 
     /// Bytes are owed and have been for a while, as far as can be seen.
-    fn owed(&self, client: &Client, plan: &Plan) -> u64 {
+    pub(super) fn owed(&self, client: &Client, plan: &Plan) -> u64 {
         match client.role {
             Role::Hello { .. } => (plan.greeting.len() as u64).saturating_sub(self.written),
-            Role::Echo { .. } => self.read - self.written,
+            Role::Echo { .. } => {
+                let due = self.due.map_or(self.read, |due| due.min(self.read));
+                due.saturating_sub(self.written)
+            }
             Role::Chat(_) => 0,
         }
     }
@@ -123,27 +132,28 @@ impl fmt::Display for Ledger {
 }
 
 impl Client {
-    /// The server read so many bytes, to answer or to throw away.
-    pub(super) fn was_read(
-        &mut self,
-        plan: &Plan,
-        now: Time,
-        count: usize,
-        is_owed: bool,
-    ) -> Result<(), String> {
+    /// The server read so many bytes, to answer or, once it stops, to throw away.
+    pub(super) fn was_read(&mut self, plan: &Plan, now: Time, count: usize) -> Result<(), String> {
         let ledger = &mut self.ledger;
         ledger.active = now;
         ledger.first_read.get_or_insert(now);
         match self.role {
-            Role::Echo { .. } if is_owed => {
+            Role::Echo { .. } => {
                 ledger.read += count as u64;
-                ledger.owed_since.get_or_insert(now);
                 let owed = self.ledger.owed(self, plan);
+                if owed > 0 {
+                    self.ledger.owed_since.get_or_insert(now);
+                }
+                if owed > OUTBOX_BYTES_MAX as u64 && self.ledger.due.is_some() {
+                    return Err(format!(
+                        "is owed {owed} bytes that had arrived before the stop: some are thrown away"
+                    ));
+                }
                 if owed > OUTBOX_BYTES_MAX as u64 {
                     return Err(format!("is owed {owed} bytes, more than an outbox takes"));
                 }
             }
-            Role::Hello { .. } | Role::Echo { .. } | Role::Chat(_) => {}
+            Role::Hello { .. } | Role::Chat(_) => {}
         }
         Ok(())
     }
@@ -222,7 +232,7 @@ impl Client {
             return Err(format!("is owed {owed} bytes and could take some"));
         }
         let is_echo = matches!(self.role, Role::Echo { .. });
-        if is_echo && owed == 0 && socket.end_was_read() {
+        if is_echo && owed == 0 && socket.end_was_read() && socket.is_delivered() {
             return Err("is done and not closed".to_owned());
         }
         Ok(())
@@ -243,8 +253,19 @@ impl Client {
                 self.ledger.excuse.get_or_insert(why);
                 Ok(())
             }
-            None => Err(format!("is closed for no reason ({})", self.ledger)),
+            None => Err(self.no_reason(plan, net, socket)),
         }
+    }
+
+    fn no_reason(&self, plan: &Plan, net: &Net, socket: &Socket) -> String {
+        let ledger = &self.ledger;
+        let progressed_at = socket.progressed_at(net.seen);
+        let looks_stalled = |limit| ledger.served.after(limit) <= net.seen;
+        if plan.policy.write_timeout.is_some_and(looks_stalled) && progressed_at > ledger.served {
+            let at = Clock(progressed_at);
+            return format!("is closed though it reads: it acknowledged bytes at {at} ({ledger})");
+        }
+        format!("is closed for no reason ({ledger})")
     }
 
     fn reason(
@@ -259,7 +280,7 @@ impl Client {
         let owed = ledger.owed(self, plan);
         if ledger.excuse == Some("broken") {
             Some(Reason::Excused("broken"))
-        } else if socket.end_was_read() && owed == 0 && !socket.owes() {
+        } else if socket.end_was_read() && owed == 0 && !socket.owes() && socket.queued() == 0 {
             Some(Reason::Done)
         } else if ledger.is_surplus {
             Some(Reason::Excused("turned away"))
@@ -269,9 +290,9 @@ impl Client {
             && !self.was_heard_late(plan, socket)
         {
             Some(Reason::Excused("idle"))
-        } else if is_over(self.owed_since(socket), plan.policy.write_timeout) {
+        } else if is_over(self.owed_since(socket, now), plan.policy.write_timeout) {
             Some(Reason::Excused("takes nothing"))
-        } else if is_over(ledger.shut_at, plan.policy.linger) {
+        } else if is_over(self.lingers_since(socket, now), plan.policy.linger) {
             Some(Reason::Excused("lingers"))
         } else if is_over(circumstances.stopping_since, plan.limits.grace) {
             Some(Reason::Excused("the grace is over"))
@@ -317,13 +338,18 @@ impl Client {
         }
         let total = match &self.role {
             Role::Hello { .. } => plan.greeting.len() as u64,
-            Role::Echo { .. } if is_stopping => self.ledger.read,
+            Role::Echo { .. } if is_stopping => self.ledger.due.unwrap_or(self.ledger.read),
             Role::Echo { .. } => self.sent,
             Role::Chat(talker) => {
                 return self.chat_was_told(plan, talker.heard, partner, is_stopping, was_stopped);
             }
         };
-        if self.received != total {
+        // What came after it was told to stop is answered or not.
+        let is_whole = match self.ledger.due {
+            Some(_) => self.received >= total,
+            None => self.received == total,
+        };
+        if !is_whole {
             return Err(format!(
                 "got {} bytes of {total}, then the end",
                 self.received

@@ -87,6 +87,9 @@ pub trait Outside {
     /// An accept found no descriptor or memory.
     fn accept_failed(&mut self, net: &Net);
 
+    /// An accept from this listener was made to fail, whoever waits there.
+    fn asked_in_vain(&mut self, listener: usize);
+
     /// The process waits: `is_asleep` if it would sleep now, since epoll has nothing to tell.
     fn waits(&mut self, net: &Net, is_asleep: bool);
 
@@ -105,6 +108,8 @@ impl Outside for () {
     fn saw(&mut self, _net: &mut Net, _id: SocketId, _deed: Deed<'_>) {}
 
     fn accept_failed(&mut self, _net: &Net) {}
+
+    fn asked_in_vain(&mut self, _listener: usize) {}
 
     fn waits(&mut self, _net: &Net, _is_asleep: bool) {}
 

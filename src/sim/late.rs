@@ -1,8 +1,10 @@
-//! Whom a server keeps for longer than its limits allow. Too early is judged where reasons are.
+//! Whom a server keeps for longer than its limits allow, and whom it leaves before what it wrote is
+//! acknowledged. Whether there is a reason at all is judged where reasons are.
 
 use std::time::Duration;
 
 use super::client::{Client, Role};
+use super::judge::Circumstances;
 use super::net::Net;
 use super::plan::Plan;
 use super::socket::Socket;
@@ -13,14 +15,70 @@ use crate::protocol::Time;
 /// before timers come all of them must have been heard.
 const LATE_MAX: Duration = Duration::from_secs(2);
 
+/// What waits in the kernel for a peer that does not read, at most, with TCP_NOTSENT_LOWAT.
+const QUEUE_BYTES_MAX: usize = 256 << 10;
+
 impl Client {
+    /// Bytes were written to it: no more of them wait in the kernel than may.
+    pub(super) fn is_queued_little(&self, plan: &Plan, socket: &Socket) -> Result<(), String> {
+        let queued = socket.queued();
+        if plan.lowat.is_some() && queued > QUEUE_BYTES_MAX {
+            return Err(format!("has {queued} bytes in the kernel's send queue"));
+        }
+        Ok(())
+    }
+
+    /// The server closes it without a reset: then nothing may be left that nobody counts.
+    pub(super) fn is_no_orphan(
+        &self,
+        plan: &Plan,
+        now: Time,
+        socket: &Socket,
+        circumstances: Circumstances,
+    ) -> Result<(), String> {
+        let deadline = circumstances
+            .stopping_since
+            .zip(plan.limits.grace)
+            .map(|(since, grace)| since.after(grace));
+        let is_grace_over = deadline.is_some_and(|deadline| deadline <= now);
+        // Bytes that nobody read make a reset of it.
+        let stays = !socket.is_dead() && socket.unread() == 0 && socket.queued() > 0;
+        if stays && self.ledger.place.is_some() && !is_grace_over {
+            let queued = socket.queued();
+            return Err(format!(
+                "is closed with {queued} bytes unacknowledged: an orphan that nobody counts"
+            ));
+        }
+        Ok(())
+    }
+
+    /// The process sleeps: whoever has reset is not there any more.
+    pub(super) fn is_no_ghost(&self, socket: &Socket) -> Result<(), String> {
+        if socket.is_held() && socket.is_dead() && !socket.is_listed() {
+            let unread = socket.unread();
+            return Err(format!(
+                "was reset, which epoll has told, and keeps its place: {unread} bytes are unread"
+            ));
+        }
+        Ok(())
+    }
+
     /// The server closes it, for whatever reason: is it late for another?
     pub(super) fn is_overdue(&self, plan: &Plan, net: &Net, socket: &Socket) -> Result<(), String> {
-        let owed_since = self.owed_since(socket).filter(|_| self.is_owed_surely());
+        let is_sure = self.is_owed_surely() || socket.queued() > 0;
+        let owed_since = self.owed_since(socket, net.seen).filter(|_| is_sure);
+        let shut_at = self.ledger.shut_at.filter(|_| socket.queued() == 0);
+        let lingers_since = shut_at.map(|at| at.max(socket.progressed_at(net.seen)));
+        // It is asked now and then what was acknowledged: four times before it is over.
+        let write_timeout = plan.policy.write_timeout.map(|limit| limit * 5 / 4);
         let limits = [
-            ("idle", Some(self.ledger.active), plan.policy.idle_timeout),
-            ("taking nothing", owed_since, plan.policy.write_timeout),
-            ("lingering", self.ledger.shut_at, plan.policy.linger),
+            (
+                "idle",
+                self.idle_since(socket, net.seen),
+                plan.policy.idle_timeout,
+            ),
+            ("acknowledging nothing", owed_since, write_timeout),
+            ("lingering", lingers_since, plan.policy.linger),
         ];
         for (what, since, limit) in limits {
             self.is_in_time(what, since, limit, net, net.seen)?;
@@ -51,13 +109,33 @@ impl Client {
         Ok(())
     }
 
-    /// Since when it has got nothing of what it is owed.
-    pub(super) fn owed_since(&self, socket: &Socket) -> Option<Time> {
-        match self.role {
+    /// Since when it has acknowledged nothing of what it is owed, by us or by the kernel.
+    pub(super) fn owed_since(&self, socket: &Socket, seen: Time) -> Option<Time> {
+        let progressed_at = socket.progressed_at(seen);
+        if socket.queued() > 0 {
+            return Some(progressed_at);
+        }
+        let since = match self.role {
             Role::Hello { .. } | Role::Chat(_) if socket.owes() => Some(self.ledger.served),
             Role::Hello { .. } | Role::Chat(_) => None,
             Role::Echo { .. } => self.ledger.owed_since,
-        }
+        };
+        since.map(|since| since.max(progressed_at))
+    }
+
+    /// Since when it was told the end and may be expected to end, too. While it acknowledges what it is
+    /// owed, it does what it must first.
+    pub(super) fn lingers_since(&self, socket: &Socket, seen: Time) -> Option<Time> {
+        let shut_at = self.ledger.shut_at?;
+        Some(match socket.queued() {
+            0 => shut_at,
+            _ => shut_at.max(socket.progressed_at(seen)),
+        })
+    }
+
+    /// Since when nothing was read or written; what is acknowledged may count as something.
+    fn idle_since(&self, socket: &Socket, seen: Time) -> Option<Time> {
+        Some(self.ledger.active.max(socket.progressed_at(seen)))
     }
 
     /// Of a chat it is not known when the server began to owe it something.

@@ -33,6 +33,11 @@ impl Net {
         }
     }
 
+    /// What the process takes for the time of what happens now: in a turn, when that began.
+    fn noticed_at(&self) -> Time {
+        if self.is_asleep { self.now } else { self.seen }
+    }
+
     /// When something happens by itself.
     pub(super) fn next(&self) -> Option<Time> {
         self.clock.peek().map(|Reverse((at, _))| *at)
@@ -49,6 +54,7 @@ impl Net {
             if socket.is_some_and(|socket| socket.acknowledges_at == Some(at)) {
                 let id = SocketId(index);
                 if self.sockets[index].outbound.is_cut {
+                    // An orphan of whose far end nothing is heard.
                     self.sockets[index].die();
                     self.book(id);
                     self.forget_if_closed(id);
@@ -71,10 +77,14 @@ impl Net {
     /// Sends what the far kernel takes, which acknowledges it now or later.
     pub(super) fn carry(&mut self, id: SocketId) {
         let socket = &mut self.sockets[id.0];
-        if socket.is_dead {
+        if socket.is_dead || socket.outbound.is_cut {
             return;
         }
         socket.outbound.carry();
+        if socket.tells_of_room() {
+            self.wake(id, Key::Writable);
+        }
+        let socket = &self.sockets[id.0];
         let Some(is_much) = socket.outbound.awaits_acknowledgement() else {
             return;
         };
@@ -86,14 +96,39 @@ impl Net {
         }
     }
 
+    /// The far machine goes without a word: nothing arrives there any more, and nothing comes.
+    pub fn vanish(&mut self, id: SocketId) {
+        let socket = self.socket_mut(id);
+        socket.outbound.is_cut = true;
+        socket.acknowledges_at = None;
+        if socket.is_gone() && !socket.is_over() {
+            self.outlive(id);
+        }
+    }
+
+    /// Both ends are gone, and ours does not know it of the other.
+    fn outlive(&mut self, id: SocketId) {
+        if self.sockets[id.0].is_delivered() {
+            // It waits for their end in TIME-WAIT, which holds nothing.
+            self.sockets[id.0].die();
+            return self.forget_if_closed(id);
+        }
+        self.set_clock(id, self.now.after(ORPHAN_TIME_MAX));
+    }
+
     fn set_clock(&mut self, id: SocketId, at: Time) {
         self.sockets[id.0].acknowledges_at = Some(at);
         self.clock.push(Reverse((at, id.0)));
     }
 
     pub(super) fn acknowledge(&mut self, id: SocketId) {
-        let memory = self.pressure();
-        let key = self.sockets[id.0].acknowledge(memory);
+        let (memory, at, seen) = (self.pressure(), self.noticed_at(), self.seen);
+        let socket = &mut self.sockets[id.0];
+        let before = socket.queued();
+        let key = socket.acknowledge(memory);
+        if socket.queued() < before {
+            socket.progresses(at, seen);
+        }
         self.book(id);
         if let Some(key) = key {
             self.wake(id, key);
@@ -111,10 +146,13 @@ impl Net {
 
     /// send(2) on our side: how many bytes are taken.
     pub(super) fn write(&mut self, id: SocketId, offered: usize) -> Result<usize, Fault> {
-        let memory = self.pressure();
+        let (memory, at, seen) = (self.pressure(), self.noticed_at(), self.seen);
         let socket = self.socket_mut(id);
-        let was_dead = socket.is_dead;
+        let (was_dead, was_empty) = (socket.is_dead, socket.queued() == 0);
         let result = socket.write(offered, memory);
+        if was_empty {
+            socket.progresses(at, seen);
+        }
         if socket.is_dead && !was_dead {
             self.wake(id, Key::Any);
         }
@@ -176,9 +214,8 @@ impl Net {
         if socket.is_dead {
             return self.forget_if_closed(id);
         }
-        let is_cut = socket.outbound.is_cut;
-        if is_cut && socket.is_socket {
-            return self.set_clock(id, self.now.after(ORPHAN_TIME_MAX));
+        if socket.outbound.is_cut {
+            return self.outlive(id);
         }
         self.carry(id);
         let Some(socket) = self.sockets.get_mut(id.0) else {

@@ -49,6 +49,8 @@ pub struct Net {
     pub now: Time,
     /// What it showed when the process last looked.
     pub seen: Time,
+    /// The process waits.
+    pub(super) is_asleep: bool,
     /// For how long the process has been stopped, all together.
     pub stopped: Duration,
     pub(super) sockets: Slab<Socket>,
@@ -74,6 +76,7 @@ impl Net {
         Net {
             now: Time::from_nanos(1),
             seen: Time::from_nanos(1),
+            is_asleep: false,
             stopped: Duration::ZERO,
             sockets: Slab::new(),
             backlogs: Vec::new(),

@@ -75,6 +75,9 @@ pub struct Socket {
     pub(super) is_used: bool,
     /// The last write was not taken whole.
     pub(super) owes: bool,
+    /// When the far end last acknowledged bytes, or the first came to wait for that; and the same before
+    /// the process last woke.
+    progress: (Time, Time),
     /// What of it the machine's books hold: bytes, and whether it is an orphan.
     pub(super) booked: (usize, bool),
     /// It was reset since the machine had no memory for one more orphan.
@@ -112,6 +115,7 @@ impl Socket {
             end_was_read: false,
             is_used: false,
             owes: false,
+            progress: (Time::ZERO, Time::ZERO),
             booked: (0, false),
             is_sacrificed: false,
         }
@@ -201,6 +205,28 @@ impl Socket {
     /// Whether it was reset since the machine had no memory for one more orphan.
     pub fn is_sacrificed(&self) -> bool {
         self.is_sacrificed
+    }
+
+    /// Bytes were acknowledged, or begin to wait for it; the process woke last when it is said here.
+    pub(super) fn progresses(&mut self, at: Time, seen: Time) {
+        if self.progress.0 < seen {
+            self.progress.1 = self.progress.0;
+        }
+        self.progress.0 = at;
+    }
+
+    /// When bytes were last acknowledged, before the process woke at this time: of what came since it
+    /// need not know.
+    pub fn progressed_at(&self, seen: Time) -> Time {
+        match self.progress {
+            (latest, _) if latest < seen => latest,
+            (_, before) => before,
+        }
+    }
+
+    /// Whether it was reset.
+    pub fn is_dead(&self) -> bool {
+        self.is_dead
     }
 
     /// What it holds of the machine's memory, and whether it is an orphan: closed by us, and not done.
@@ -356,10 +382,15 @@ impl Socket {
             // From FIN-WAIT-1 to FIN-WAIT-2, or from LAST-ACK to the end: whoever watches is woken.
             return Some(Key::Any);
         }
+        self.tells_of_room().then_some(Key::Writable)
+    }
+
+    /// Whether whoever waits for room is to be told of it now.
+    pub(super) fn tells_of_room(&mut self) -> bool {
         let is_awaited = self.wants_room && self.outbound.is_roomy();
         if is_awaited {
             self.wants_room = false;
         }
-        is_awaited.then_some(Key::Writable)
+        is_awaited
     }
 }

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::client::{Client, Ending, Role, Stage, Temper};
+use super::client::{Client, Role, Stage};
 use super::judge::Ledger;
 use super::plan::Plan;
 use super::queue::Route;
@@ -15,6 +15,42 @@ use crate::protocol::Time;
 /// What a client sends that nobody asked to, and what its way to the server then holds.
 const FLOOD_BYTES: u64 = 400_000;
 const FLOOD_BUFFER_BYTES: usize = 300_000;
+
+/// Echo clients that send more than this come only where buffers grow.
+const LARGE_BYTES: u64 = 250_000;
+const LARGEST_BYTES: u64 = 3_000_000;
+
+/// How a client ends, if it does not do it by saying so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// It shuts its half when it has said everything, and reads on.
+    HalfClose,
+    /// It closes when it has said and read everything.
+    Close,
+    /// It closes when it has sent this much, whatever is on its way.
+    CloseAt(u64),
+    /// The same, with a reset.
+    ResetAt(u64),
+    /// Its machine is gone when it has sent this much, without a word.
+    VanishAt(u64),
+    /// It never ends by itself.
+    Stay,
+}
+
+/// The character of a client.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Temper {
+    pub(super) piece_max: usize,
+    pub(super) pause_max: Duration,
+    pub(super) read_max: usize,
+    /// It does not read before it has been there for this long.
+    pub(super) reads_after: Duration,
+    pub(super) ending: Ending,
+    /// It leaves its half open after the server has ended the other.
+    pub(super) lingers: bool,
+    /// It says the last of its bytes one by one.
+    pub(super) trickles: bool,
+}
 
 /// The client with this number.
 pub(super) fn draw(plan: &Plan, rng: &mut Random, serial: usize, address: SocketAddr) -> Client {
@@ -42,6 +78,12 @@ pub(super) fn draw(plan: &Plan, rng: &mut Random, serial: usize, address: Socket
 }
 
 fn role(plan: &Plan, rng: &mut Random) -> Role {
+    if plan.buffer_bytes_max > 0 && rng.happens(1, 50) {
+        return Role::Echo {
+            total: rng.between(LARGE_BYTES, LARGEST_BYTES),
+            quits: false,
+        };
+    }
     match rng.below(10) {
         0..2 => Role::Hello {
             noise: match rng.below(32) {
@@ -71,12 +113,48 @@ fn dribbling(plan: &Plan) -> Temper {
         reads_after: Duration::ZERO,
         ending: Ending::HalfClose,
         lingers: false,
+        trickles: false,
+    }
+}
+
+/// Who sends much, and then does with the answer what our kernel must not be left alone with: reads it a
+/// little at a time, never reads it, or is gone.
+fn large(plan: &Plan, rng: &mut Random) -> Temper {
+    let keeps_up = Temper {
+        piece_max: 65_536,
+        pause_max: Duration::from_micros(rng.one_of(&[30, 1_000])),
+        read_max: 65_536,
+        reads_after: Duration::ZERO,
+        ending: rng.one_of(&[Ending::Close, Ending::HalfClose]),
+        lingers: false,
+        trickles: rng.happens(1, 2),
+    };
+    match rng.below(8) {
+        0..4 => Temper {
+            piece_max: 4_096,
+            pause_max: Duration::from_millis(40),
+            read_max: rng.one_of(&[400, 4_000]),
+            ..keeps_up
+        },
+        4 | 5 if plan.has_silent_clients => Temper {
+            reads_after: Duration::MAX,
+            ending: rng.one_of(&[Ending::HalfClose, Ending::Stay]),
+            ..keeps_up
+        },
+        6 if plan.has_silent_clients => Temper {
+            ending: Ending::VanishAt(rng.between(0, LARGE_BYTES)),
+            ..keeps_up
+        },
+        _ => keeps_up,
     }
 }
 
 fn temper(plan: &Plan, rng: &mut Random, role: &Role) -> Temper {
     if matches!(role, Role::Chat(talker) if talker.dribbles()) {
         return dribbling(plan);
+    }
+    if matches!(role, Role::Echo { total, .. } if *total >= LARGE_BYTES) {
+        return large(plan, rng);
     }
     // What silence would cut comes in pieces with less of it between them.
     let is_cut_by_silence = matches!(role, Role::Chat(_) | Role::Echo { quits: true, .. });
@@ -103,6 +181,7 @@ fn temper(plan: &Plan, rng: &mut Random, role: &Role) -> Temper {
         reads_after: reads_after(plan, rng),
         ending: ending(plan, rng, role),
         lingers: rng.happens(1, 16),
+        trickles: false,
     }
 }
 
@@ -117,13 +196,19 @@ fn route(plan: &Plan, rng: &mut Random, role: &Role) -> Route {
         0 => (64, 4_000),
         _ => (4_096, 60_000),
     };
+    let most = plan.buffer_bytes_max;
+    let mut outbound_bytes = || match rng.happens(1, 3) {
+        true if most > 0 => most,
+        true | false => smallest + rng.below(outbound),
+    };
+    let (send, far) = (outbound_bytes(), outbound_bytes());
     let latest = u64::try_from(plan.delay_max.as_nanos()).unwrap_or(u64::MAX);
     let latest = rng.one_of(&[0, latest]);
     Route {
         receive: smallest + rng.below(inbound),
-        send: smallest + rng.below(outbound),
-        far: smallest + rng.below(outbound),
-        max: plan.buffer_bytes_max,
+        send,
+        far,
+        max: most,
         delay: Duration::from_nanos(rng.between(0, latest)),
     }
 }
@@ -146,7 +231,11 @@ fn ending(plan: &Plan, rng: &mut Random, role: &Role) -> Ending {
         0 => Ending::ResetAt(0),
         1 => Ending::ResetAt(rng.between(0, all)),
         2 => Ending::CloseAt(rng.between(0, all)),
-        3 if plan.has_silent_clients => Ending::Stay,
+        3 if plan.has_silent_clients => {
+            let sent = rng.between(0, all);
+            rng.one_of(&[Ending::Stay, Ending::VanishAt(sent)])
+        }
+        4 if matches!(role, Role::Chat(_)) => Ending::ResetAt(u64::MAX),
         4..10 => Ending::Close,
         _ => Ending::HalfClose,
     }

@@ -2,6 +2,7 @@
 //! The first thing that is wrong is kept; what each client does is its own business.
 
 mod answers;
+mod queues;
 mod seen;
 mod watch;
 
@@ -21,6 +22,7 @@ use super::typist::Typist;
 use crate::protocol::Time;
 use crate::protocol::chat::Partner;
 use answers::Answers;
+use queues::Queues;
 
 /// Who owns the two streams that are no clients.
 pub(super) const TERMINAL: usize = usize::MAX;
@@ -62,10 +64,9 @@ pub(super) struct World {
     accept_failed_at: Time,
     closed_since_failure: bool,
     answers: Answers,
+    queues: Queues,
     stop_at: Option<Time>,
     stopping_since: Option<Time>,
-    /// In which turn it was told to.
-    stopping_turn: u64,
     violation: Option<String>,
 }
 
@@ -100,9 +101,9 @@ impl World {
             accept_failed_at: Time::ZERO,
             closed_since_failure: false,
             answers: Answers::default(),
+            queues: Queues::default(),
             stop_at,
             stopping_since: None,
-            stopping_turn: u64::MAX,
             violation: None,
             plan,
         }
@@ -344,6 +345,10 @@ impl Outside for World {
     fn accept_failed(&mut self, net: &Net) {
         self.accept_failed_at = net.now;
         self.closed_since_failure = false;
+    }
+
+    fn asked_in_vain(&mut self, listener: usize) {
+        self.queues.asked_in_vain(listener);
     }
 
     fn waits(&mut self, net: &Net, is_asleep: bool) {

@@ -30,13 +30,11 @@ impl World {
                 client.ledger.look_by = Some(self.turn + self.told_in_turn as u64 + 1);
                 self.told.push(serial);
             }
-            Deed::Accepted => self.accepted(net, serial),
+            Deed::Accepted => self.accepted(net, id),
             Deed::Read(bytes) => {
                 client.ledger.look_by = None;
-                // Once everybody was told of the end, what still comes is thrown away.
-                let is_owed = self.turn <= self.stopping_turn;
                 let is_fair = client.ledger.read_in(self.turn, bytes.len());
-                let verdict = client.was_read(&self.plan, net.seen, bytes.len(), is_owed);
+                let verdict = client.was_read(&self.plan, net.seen, bytes.len());
                 let verdict = is_fair.and(verdict);
                 self.judge(serial, verdict);
             }
@@ -45,11 +43,12 @@ impl World {
                 // It may be wanted again from now on.
                 let again = self.turn + self.told_in_turn as u64 + 2;
                 client.ledger.look_by = client.ledger.look_by.map(|_| again);
-                self.written(net, serial, bytes);
+                self.written(net, id, bytes);
             }
             Deed::Broken(_) => client.ledger.broken(),
             Deed::Shut => client.ledger.shut(net.seen),
-            Deed::Closed | Deed::Reset => self.closed(net, id, serial),
+            Deed::Closed => self.closed(net, id, true),
+            Deed::Reset => self.closed(net, id, false),
         }
         self.touch(serial);
         if !matches!(deed, Deed::Told | Deed::ReadNothing) {
@@ -66,7 +65,11 @@ impl World {
             }
             (SIGNALS, Deed::Read(_)) => {
                 self.stopping_since = Some(net.seen);
-                self.stopping_turn = self.turn;
+                // What has arrived is owed an answer; what comes from here on is not.
+                for client in &mut self.clients {
+                    let held = client.ledger.held.map(|id| net.socket(id).unread());
+                    client.ledger.due = held.map(|unread| client.ledger.read + unread as u64);
+                }
                 self.next_arrival = None;
             }
             (_, _) => {}
@@ -80,7 +83,9 @@ impl World {
         }
     }
 
-    fn accepted(&mut self, net: &Net, serial: usize) {
+    fn accepted(&mut self, net: &Net, id: SocketId) {
+        let serial = net.socket(id).owner;
+        self.queues.accepted(self.clients[serial].port() as usize);
         let host = serial % ADDRESSES;
         let limits = &self.plan.limits;
         let is_full = self.held >= limits.guests_max;
@@ -89,6 +94,8 @@ impl World {
             .is_some_and(|most| self.held_from[host] >= most);
         let ledger = &mut self.clients[serial].ledger;
         ledger.accepted(net.seen, self.accepted);
+        ledger.held = Some(id);
+        ledger.due = self.stopping_since.map(|_| 0);
         self.accepted += 1;
         ledger.is_surplus = is_full || has_too_many;
         if !ledger.is_surplus {
@@ -97,24 +104,33 @@ impl World {
         }
     }
 
-    fn closed(&mut self, net: &Net, id: SocketId, serial: usize) {
+    fn closed(&mut self, net: &Net, id: SocketId, delivers: bool) {
         let circumstances = self.circumstances();
-        let client = &mut self.clients[serial];
         let socket = net.socket(id);
-        let verdict = client.is_overdue(&self.plan, net, socket);
+        let serial = socket.owner;
+        let client = &mut self.clients[serial];
+        let mut verdict = client.is_overdue(&self.plan, net, socket);
+        if delivers {
+            let orphaned = client.is_no_orphan(&self.plan, net.seen, socket, circumstances);
+            verdict = verdict.and(orphaned);
+        }
         let reason = client.was_closed(&self.plan, net, socket, circumstances);
         let verdict = verdict.and(reason);
         if client.ledger.place.is_some() && !client.ledger.is_surplus {
             self.held -= 1;
             self.held_from[serial % ADDRESSES] -= 1;
         }
+        self.clients[serial].ledger.held = None;
         self.judge(serial, verdict);
         self.closed_since_failure = true;
     }
 
-    fn written(&mut self, net: &Net, serial: usize, bytes: &[u8]) {
+    fn written(&mut self, net: &Net, id: SocketId, bytes: &[u8]) {
+        let socket = net.socket(id);
+        let serial = socket.owner;
         let client = &mut self.clients[serial];
         let verdict = client.was_written(&self.plan, net.seen, bytes);
+        let verdict = verdict.and(client.is_queued_little(&self.plan, socket));
         self.judge(serial, verdict);
         let Some(talker) = self.clients[serial].talker_mut() else {
             return;

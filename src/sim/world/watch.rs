@@ -21,6 +21,11 @@ impl World {
             for serial in std::mem::take(&mut self.touched) {
                 self.clients[serial].ledger.is_touched = false;
                 let client = &self.clients[serial];
+                if let Some(id) = client.ledger.held {
+                    let verdict = client.is_no_ghost(net.socket(id));
+                    self.judge(serial, verdict);
+                }
+                let client = &self.clients[serial];
                 if let Some(id) = client.id {
                     let verdict = client.is_left_alone(&self.plan, net.socket(id));
                     self.judge(serial, verdict);
@@ -33,6 +38,9 @@ impl World {
             self.accuse(format!(
                 "the process has looked {LOOKS_MAX} times in vain: it spins"
             ));
+        }
+        if let Err(what) = self.queues.turn(net) {
+            self.accuse(what);
         }
         self.check_fairness(net);
     }
