@@ -128,7 +128,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let id = peer_id(slot, connection.generation);
         policy.write_timeout.is_some()
             && !connection.is_lingering()
-            && (connection.active > connection.looked_at
+            && (connection.active >= connection.looked_at
                 || connection.outbox.is_some()
                 || self.debts.has(id))
     }

@@ -112,9 +112,8 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         {
             connection.unread = Unread::Queued;
             self.read(id);
-        }
-        if readiness.read_on {
-            self.look_for_error(id);
+        } else if readiness.read_on && connection.inbound == Inbound::Finished && self.is_dead(id) {
+            return;
         }
         self.touch(id);
     }

@@ -309,6 +309,7 @@ impl<O: Outside> SimKernel<O> {
     /// It could as well have come a moment later.
     fn has_just_come(&self, id: SocketId) -> bool {
         let came = self.net.socket(id).unread_since();
+        let came = came.filter(|_| !self.net.is_ending);
         came.is_some_and(|came| self.net.now < came.after(MOMENT))
     }
 

@@ -65,9 +65,9 @@ impl Client {
 
     /// The server closes it, for whatever reason: is it late for another?
     pub(super) fn is_overdue(&self, plan: &Plan, net: &Net, socket: &Socket) -> Result<(), String> {
-        let is_sure = self.is_owed_surely() || socket.queued() > 0;
+        let is_sure = self.is_owed_surely() || !socket.is_delivered();
         let owed_since = self.owed_since(socket, net.seen).filter(|_| is_sure);
-        let shut_at = self.ledger.shut_at.filter(|_| socket.queued() == 0);
+        let shut_at = self.ledger.shut_at.filter(|_| socket.is_delivered());
         let lingers_since = shut_at.map(|at| at.max(socket.progressed_at(net.seen)));
         // It is asked now and then what was acknowledged: four times before it is over.
         let write_timeout = plan.policy.write_timeout.map(|limit| limit * 5 / 4);
@@ -112,7 +112,7 @@ impl Client {
     /// Since when it has acknowledged nothing of what it is owed, by us or by the kernel.
     pub(super) fn owed_since(&self, socket: &Socket, seen: Time) -> Option<Time> {
         let progressed_at = socket.progressed_at(seen);
-        if socket.queued() > 0 {
+        if !socket.is_delivered() {
             return Some(progressed_at);
         }
         let since = match self.role {

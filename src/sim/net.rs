@@ -53,6 +53,9 @@ pub struct Net {
     pub(super) is_asleep: bool,
     /// For how long the process has been stopped, all together.
     pub stopped: Duration,
+    /// It was told to end. What has arrived by then it must find when it reads: from here on EAGAIN is the
+    /// truth.
+    pub is_ending: bool,
     pub(super) sockets: Slab<Socket>,
     pub(super) backlogs: Vec<Backlog>,
     /// What epoll has yet to tell.
@@ -78,6 +81,7 @@ impl Net {
             seen: Time::from_nanos(1),
             is_asleep: false,
             stopped: Duration::ZERO,
+            is_ending: false,
             sockets: Slab::new(),
             backlogs: Vec::new(),
             ready: VecDeque::new(),

@@ -57,7 +57,7 @@ impl World {
         }
     }
 
-    fn saw_own(&mut self, net: &Net, owner: usize, deed: Deed<'_>) {
+    fn saw_own(&mut self, net: &mut Net, owner: usize, deed: Deed<'_>) {
         match (owner, deed) {
             (TERMINAL, Deed::Written(bytes)) => {
                 self.shown(bytes);
@@ -65,6 +65,7 @@ impl World {
             }
             (SIGNALS, Deed::Read(_)) => {
                 self.stopping_since = Some(net.seen);
+                net.is_ending = true;
                 // What has arrived is owed an answer; what comes from here on is not.
                 for client in &mut self.clients {
                     let held = client.ledger.held.map(|id| net.socket(id).unread());
