@@ -67,7 +67,7 @@ impl Client {
     pub(super) fn is_overdue(&self, plan: &Plan, net: &Net, socket: &Socket) -> Result<(), String> {
         let is_sure = self.is_owed_surely() || socket.queued() > 0;
         let owed_since = self.owed_since(socket, net.seen).filter(|_| is_sure);
-        let shut_at = self.ledger.shut_at.filter(|_| socket.queued() == 0);
+        let shut_at = self.ledger.shut_at.filter(|_| socket.is_delivered());
         let lingers_since = shut_at.map(|at| at.max(socket.progressed_at(net.seen)));
         // It is asked now and then what was acknowledged: four times before it is over.
         let write_timeout = plan.policy.write_timeout.map(|limit| limit * 5 / 4);
