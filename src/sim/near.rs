@@ -122,12 +122,12 @@ impl Net {
     }
 
     pub(super) fn acknowledge(&mut self, id: SocketId) {
-        let (memory, at, seen) = (self.pressure(), self.noticed_at(), self.seen);
+        let (memory, at) = (self.pressure(), self.noticed_at());
         let socket = &mut self.sockets[id.0];
         let before = socket.queued();
         let key = socket.acknowledge(memory);
-        if socket.queued() < before {
-            socket.progresses(at, seen);
+        if socket.queued() < before || key == Some(Key::Any) {
+            socket.progresses(at);
         }
         self.book(id);
         if let Some(key) = key {
@@ -146,12 +146,12 @@ impl Net {
 
     /// send(2) on our side: how many bytes are taken.
     pub(super) fn write(&mut self, id: SocketId, offered: usize) -> Result<usize, Fault> {
-        let (memory, at, seen) = (self.pressure(), self.noticed_at(), self.seen);
+        let (memory, at) = (self.pressure(), self.noticed_at());
         let socket = self.socket_mut(id);
         let (was_dead, was_empty) = (socket.is_dead, socket.queued() == 0);
         let result = socket.write(offered, memory);
         if was_empty {
-            socket.progresses(at, seen);
+            socket.progresses(at);
         }
         if socket.is_dead && !was_dead {
             self.wake(id, Key::Any);

@@ -75,8 +75,7 @@ pub struct Socket {
     pub(super) is_used: bool,
     /// The last write was not taken whole.
     pub(super) owes: bool,
-    /// When the far end last acknowledged bytes, or the first came to wait for that; and the same before
-    /// the process last woke.
+    /// When the far end last acknowledged bytes, or the first came to wait for that; and the same before.
     progress: (Time, Time),
     /// What of it the machine's books hold: bytes, and whether it is an orphan.
     pub(super) booked: (usize, bool),
@@ -207,9 +206,9 @@ impl Socket {
         self.is_sacrificed
     }
 
-    /// Bytes were acknowledged, or begin to wait for it; the process woke last when it is said here.
-    pub(super) fn progresses(&mut self, at: Time, seen: Time) {
-        if self.progress.0 < seen {
+    /// Bytes were acknowledged, or begin to wait for it, at this time as the process has it.
+    pub(super) fn progresses(&mut self, at: Time) {
+        if self.progress.0 < at {
             self.progress.1 = self.progress.0;
         }
         self.progress.0 = at;
