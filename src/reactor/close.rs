@@ -22,8 +22,8 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         }
     }
 
-    /// A peer that its session does not want to hear now may have left: a reset counts at once, its end if
-    /// nothing else waits before it.
+    /// A peer that its session does not want to hear now may have left: its end counts at once if nothing else
+    /// waits before it.
     pub(super) fn look_for_end(&mut self, id: PeerId) {
         let Some(connection) = find(&mut self.peers, id) else {
             return;
@@ -31,12 +31,9 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let is_unheard = connection.unread == Unread::Parked
             && connection.inbound == Inbound::Open
             && self.service.window(&connection.session) == 0;
-        if !is_unheard || !connection.read_on || self.is_dead(id) {
+        if !is_unheard || !connection.read_on {
             return;
         }
-        let Some(connection) = find(&mut self.peers, id) else {
-            return;
-        };
         let peeked = loop {
             match self.kernel.peek(id, &mut connection.stream, &mut [0]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -52,18 +49,20 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         }
     }
 
-    /// The kernel spoke of an end or an error, and a read would not tell which: it is asked (SO_ERROR). A peer
-    /// that has reset is closed, and this is true.
-    pub(super) fn is_dead(&mut self, id: PeerId) -> bool {
+    /// The kernel spoke of an error, and no read will come to tell which: it is asked (SO_ERROR), so that who is
+    /// dead does not keep its place.
+    pub(super) fn look_for_error(&mut self, id: PeerId) {
         let Some(connection) = find(&mut self.peers, id) else {
-            return true;
+            return;
         };
-        let asked = self.kernel.kernel.take_error(&connection.stream);
-        let error = asked.ok().flatten();
-        if let Some(error) = &error {
-            self.close(id, broken(error));
+        let is_unread =
+            connection.unread == Unread::Parked || connection.inbound == Inbound::Finished;
+        if !is_unread || !mem::take(&mut connection.has_failed) {
+            return;
         }
-        error.is_some()
+        if let Ok(Some(error)) = self.kernel.kernel.take_error(&connection.stream) {
+            self.close(id, broken(&error));
+        }
     }
 
     /// Both halves of a peer have ended. It stays until it has acknowledged everything: true if that is so,

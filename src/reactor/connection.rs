@@ -74,6 +74,8 @@ pub(super) struct Connection<Stream, Session> {
     pub(super) unread: Unread,
     /// A short read proves nothing here: read until told that there is no more.
     pub(super) read_on: bool,
+    /// The kernel spoke of an error, and nobody has asked which.
+    pub(super) has_failed: bool,
     /// What the kernel was last told to watch.
     pub(super) watched: Interest,
     /// The send phase of this turn will look at it.

@@ -34,6 +34,9 @@ pub struct Readiness {
     /// The peer will send no more, or something out of the ordinary waits (urgent data, an error):
     /// a short read proves nothing, read until told that there is no more.
     pub read_on: bool,
+    /// The connection has ended by an error. A read tells it once all that arrived was read, and
+    /// [`Kernel::take_error`] at once.
+    pub has_failed: bool,
 }
 
 /// The operating system as the reactor sees it. Readiness is edge-triggered: what was said once is

@@ -88,6 +88,7 @@ impl Kernel for OsKernel {
                 writable: event.is_writable(),
                 // Without branches: it is asked for every event.
                 read_on: event.is_read_closed() | event.is_priority() | event.is_error(),
+                has_failed: event.is_error(),
             });
         }
         Ok(match ready.len() {

@@ -70,6 +70,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                 Unread::Parked
             },
             read_on: !is_socket,
+            has_failed: false,
             watched: interest,
             is_touched: false,
             is_guest: false,
@@ -106,14 +107,13 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             self.woken.push_back(id);
         }
         connection.read_on |= readiness.read_on;
+        connection.has_failed |= readiness.has_failed;
         if (readiness.readable || readiness.read_on)
             && connection.unread != Unread::Queued
             && connection.inbound != Inbound::Finished
         {
             connection.unread = Unread::Queued;
             self.read(id);
-        } else if readiness.read_on && connection.inbound == Inbound::Finished && self.is_dead(id) {
-            return;
         }
         self.touch(id);
     }
@@ -216,6 +216,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// Brings everything about a peer in line with its state: writes, ends its half, closes it if
     /// it is done, and arms what must be armed.
     pub(super) fn settle(&mut self, id: PeerId) {
+        self.look_for_error(id);
         self.look_for_end(id);
         let Some(connection) = find(&mut self.peers, id) else {
             return;

@@ -62,17 +62,13 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         }
     }
 
-    /// Tells those whose last words were heard, or everybody once the grace is over.
+    /// Tells those whose last words were heard. Once the grace is over everybody is closed: who still had
+    /// something to say is not told an end that would make what it got look whole.
     pub(super) fn go_on_stopping(&mut self, deadline: Time) {
-        let is_over = deadline <= self.now;
-        if is_over {
-            let late = mem::take(&mut self.last_words);
-            self.heard_out.extend(late.into_keys());
-        }
         // What they said may be for others, who are not told before they have got it.
         self.tell_woken();
         self.dismiss();
-        if is_over {
+        if deadline <= self.now {
             self.send();
             for id in self.ids() {
                 self.close(id, CloseReason::Stopped);

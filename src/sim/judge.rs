@@ -201,6 +201,11 @@ impl Client {
     pub(super) fn is_wanted(&self, plan: &Plan, socket: &Socket) -> bool {
         let is_room_left = match self.role {
             Role::Hello { .. } => true,
+            // What came after the stop may be answered, too; then it takes up room.
+            Role::Echo { .. } if self.ledger.shut_at.is_none() => {
+                let unanswered = self.ledger.read.saturating_sub(self.ledger.written);
+                unanswered <= OUTBOX_BYTES_LOW as u64
+            }
             Role::Echo { .. } => self.ledger.owed(self, plan) <= OUTBOX_BYTES_LOW as u64,
             Role::Chat(_) => false,
         };

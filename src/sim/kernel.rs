@@ -384,6 +384,7 @@ impl<O: Outside> SimKernel<O> {
             readable: flags & 1 != 0,
             writable: flags & 2 != 0,
             read_on: flags & 4 != 0,
+            has_failed: flags & 4 != 0,
         }
     }
 }

@@ -67,10 +67,15 @@ impl Client {
     pub(super) fn is_overdue(&self, plan: &Plan, net: &Net, socket: &Socket) -> Result<(), String> {
         let is_sure = self.is_owed_surely() || !socket.is_delivered();
         let owed_since = self.owed_since(socket, net.seen).filter(|_| is_sure);
-        let shut_at = self.ledger.shut_at.filter(|_| socket.is_delivered());
+        let is_waited_for = socket.is_delivered() && !socket.is_dead();
+        let shut_at = self.ledger.shut_at.filter(|_| is_waited_for);
         let lingers_since = shut_at.map(|at| at.max(socket.progressed_at(net.seen)));
-        // It is asked now and then what was acknowledged: four times before it is over.
-        let write_timeout = plan.policy.write_timeout.map(|limit| limit * 5 / 4);
+        // It is asked now and then what was acknowledged: four times before it is over, and once it lingers
+        // as often as that may take. Then it may linger on for as long.
+        let linger = plan.policy.linger;
+        let between = linger.filter(|_| self.ledger.shut_at.is_some());
+        let write_timeout = plan.policy.write_timeout;
+        let write_timeout = write_timeout.map(|limit| limit * 5 / 4 + between.unwrap_or_default());
         let limits = [
             (
                 "idle",
@@ -78,7 +83,7 @@ impl Client {
                 plan.policy.idle_timeout,
             ),
             ("acknowledging nothing", owed_since, write_timeout),
-            ("lingering", lingers_since, plan.policy.linger),
+            ("lingering", lingers_since, linger.map(|linger| linger * 2)),
         ];
         for (what, since, limit) in limits {
             self.is_in_time(what, since, limit, net, net.seen)?;
@@ -112,8 +117,11 @@ impl Client {
     /// Since when it has acknowledged nothing of what it is owed, by us or by the kernel.
     pub(super) fn owed_since(&self, socket: &Socket, seen: Time) -> Option<Time> {
         let progressed_at = socket.progressed_at(seen);
+        if socket.queued() > 0 {
+            return Some(progressed_at.max(self.ledger.accepted));
+        }
         if !socket.is_delivered() {
-            return Some(progressed_at);
+            return self.ledger.shut_at.map(|at| at.max(progressed_at));
         }
         let since = match self.role {
             Role::Hello { .. } | Role::Chat(_) if socket.owes() => Some(self.ledger.served),

@@ -264,6 +264,7 @@ impl Net {
             readable: true,
             writable: false,
             read_on: false,
+            has_failed: false,
         })
     }
 

@@ -274,6 +274,7 @@ impl Socket {
             readable,
             writable: writes && has_room,
             read_on: is_hung_up || (readable && is_ended) || self.error.is_some(),
+            has_failed: self.error.is_some(),
         };
         let says_something = readiness.readable || readiness.writable || readiness.read_on;
         says_something.then_some(readiness)
