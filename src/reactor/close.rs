@@ -90,10 +90,8 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         self.held_bytes -= connection.held();
         self.guests -= usize::from(connection.is_guest);
         self.per_address.remove(id);
-        self.debts.remove(id);
-        if self.peers.is_empty() {
-            self.disarm_sweep();
-        }
+        let policy = self.doors[connection.door.index()].1;
+        self.forget_debts(id, &policy);
         self.last_words.remove(&id);
         if self.is_to_be_forgotten(&connection, reason) {
             self.kernel.kernel.reset(connection.stream);

@@ -38,6 +38,8 @@ pub(super) struct Debts {
     by_peer: BTreeMap<PeerId, Debt>,
     /// The shortest pause between sweeps that a policy asks for; `None`: no peer has a write timeout.
     pause: Option<Duration>,
+    /// Peers with a write timeout.
+    peers: usize,
     /// When the next sweep begins, or the present one goes on; [`Time::NEVER`] while nobody is there.
     next: Time,
     /// Where the present one goes on.
@@ -49,6 +51,7 @@ impl Debts {
         Debts {
             by_peer: BTreeMap::new(),
             pause: None,
+            peers: 0,
             next: Time::NEVER,
             slot: 0,
         }
@@ -62,13 +65,13 @@ impl Debts {
         self.pause = self.pause.into_iter().chain(pause).min();
     }
 
-    /// Somebody is gone: there is nothing to wait for any more. Whether there was is returned.
-    pub(super) fn remove(&mut self, id: PeerId) -> bool {
+    /// There is nothing to wait for any more. Whether there was is returned.
+    fn remove(&mut self, id: PeerId) -> bool {
         self.by_peer.remove(&id).is_some()
     }
 
     /// Whether the kernel held bytes for it when it was last looked at.
-    pub(super) fn has(&self, id: PeerId) -> bool {
+    fn has(&self, id: PeerId) -> bool {
         self.by_peer.contains_key(&id)
     }
 
@@ -78,19 +81,29 @@ impl Debts {
 }
 
 impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
-    /// Somebody is there: the peers are looked through from now on.
-    pub(super) fn arm_sweep(&mut self) {
+    /// Somebody of this policy is there: the peers are looked through from now on.
+    pub(super) fn expect_debts(&mut self, policy: &Policy) {
+        self.debts.peers += usize::from(policy.write_timeout.is_some());
+        self.arm_sweep();
+    }
+
+    /// Somebody of this policy is gone.
+    pub(super) fn forget_debts(&mut self, id: PeerId, policy: &Policy) {
+        self.debts.remove(id);
+        self.debts.peers -= usize::from(policy.write_timeout.is_some());
+        if self.debts.peers == 0 {
+            self.sweep_at(Time::NEVER);
+            self.debts.slot = 0;
+        }
+    }
+
+    fn arm_sweep(&mut self) {
         if self.debts.next == Time::NEVER
+            && self.debts.peers > 0
             && let Some(pause) = self.debts.pause
         {
             self.sweep_at(self.now.after(pause));
         }
-    }
-
-    /// Nobody is there any more.
-    pub(super) fn disarm_sweep(&mut self) {
-        self.sweep_at(Time::NEVER);
-        self.debts.slot = 0;
     }
 
     fn sweep_at(&mut self, at: Time) {
@@ -114,10 +127,9 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             }
         }
         if self.debts.slot >= self.peers.capacity() {
-            self.disarm_sweep();
-            if !self.peers.is_empty() {
-                self.arm_sweep();
-            }
+            self.debts.slot = 0;
+            self.sweep_at(Time::NEVER);
+            self.arm_sweep();
         }
     }
 

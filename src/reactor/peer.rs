@@ -75,7 +75,8 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             is_touched: false,
             is_guest: false,
         });
-        self.arm_sweep();
+        let policy = self.doors[door.index()].1;
+        self.expect_debts(&policy);
         self.apply(id, &[]);
         self.touch(id);
         Ok(id)

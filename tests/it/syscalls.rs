@@ -118,7 +118,7 @@ fn calls_that_fail_for_a_moment_harm_nobody() {
     if !has_strace("calls_that_fail_for_a_moment_harm_nobody") {
         return;
     }
-    // The first two sends are those by which signal-hook tells a pipe from a socket.
+    // The first three sends are those by which signal-hook tells a pipe from a socket.
     for fault in [
         "inject=accept4:error=EINTR:when=1+3",
         "inject=accept4:error=ECONNABORTED:when=1+3",
@@ -127,8 +127,8 @@ fn calls_that_fail_for_a_moment_harm_nobody() {
         "inject=accept4:error=ENOBUFS:when=1+3",
         "inject=accept4:error=ENOMEM:when=1+3",
         "inject=recvfrom:error=EINTR:when=1+2",
-        "inject=sendto:error=EINTR:when=3+2",
-        "inject=sendto:error=EAGAIN:when=3+2",
+        "inject=sendto:error=EINTR:when=4+2",
+        "inject=sendto:error=EAGAIN:when=4+2",
         "inject=epoll_wait:error=EINTR:when=1+2",
     ] {
         let server = traced(&["-o", "/dev/null", "-e", fault], &["echo=0"]);
@@ -151,10 +151,10 @@ fn a_connection_that_breaks_harms_nobody_else() {
         "inject=recvfrom:error=ETIMEDOUT:when=1",
         "inject=recvfrom:error=EHOSTUNREACH:when=1",
         "inject=recvfrom:error=EPIPE:when=1",
-        "inject=sendto:error=ECONNRESET:when=3",
-        "inject=sendto:error=ETIMEDOUT:when=3",
-        "inject=sendto:error=EHOSTUNREACH:when=3",
-        "inject=sendto:error=EPIPE:when=3",
+        "inject=sendto:error=ECONNRESET:when=4",
+        "inject=sendto:error=ETIMEDOUT:when=4",
+        "inject=sendto:error=EHOSTUNREACH:when=4",
+        "inject=sendto:error=EPIPE:when=4",
         // Watched are, before that of the victim: signals, output, listener, bystander.
         "inject=epoll_ctl:error=ENOMEM:when=5",
         "inject=epoll_ctl:error=ENOSPC:when=5",
@@ -201,7 +201,7 @@ fn interrupted_at_every_call_it_carries_on() {
     for interrupted in [
         "inject=accept4:error=EINTR:when=1+2",
         "inject=recvfrom:error=EINTR:when=1+2",
-        "inject=sendto:error=EINTR:when=3+2",
+        "inject=sendto:error=EINTR:when=4+2",
         "inject=epoll_wait:error=EINTR:when=1+2",
         // The announcement of the listeners. A later one is that of a signal handler, to a pipe that
         // does not block: that one is never interrupted.
