@@ -14,6 +14,8 @@ use crate::trace::Observer;
 /// How many times within a write timeout the peers are looked through: one that takes nothing is closed
 /// when the timeout and at most one such part of it have passed.
 const SWEEPS_PER_WRITE_TIMEOUT: u32 = 4;
+/// However short a write timeout is, the loop is left in peace for so long.
+const SWEEP_PAUSE_MIN: Duration = Duration::from_millis(1);
 /// How many slots one turn looks through, so that a sweep over thousands delays nobody. A look costs
 /// about half a microsecond.
 const SLOTS_PER_TURN_MAX: usize = 1024;
@@ -61,7 +63,7 @@ impl Debts {
     pub(super) fn expect(&mut self, policy: &Policy) {
         let pause = policy
             .write_timeout
-            .map(|limit| limit / SWEEPS_PER_WRITE_TIMEOUT);
+            .map(|limit| (limit / SWEEPS_PER_WRITE_TIMEOUT).max(SWEEP_PAUSE_MIN));
         self.pause = self.pause.into_iter().chain(pause).min();
     }
 
