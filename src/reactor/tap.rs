@@ -1,5 +1,6 @@
-//! A kernel with an observer at its side: every call is handed on as it is, then told of. It changes
-//! nothing, and with [`Off`](crate::trace::Off) it is the kernel.
+//! A kernel with an observer at its side: every call that does something is handed on as it is, then told
+//! of; what the reactor only asks goes to the kernel itself. It changes nothing, and with
+//! [`Off`](crate::trace::Off) it is the kernel.
 
 use std::io;
 use std::net::SocketAddr;

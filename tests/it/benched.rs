@@ -255,7 +255,7 @@ fn two_servers_are_compared_in_the_direction_of_compare() {
         Ok(())
     });
     let slow = serving(|stream| {
-        thread::spawn(|| echo(stream, || thread::sleep(Duration::from_millis(5))));
+        thread::spawn(|| echo(stream, || thread::sleep(Duration::from_millis(20))));
         Ok(())
     });
     let (fast, slow) = (fast.to_string(), slow.to_string());
