@@ -4,6 +4,7 @@
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use rustix::net::{AddressFamily, SocketType};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::{Epollo, Server, best_of};
+use crate::support::{Epollo, PATIENCE, Server, best_of};
 use crate::terminal::Terminal;
 
 mod asking;
@@ -23,6 +24,25 @@ fn bench(arguments: &[&str]) -> (i32, String, String) {
     let mut process = Epollo::run(&[&["bench"], arguments].concat());
     let shown = String::from_utf8(process.rest()).unwrap();
     (process.code(), shown, process.errors())
+}
+
+/// The same for two servers in turn: blocks that others disturb are measured again, so that it takes long where
+/// many tests run at once.
+fn bench_in_turn(arguments: &[&str]) -> (i32, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_epollo"));
+    command.arg("bench").args(arguments).stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let (sender, receiver) = channel();
+    thread::spawn(move || sender.send(child.wait_with_output()));
+    let ended = receiver.recv_timeout(5 * PATIENCE).expect("its end");
+    let ended = ended.unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (
+        ended.status.code().unwrap(),
+        text(ended.stdout),
+        text(ended.stderr),
+    )
 }
 
 /// An address at which nobody listens, and nobody else can while the socket is kept.
@@ -260,7 +280,7 @@ fn two_servers_are_compared_in_the_direction_of_compare() {
     });
     let (fast, slow) = (fast.to_string(), slow.to_string());
     let usual = ["-c", "1", "-d", "100ms", "--warmup", "0s", "--blocks", "8"];
-    let (code, shown, errors) = bench(&[&["--ab", &fast, &slow], &usual[..]].concat());
+    let (code, shown, errors) = bench_in_turn(&[&["--ab", &fast, &slow], &usual[..]].concat());
     assert_eq!((code, &*errors), (0, ""), "{shown}");
     for part in [
         "  B/A  ",
@@ -272,7 +292,7 @@ fn two_servers_are_compared_in_the_direction_of_compare() {
         assert!(shown.contains(part), "no {part:?} in {shown}");
     }
     let usual = ["-c", "1", "-d", "100ms", "--warmup", "0s", "--blocks", "1"];
-    let (_, shown, _) = bench(&[&["--json", "--ab", &fast, &slow], &usual[..]].concat());
+    let (_, shown, _) = bench_in_turn(&[&["--json", "--ab", &fast, &slow], &usual[..]].concat());
     let duel: Value = serde_json::from_str(&shown).unwrap();
     assert_eq!(duel["interrupted"], false);
     let throughput = &duel["ratios"][0];
