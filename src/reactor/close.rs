@@ -20,6 +20,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             Inbound::Open => self.step(id, Event::Finished),
             Inbound::Discarding | Inbound::Finished => {}
         }
+        self.count_last_words(id, 0);
     }
 
     /// A peer that its session does not want to hear now may have left: its end counts at once if nothing else
@@ -132,9 +133,13 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         reason: CloseReason,
     ) -> bool {
         match reason {
-            CloseReason::WriteStalled | CloseReason::Evicted => true,
-            CloseReason::Idle => !told(self.kernel.kernel.delivery(&connection.stream)).is_complete,
-            CloseReason::Aborted | CloseReason::Stopped => connection.unsent() > 0,
+            CloseReason::WriteStalled | CloseReason::Evicted | CloseReason::Aborted => true,
+            CloseReason::Idle => {
+                let delivery = self.kernel.kernel.delivery(&connection.stream);
+                !told(delivery, connection.unsent()).is_complete
+            }
+            // The kernel may go on to deliver what it has; the process will not.
+            CloseReason::Stopped => connection.unsent() > 0,
             CloseReason::Finished | CloseReason::Lingered | CloseReason::Broken(_) => false,
         }
     }

@@ -155,7 +155,8 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             return;
         };
         connection.looked_at = now;
-        let delivery = told(self.kernel.kernel.delivery(&connection.stream));
+        let delivery = self.kernel.kernel.delivery(&connection.stream);
+        let delivery = told(delivery, connection.unsent());
         if delivery.is_complete {
             let had_debt = self.debts.remove(id);
             if connection.is_done() {
@@ -178,10 +179,28 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             self.close(id, CloseReason::WriteStalled);
         }
     }
+
+    /// Nothing was received and nothing sent for the idle timeout. Who acknowledges is not idle; whether it
+    /// does, the second look at the latest tells.
+    pub(super) fn close_if_idle(&mut self, id: PeerId) {
+        let was_owed = self.debts.has(id);
+        self.look(id);
+        let is_owed = self.debts.has(id);
+        let Some(connection) = find(&mut self.peers, id) else {
+            return;
+        };
+        if is_owed && !was_owed {
+            connection.active = self.now;
+        } else if connection.active < self.now {
+            self.close(id, CloseReason::Idle);
+        }
+    }
 }
 
-/// Where the system does not tell what is acknowledged, what it took counts as delivered, and the idle
-/// timeout remains.
-pub(super) fn told(delivery: io::Result<Delivery>) -> Delivery {
-    delivery.unwrap_or(Delivery::COMPLETE)
+/// Where the system does not tell what is acknowledged, what it took of an outbox is all that shows.
+pub(super) fn told(delivery: io::Result<Delivery>, unsent: usize) -> Delivery {
+    delivery.unwrap_or(Delivery {
+        acknowledged: unsent as u64,
+        is_complete: unsent == 0,
+    })
 }

@@ -110,8 +110,10 @@ pub struct Reactor<K: Kernel, S: Service, O: Observer = Off> {
     debts: Debts,
     /// Whose last words are still read though the run is to stop: at most so many bytes each.
     last_words: BTreeMap<PeerId, usize>,
-    /// Who is to be told [`Event::Stopping`] in this turn's wake phase.
+    /// Who is to be told [`Event::Stopping`], unless its session is to be woken first.
     heard_out: Vec<PeerId>,
+    /// Until when sessions are woken first.
+    wakes_until: Time,
 }
 
 impl<K: Kernel, S: Service> Reactor<K, S> {
@@ -153,6 +155,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             debts: Debts::new(),
             last_words: BTreeMap::new(),
             heard_out: Vec::new(),
+            wakes_until: Time::ZERO,
         }
     }
 

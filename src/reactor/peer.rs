@@ -209,6 +209,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                 // It did send something; we have not come round to reading it.
                 connection.active = self.now;
             }
+            Due::Close(CloseReason::Idle) => self.close_if_idle(id),
             Due::Close(reason) => return self.close(id, reason),
         }
         self.touch(id);

@@ -2,20 +2,45 @@
 //! a run ends is not decided here.
 
 use std::mem;
+use std::time::Duration;
 
-use super::{Inbound, Kernel, Reactor, Run, Unread, find, peer_id};
+use super::{
+    ACCEPTS_PER_TURN_MAX, Accepting, Inbound, Kernel, Reactor, Run, Unread, find, peer_id,
+};
 use crate::protocol::{CloseReason, Event, PeerId, Service, Time};
 use crate::trace::Observer;
+
+/// A session that is to be woken within so long may be waiting for the silence that ends a message: it is woken
+/// before it is told that the run ends.
+const LAST_WAKES_MAX: Duration = Duration::from_millis(100);
+/// Connections accepted from one listener before it is closed, at most: as many as its backlog holds, if nobody
+/// chose otherwise.
+const LAST_ACCEPTS_MAX: usize = 4096;
 
 impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// Nobody new comes in; what has arrived is read, and everybody gets what they are owed, for as long as
     /// the grace lasts.
     pub(super) fn begin_stop(&mut self) {
+        self.accept_the_last();
         self.close_listeners(false);
+        self.wakes_until = self.now.after(LAST_WAKES_MAX);
         let grace = self.limits.grace;
         self.run = Run::Stopping(grace.map_or(Time::NEVER, |grace| self.now.after(grace)));
         for id in self.ids() {
             self.ask_for_last_words(id);
+        }
+    }
+
+    /// Who waits to be accepted has a connection already, and may have said something: closing the listeners
+    /// would reset it.
+    fn accept_the_last(&mut self) {
+        for listening in &mut self.listeners {
+            listening.accepting = Accepting::Ready;
+        }
+        for _ in 0..LAST_ACCEPTS_MAX / ACCEPTS_PER_TURN_MAX {
+            for place in 0..self.listeners.len() {
+                self.accept(place);
+            }
         }
     }
 
@@ -78,7 +103,10 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
 
     /// Tells those that were heard out that the run ends, and lets them leave.
     fn dismiss(&mut self) {
-        let heard_out = mem::take(&mut self.heard_out);
+        let (heard_out, later): (Vec<_>, Vec<_>) = mem::take(&mut self.heard_out)
+            .into_iter()
+            .partition(|&id| self.may_be_told(id));
+        self.heard_out = later;
         for &id in &heard_out {
             self.step(id, Event::Stopping);
             self.relieve();
@@ -90,6 +118,14 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             }
             self.touch(id);
         }
+    }
+
+    /// Whether one who was heard out is to be told now that the run ends, and not after its session is woken.
+    pub(super) fn may_be_told(&self, id: PeerId) -> bool {
+        let connection = self.peers.get(id.slot as usize);
+        let connection = connection.filter(|connection| connection.generation == id.generation);
+        self.wakes_until <= self.now
+            || connection.is_none_or(|connection| connection.wake_at > self.wakes_until)
     }
 
     fn ids(&self) -> Vec<PeerId> {

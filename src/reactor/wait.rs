@@ -77,8 +77,11 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         }
         let mut due = self.timers.next();
         if let Run::Stopping(deadline) = self.run {
-            if !self.heard_out.is_empty() {
+            if self.heard_out.iter().any(|&id| self.may_be_told(id)) {
                 return Some(Duration::ZERO);
+            }
+            if !self.heard_out.is_empty() {
+                due = due.min(self.wakes_until);
             }
             due = due.min(deadline);
         }

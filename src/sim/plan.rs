@@ -122,9 +122,10 @@ fn limits(rng: &mut Random) -> Limits {
 
 fn policy(rng: &mut Random, has_timeouts: bool) -> Policy {
     let seconds = rng.one_of(&[1, 10, 60]);
+    let write_seconds = rng.one_of(&[1, 6, 31]);
     Policy {
         idle_timeout: has_timeouts.then(|| Duration::from_secs(seconds)),
-        write_timeout: has_timeouts.then(|| Duration::from_secs(seconds / 2 + 1)),
+        write_timeout: has_timeouts.then(|| Duration::from_secs(write_seconds)),
         linger: Some(Duration::from_secs(2)),
         reads_while_owing: false,
         is_uncounted: false,

@@ -280,3 +280,57 @@ fn a_hangup_that_was_ignored_stays_ignored() {
     drop(client);
     server.stop();
 }
+
+#[test]
+fn who_waits_to_be_accepted_at_the_signal_is_answered_too() {
+    let mut server = Server::start(&["echo=0"]);
+    let mut first = server.connect("echo");
+    first.write_all(b"a").unwrap();
+    assert_eq!(read_exactly(&mut first, 1), b"a");
+    server.process.signal(Signal::STOP);
+    let mut clients: Vec<_> = (0..300).map(|_| server.connect("echo")).collect();
+    for client in &mut clients {
+        client.write_all(b"x").unwrap();
+    }
+    server.process.signal(Signal::TERM);
+    server.process.signal(Signal::CONT);
+    for client in &mut clients {
+        assert_eq!(read_to_end(client), b"x");
+    }
+    drop((first, clients));
+    assert_eq!(server.process.code(), 0);
+}
+
+#[test]
+fn a_chat_message_that_only_silence_would_end_is_answered_at_the_signal() {
+    for framing in ["auto", "chunk"] {
+        let arguments = ["chat=0", "--chat-with", "echo", "--framing", framing];
+        let mut server = Server::start(&arguments);
+        let mut client = server.connect("chat");
+        client.write_all(b"save this").unwrap();
+        let port = server.address("chat").port();
+        eventually("it was read", || {
+            queues(port).iter().any(|&(_, _, unread)| unread == 0)
+        });
+        server.process.signal(Signal::TERM);
+        assert_eq!(read_to_end(&mut client), b"save thisQUIT", "{framing}");
+        drop(client);
+        assert_eq!(server.process.code(), 0);
+    }
+}
+
+#[test]
+fn a_reader_is_not_idle_as_long_as_it_acknowledges() {
+    let server = Server::start(&["echo=0", "--idle-timeout", "500ms"]);
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    // Set before the handshake it keeps the window small, so that acknowledgements come all the time.
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.connect(&server.address("echo").into()).unwrap();
+    let mut client = TcpStream::from(socket);
+    let sent = Random::new(4).bytes(120_000);
+    client.write_all(&sent).unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    let received = read_slowly(&mut client, 50_000, |_| {});
+    assert!(received.expect("it takes something all the time") == sent);
+    server.stop();
+}
