@@ -43,6 +43,7 @@ pub(super) fn hello(arguments: &ClientArguments, log: &Log) -> Result<(), Failur
     let (stream, address) = connect(&arguments.server)?;
     let policy = Policy {
         linger: Some(LINGER),
+        write_timeout: Some(WRITE_TIMEOUT),
         ..Policy::default()
     };
     let server = remote(stream, (), policy, address);
@@ -152,6 +153,9 @@ fn judge(
             format!("broke the connection{}", how(relay.remote_ending()))
         }
         Some(_) | None if tally.cut_short => "ended before the input did".to_owned(),
+        Some(_) | None if tally.lost > 0 && tally.changed + tally.surplus == 0 => {
+            "ended the connection before everything had come back".to_owned()
+        }
         Some(_) | None => "gave wrong answers".to_owned(),
     };
     Err(Failure::at_work(format_args!(

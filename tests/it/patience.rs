@@ -2,7 +2,7 @@
 //! the server does, a connection that does not come about is told, and an interrupt tells the counts.
 
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
@@ -132,6 +132,19 @@ fn a_server_that_loses_a_byte_and_stays_open_is_told() {
 }
 
 #[test]
+fn a_server_that_loses_a_byte_and_ends_is_told() {
+    let fake = Fake::serve(|stream| {
+        let bytes = read_to_end(stream);
+        stream.write_all(&bytes[..5]).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+    });
+    let (code, output, words) = fake.echo("10s", b"abcdef");
+    assert_eq!((code, output), (1, b"abcde".to_vec()));
+    let told = "ended the connection before everything had come back: of 6 bytes sent 1 lost";
+    assert!(words.contains(told), "{words}");
+}
+
+#[test]
 fn a_server_that_changes_a_byte_and_stays_open_is_told() {
     let fake = Fake::serve(|stream| {
         let mut bytes = read_exactly(stream, 6);
@@ -190,6 +203,24 @@ fn a_byte_too_many_after_the_end_is_told() {
         words.contains("of 6 bytes sent 0 lost, 0 changed, 1 too many"),
         "{words}"
     );
+}
+
+#[test]
+fn a_server_that_ends_without_reading_is_told_though_the_input_goes_on() {
+    let (typed, is_typed) = channel::<()>();
+    let fake = Fake::serve(move |stream| {
+        // Its sender is dropped then.
+        let _ = is_typed.recv();
+        stream.shutdown(Shutdown::Write).unwrap();
+    });
+    let mut client = Epollo::run(&["echo", "127.0.0.1", &fake.port, "--timeout", "1s"]);
+    client.type_in([b'x'; 300_000]);
+    drop(typed);
+    assert_eq!(client.code(), 1);
+    let words = client.errors();
+    assert!(words.contains("ended before the input did"), "{words}");
+    assert!(!words.contains(" 0 lost"), "{words}");
+    fake.end();
 }
 
 #[test]

@@ -207,7 +207,11 @@ impl Relay {
                 self.to_user.extend_from_slice(answers);
                 self.wake_console(cx);
             }
-            Event::Finished => return cx.leave(),
+            Event::Finished => {
+                // Nothing more comes back: whether it takes what we still owe it makes no difference.
+                self.tally.cut_short = self.input == Input::Open;
+                return cx.abort();
+            }
             Event::Woken | Event::Stopping => self.hand_over(cx),
         }
         let is_late = self.due().is_some_and(|due| due <= cx.heard());
@@ -293,7 +297,7 @@ impl Service for Relay {
                 self.remote = None;
                 self.remote_ending = Some(reason);
                 self.tally.lost = (self.in_flight.len() + self.to_server.len()) as u64;
-                self.tally.cut_short = self.input == Input::Open && reason != CloseReason::Aborted;
+                self.tally.cut_short |= self.input == Input::Open && reason != CloseReason::Aborted;
                 self.wake_console(cx);
             }
             Door::Interrupt => {}

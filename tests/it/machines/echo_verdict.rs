@@ -51,6 +51,24 @@ fn a_server_that_does_nothing_is_left_when_the_next_move_is_its_own() {
 }
 
 #[test]
+fn a_server_that_ends_with_bytes_on_their_way_is_left_at_once() {
+    for is_input_over in [true, false] {
+        let (mut script, console, remote) = relay();
+        script.block(remote);
+        script.send(console, vec![b'x'; ROOM + 1]);
+        if is_input_over {
+            script.finish(console);
+        }
+        script.finish(remote);
+        assert!(script.has_stopped(), "nothing more can come back");
+        let tally = script.service.tally();
+        assert_eq!(tally.lost, ROOM as u64 + 1);
+        assert!(!tally.is_silent && !tally.is_faithful());
+        assert_eq!(tally.cut_short, !is_input_over);
+    }
+}
+
+#[test]
 fn a_server_that_takes_nothing_is_left_though_the_input_goes_on() {
     let (mut script, console, remote) = relay();
     script.block(remote);
