@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
@@ -24,7 +24,21 @@ pub(super) const STANDING: Standing = Standing {
 pub(super) const SIGNAL_BYTES_MAX: usize = 64;
 
 /// The signals that end the program, with the exit code when they are obeyed at once.
-const ENDING: [(i32, i32); 2] = [(SIGINT, 130), (SIGTERM, 143)];
+fn ending() -> impl Iterator<Item = (i32, i32)> {
+    let hangup = (!is_hangup_ignored()).then_some((SIGHUP, 129));
+    [(SIGINT, 130), (SIGTERM, 143)].into_iter().chain(hangup)
+}
+
+/// The exit code of the signal that asked for the end.
+#[derive(Debug)]
+pub(super) struct Told(Arc<AtomicUsize>);
+
+impl Told {
+    /// 0 until a signal asked.
+    pub(super) fn exit_code(&self) -> u8 {
+        u8::try_from(self.0.load(Ordering::Relaxed)).expect("exit codes are small")
+    }
+}
 
 /// From now on the first signal makes the returned stream readable; a second one, of any kind,
 /// exits at once.
@@ -32,8 +46,7 @@ pub(super) fn first_asks_second_exits() -> io::Result<File> {
     let (reader, writer) = io::pipe()?;
     rustix::io::ioctl_fionbio(&reader, true)?;
     let was_asked = Arc::new(AtomicBool::new(false));
-    let hangup = (!is_hangup_ignored()).then_some((SIGHUP, 129));
-    for (signal, code) in ENDING.into_iter().chain(hangup) {
+    for (signal, code) in ending() {
         // Handlers run in the order of registration: the exit must not see its own signal's mark.
         flag::register_conditional_shutdown(signal, code, Arc::clone(&was_asked))?;
         flag::register(signal, Arc::clone(&was_asked))?;
@@ -69,20 +82,20 @@ pub(super) fn outlive_full_files() -> io::Result<()> {
     Ok(())
 }
 
-/// The same, with what tells the exit code of the signal that asked; 0 until one did.
-pub(super) fn first_tells_second_exits() -> io::Result<(File, Arc<AtomicUsize>)> {
+/// As [`first_asks_second_exits`], with what tells which signal asked.
+pub(super) fn first_tells_second_exits() -> io::Result<(File, Told)> {
     let told = Arc::new(AtomicUsize::new(0));
-    for (signal, code) in ENDING {
+    for (signal, code) in ending() {
         let code = usize::try_from(code).expect("exit codes are small");
         flag::register_usize(signal, Arc::clone(&told), code)?;
     }
-    Ok((first_asks_second_exits()?, told))
+    Ok((first_asks_second_exits()?, Told(told)))
 }
 
 /// From now on the first signal exits at once, until the returned flag is cleared.
 pub(super) fn first_exits() -> io::Result<Arc<AtomicBool>> {
     let at_once = Arc::new(AtomicBool::new(true));
-    for (signal, code) in ENDING {
+    for (signal, code) in ending() {
         flag::register_conditional_shutdown(signal, code, Arc::clone(&at_once))?;
     }
     Ok(at_once)

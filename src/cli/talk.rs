@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::args::{ChatArguments, ClientArguments, EchoArguments};
@@ -119,7 +119,7 @@ fn echo_pipe(
         trace,
         [console, server, signals],
     )?;
-    judge(&relay, address, patience, code.load(Ordering::Relaxed))
+    judge(&relay, address, patience, code.exit_code())
 }
 
 /// `code` is the exit code if the user interrupted it.
@@ -127,7 +127,7 @@ fn judge(
     relay: &echo::Relay,
     address: SocketAddr,
     patience: Option<Duration>,
-    code: usize,
+    code: u8,
 ) -> Result<(), Failure> {
     let tally = relay.tally();
     if tally.is_interrupted {
@@ -135,7 +135,6 @@ fn judge(
             "interrupted: of {} bytes sent {} have not come back, {} changed, {} too many",
             tally.sent, tally.lost, tally.changed, tally.surplus
         );
-        let code = u8::try_from(code).expect("exit codes are small");
         return Err(Failure { code, words });
     }
     if let Some(verdict) = terminal_verdict(relay.console_ending()) {
@@ -218,7 +217,7 @@ fn cannot_watch_signals(error: &io::Error) -> Failure {
 }
 
 /// The signals as somebody to talk with, and what tells the exit code of the first.
-fn interrupts<Door>(door: Door) -> Result<(Peer<Door>, Arc<AtomicUsize>), Failure> {
+fn interrupts<Door>(door: Door) -> Result<(Peer<Door>, signals::Told), Failure> {
     let told = signals::first_tells_second_exits();
     let (signals, code) = told.map_err(|error| cannot_watch_signals(&error))?;
     let side = Side::new(signals, Manner::Nonblocking);

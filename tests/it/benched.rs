@@ -238,6 +238,15 @@ fn interrupted(signal: Signal, arguments: &[&str]) -> (i32, String, String) {
 }
 
 #[test]
+fn the_exit_code_tells_which_signal_ended_the_run() {
+    for (signal, expected) in [(Signal::INT, 130), (Signal::HUP, 129)] {
+        let (code, shown, errors) = interrupted(signal, &[]);
+        assert_eq!((code, &*errors), (expected, "epollo: interrupted\n"));
+        assert!(shown.contains("(interrupted)"), "{shown}");
+    }
+}
+
+#[test]
 fn an_interrupted_run_is_marked_everywhere() {
     let directory = std::env::temp_dir();
     let file = |end| {

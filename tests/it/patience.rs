@@ -239,7 +239,8 @@ fn a_server_that_is_slow_but_never_silent_for_the_timeout_is_waited_for() {
 
 #[test]
 fn an_interrupt_in_a_pipe_tells_the_counts() {
-    for (signal, expected) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+    let ways = [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)];
+    for (signal, expected) in ways {
         let fake = Fake::serve(|stream| {
             let bytes = read_exactly(stream, 6);
             stream.write_all(&bytes[..4]).unwrap();
@@ -289,12 +290,16 @@ impl Deaf {
 fn a_connection_that_takes_long_is_told_and_can_be_interrupted() {
     let deaf = Deaf::new();
     let port = deaf.address.port().to_string();
-    for client in ["hello", "echo", "chat"] {
+    for (client, signal, code) in [
+        ("hello", Signal::HUP, 129),
+        ("echo", Signal::INT, 130),
+        ("chat", Signal::TERM, 143),
+    ] {
         let mut process = Epollo::run(&[client, "127.0.0.1", &port]);
         let expected = format!("epollo: still connecting to {}", deaf.address);
         assert_eq!(process.error_line(), expected);
-        process.signal(Signal::INT);
-        assert_eq!(process.code(), 130);
+        process.signal(signal);
+        assert_eq!(process.code(), code);
         assert_eq!(process.rest(), b"", "nothing on standard output");
     }
 }

@@ -2,11 +2,6 @@
 //! load is a Service on the same reactor as the server of `epollo serve`.
 
 use std::fs::File;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use signal_hook::consts::SIGTERM;
-use signal_hook::flag;
 
 use super::log::Log;
 use super::trace::Sink;
@@ -49,10 +44,6 @@ mod trust;
 mod units;
 mod verdict;
 mod verify;
-
-/// The exit codes of a run that its user ended, by SIGINT or SIGTERM.
-const INTERRUPTED: u8 = 130;
-const TERMINATED: u8 = 143;
 
 /// Loads, or compares.
 pub(super) fn run(arguments: &BenchArguments, log: &Log) -> Result<(), Failure> {
@@ -146,23 +137,20 @@ fn duel_of(a: &Plan, b: &Plan, blocks: usize, wanted: &ReportArguments) -> Resul
 struct Signals {
     /// Gives a byte for the first one.
     stream: File,
-    /// It was SIGTERM.
-    was_term: Arc<AtomicBool>,
+    /// Which it was.
+    told: signals::Told,
 }
 
 impl Signals {
     fn listen() -> Result<Signals, Failure> {
-        let cannot = |error| Failure::cannot("listen to signals", &error);
-        let stream = signals::first_asks_second_exits().map_err(cannot)?;
-        let was_term = Arc::new(AtomicBool::new(false));
-        flag::register(SIGTERM, Arc::clone(&was_term)).map_err(cannot)?;
-        Ok(Signals { stream, was_term })
+        let (stream, told) = signals::first_tells_second_exits()
+            .map_err(|error| Failure::cannot("listen to signals", &error))?;
+        Ok(Signals { stream, told })
     }
 
     fn interrupted(&self) -> Failure {
-        let was_term = self.was_term.load(Ordering::Relaxed);
         Failure {
-            code: if was_term { TERMINATED } else { INTERRUPTED },
+            code: self.told.exit_code(),
             words: "interrupted".to_owned(),
         }
     }
