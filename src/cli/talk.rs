@@ -19,7 +19,7 @@ use crate::protocol::display::{Escaped, in_rows};
 use crate::protocol::echo::client as echo;
 use crate::protocol::hello::HelloClient;
 use crate::protocol::{CloseReason, Service};
-use crate::reactor::{self, Limits, Manner, OsKernel, OsStream, Policy, Reactor, Side, Terminal};
+use crate::reactor::{self, Limits, OsKernel, OsStream, Policy, Reactor, Terminal};
 use crate::trace::{Observer, Off};
 
 /// How long a server may take to close its half once our user has left.
@@ -219,11 +219,9 @@ fn cannot_watch_signals(error: &io::Error) -> Failure {
 /// The signals as somebody to talk with, and what tells the exit code of the first.
 fn interrupts<Door>(door: Door) -> Result<(Peer<Door>, signals::Told), Failure> {
     let told = signals::first_tells_second_exits();
-    let (signals, code) = told.map_err(|error| cannot_watch_signals(&error))?;
-    let side = Side::new(signals, Manner::Nonblocking);
-    let terminal = Terminal::new(Some(side), None, reactor::Failure::Swallowed);
+    let (stream, code) = told.map_err(|error| cannot_watch_signals(&error))?;
     let peer = Peer {
-        stream: OsStream::Terminal(Box::new(terminal)),
+        stream: OsStream::Terminal(Box::new(signals::stream(stream))),
         door,
         policy: Policy::default(),
         name: "signals".to_owned(),

@@ -16,8 +16,6 @@ pub use dialogue::{ANSWER_BYTES_MAX, ANSWER_TIME_MAX, Dialogue, LINE_BYTES_MAX};
 /// How many bytes may be on their way before no more input is read: a server that only answers
 /// when it has everything needs this much; memory is bounded by it.
 pub const IN_FLIGHT_BYTES_MAX: usize = 64 << 20;
-/// How much is read at once of what asks for the end.
-const INTERRUPT_BYTES_MAX: usize = 64;
 /// How long, once everything has come back, the server's end is awaited, or a byte too many.
 pub const END_TIME_MAX: Duration = Duration::from_millis(200);
 
@@ -310,7 +308,7 @@ impl Service for Relay {
                 IN_FLIGHT_BYTES_MAX - self.in_flight.len().min(IN_FLIGHT_BYTES_MAX)
             }
             Door::Remote if self.to_user.is_empty() => usize::MAX,
-            Door::Interrupt => INTERRUPT_BYTES_MAX,
+            Door::Interrupt => usize::MAX,
             Door::Console | Door::Remote => 0,
         }
     }

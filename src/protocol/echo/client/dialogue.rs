@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{CONSOLE, Door, INTERRUPT, INTERRUPT_BYTES_MAX, remote};
+use super::{CONSOLE, Door, INTERRUPT, remote};
 use crate::protocol::display::{Escaped, unfinished_suffix, without_line_end};
 use crate::protocol::framing::{Decoder, SILENCE};
 use crate::protocol::screen::Screen;
@@ -233,7 +233,7 @@ impl Service for Dialogue {
         match (session, &self.talk) {
             (Door::Console, Talk::Asking) => self.typed.window(),
             (Door::Console, Talk::Sending(_) | Talk::Awaiting { .. } | Talk::Leaving) => 0,
-            (Door::Interrupt, _) => INTERRUPT_BYTES_MAX,
+            (Door::Interrupt, _) => usize::MAX,
             (Door::Remote, _) => ANSWER_BYTES_MAX.saturating_sub(self.answer.len()),
         }
     }
