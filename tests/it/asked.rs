@@ -108,7 +108,7 @@ fn an_address_that_is_written_wrongly_is_answered_with_how_to_write_it() {
         (&["serve", "echo=localhost:65536"], "port 65536 is too high"),
         (
             &["hello", "127.0.0.1:5000"],
-            "two words (try 127.0.0.1 5000); or try 'epollo hello --help'",
+            "two words (try 127.0.0.1 5000); usage: ",
         ),
         (
             &["chat", "localhost:5000", "--quit", "x"],
@@ -124,26 +124,37 @@ fn an_address_that_is_written_wrongly_is_answered_with_how_to_write_it() {
 
 #[test]
 fn what_is_asked_wrongly_is_answered_with_the_usage_and_where_to_read_more() {
+    let serve = "usage: epollo serve [OPTIONS] [SERVICE[=ADDR]]...; try 'epollo serve --help'\n";
+    let echo = "usage: epollo echo [OPTIONS] <HOST> <PORT>; try 'epollo echo --help'\n";
+    let bench = "usage: epollo bench [OPTIONS] [SERVICE] [ADDR]...; try 'epollo bench --help'\n";
     for (arguments, end) in [
         (
             &["hello"][..],
-            "<HOST> <PORT>; usage: epollo hello <HOST> <PORT>; try 'epollo hello --help'\n",
+            "usage: epollo hello [OPTIONS] <HOST> <PORT>; try 'epollo hello --help'\n",
         ),
-        (
-            &["-v", "echo", "127.0.0.1", "0"],
-            "; try 'epollo echo --help'\n",
-        ),
-        (
-            &["serve", "--idle-timeout", "0"],
-            "(try none); or try 'epollo serve --help'\n",
-        ),
-        (&["serve", "--nonsense"], "; try 'epollo serve --help'\n"),
+        (&["-v", "echo", "127.0.0.1", "0"], echo),
+        (&["echo", "127.0.0.1", "1", "--timeout", "soon"], echo),
+        (&["serve", "--idle-timeout", "0"], serve),
+        (&["--color", "never", "serve", "--nonsense"], serve),
+        (&["serve", "--prnt"], serve),
+        (&["--log-level", "loud", "serve"], serve),
         (
             &["bench", "compare"],
-            "; try 'epollo bench compare --help'\n",
+            "usage: epollo bench compare [OPTIONS] <A> <B>; try 'epollo bench compare --help'\n",
         ),
-        (&["sim", "--seed"], "; try 'epollo sim --help'\n"),
-        (&["dance"], "; try 'epollo --help'\n"),
+        (&["bench"], bench),
+        (&["bench", "foo", "bar"], bench),
+        (&["bench", "127.0.0.1:x"], bench),
+        (&["bench", "1", "--duration", "1ms"], bench),
+        (&["bench", "chat", "1", "--pipeline", "2"], bench),
+        (
+            &["sim", "--seed"],
+            "usage: epollo sim [OPTIONS]; try 'epollo sim --help'\n",
+        ),
+        (
+            &["foo", "serve"],
+            "usage: epollo [OPTIONS] <COMMAND>; try 'epollo --help'\n",
+        ),
     ] {
         let (code, words) = complaint(arguments);
         assert_eq!(code, 2, "{arguments:?}");
