@@ -27,6 +27,9 @@ pub(super) fn in_one_line(error: &clap::Error, given: &[OsString]) -> String {
         true => "no command given".to_owned(),
         false => said.strip_prefix("error: ").unwrap_or(&said).to_owned(),
     };
+    if let Some(port) = misplaced_port(error, given) {
+        line = format!("unexpected argument '--port' found (try echo={port})");
+    }
     // Writing to a string does not fail.
     if let Some(name) = variable_of(error, given) {
         let _ = write!(line, " (from the environment variable {name})");
@@ -60,6 +63,22 @@ fn called(given: &[OsString]) -> Command {
         matches = Some(below);
     }
     command
+}
+
+/// The port of `serve --port 80`: a port is given with its service.
+fn misplaced_port(error: &clap::Error, given: &[OsString]) -> Option<String> {
+    let is_port = error.kind() == ErrorKind::UnknownArgument
+        && error.get(ContextKind::InvalidArg)?.to_string() == "--port";
+    if !is_port || called(given).get_name() != "serve" {
+        return None;
+    }
+    let at = given.iter().position(|word| word == "--port");
+    let next = at.and_then(|at| given.get(at + 1)?.to_str());
+    let joined = given
+        .iter()
+        .find_map(|word| word.to_str()?.strip_prefix("--port="));
+    let port = joined.or(next)?;
+    port.parse::<u16>().ok().map(|port| port.to_string())
 }
 
 /// The environment variable that a refused value came from, if it came from one.
