@@ -239,6 +239,28 @@ fn interrupted(signal: Signal, arguments: &[&str]) -> (i32, String, String) {
 }
 
 #[test]
+fn a_run_that_is_interrupted_in_its_warm_up_measured_nothing() {
+    let (address, busy) = telling();
+    let mut process = Epollo::run(&["bench", "-c", "1", "--warmup", "1h", &address]);
+    busy.recv().unwrap();
+    process.signal(Signal::INT);
+    let shown = String::from_utf8(process.rest()).unwrap();
+    assert_eq!(process.code(), 130, "{shown}");
+    let said = "\ninterrupted before anything was measured, seed 1\n";
+    assert!(shown.contains(said), "{shown}");
+}
+
+#[test]
+fn a_measurement_of_a_few_requests_took_some_time() {
+    let server = Server::start(&["echo=0"]);
+    let address = server.address("echo").to_string();
+    let (code, shown, _) = bench(&[&address, "-c", "1", "-n", "1"]);
+    assert_eq!(code, 0);
+    assert!(!shown.contains("\n0 s measured"), "{shown}");
+    server.stop();
+}
+
+#[test]
 fn an_interrupted_run_is_marked_everywhere() {
     let directory = std::env::temp_dir();
     let file = |end| {
@@ -249,10 +271,7 @@ fn an_interrupted_run_is_marked_everywhere() {
     let more = ["--csv", &csv, "--html", &html];
     let (code, shown, errors) = interrupted(Signal::TERM, &more);
     assert_eq!((code, &*errors), (143, "epollo: interrupted\n"), "{shown}");
-    assert!(
-        shown.contains(" s measured (interrupted) after "),
-        "{shown}"
-    );
+    assert!(shown.contains("s measured (interrupted) after "), "{shown}");
     let text = std::fs::read_to_string(&csv).unwrap();
     let last = "\n# the run was interrupted before it was complete\n";
     assert!(text.ends_with(last), "{text}");
