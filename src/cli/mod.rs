@@ -33,6 +33,9 @@ use crate::protocol::display::Escaped;
 use args::{Arguments, Command};
 use log::NoRoom;
 
+/// The exit code for what makes no sense.
+const ASKED_WRONGLY: u8 = 2;
+
 /// Why the program ends without success, in the words for its user.
 #[derive(Debug)]
 struct Failure {
@@ -57,9 +60,17 @@ impl Failure {
     /// It was asked wrongly.
     fn asked_wrongly(words: impl fmt::Display) -> Failure {
         Failure {
-            code: 2,
+            code: ASKED_WRONGLY,
             words: words.to_string(),
         }
+    }
+
+    /// The same, with how to ask for it if it was asked wrongly.
+    fn with_usage(mut self, given: &[OsString]) -> Failure {
+        if self.code == ASKED_WRONGLY {
+            self.words += &usage::ending(given);
+        }
+        self
     }
 }
 
@@ -76,7 +87,8 @@ impl fmt::Display for Failure {
 /// The exit code and the line for arguments that make no sense.
 #[doc(hidden)]
 pub fn understand(arguments: impl Iterator<Item = OsString>) -> Result<(), (u8, String)> {
-    let understood = parse(arguments).map(|_| ());
+    let given: Vec<OsString> = args::with_equals(arguments).collect();
+    let understood = parse(&given).map(|_| ());
     understood.map_err(|failure| (failure.code, failure.to_string()))
 }
 
@@ -93,7 +105,8 @@ pub fn main() -> ExitCode {
 }
 
 fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
-    let arguments = match parse(arguments)? {
+    let given: Vec<OsString> = args::with_equals(arguments).collect();
+    let arguments = match parse(&given)? {
         Ok(arguments) => arguments,
         Err(help) => {
             // `| head` closed it: that is no failure.
@@ -121,17 +134,14 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
         Command::Sim(simulation) => sim::run(&simulation, arguments.log.is_quiet()),
     };
     log.end();
-    done
+    done.map_err(|failure| failure.with_usage(&given))
 }
 
 /// What is asked for, or the help or version that is asked for instead.
-fn parse(
-    arguments: impl Iterator<Item = OsString>,
-) -> Result<Result<Arguments, clap::Error>, Failure> {
-    let given: Vec<OsString> = args::with_equals(arguments).collect();
-    match Arguments::try_parse_from(&given) {
+fn parse(given: &[OsString]) -> Result<Result<Arguments, clap::Error>, Failure> {
+    match Arguments::try_parse_from(given) {
         Err(error) if error.use_stderr() => {
-            Err(Failure::asked_wrongly(usage::in_one_line(&error, &given)))
+            Err(Failure::asked_wrongly(usage::in_one_line(&error, given)))
         }
         parsed => Ok(parsed),
     }

@@ -4,8 +4,8 @@
 use std::ffi::OsString;
 use std::fmt::Write as _;
 
-use clap::CommandFactory;
 use clap::error::{ContextKind, ErrorKind};
+use clap::{ArgMatches, Command, CommandFactory};
 
 use super::args::Arguments;
 
@@ -13,8 +13,9 @@ use super::args::Arguments;
 /// to read more.
 pub(super) fn in_one_line(error: &clap::Error, given: &[OsString]) -> String {
     let text = error.render().to_string();
-    let lines = || text.lines().map(str::trim);
-    let said = lines()
+    let said = text
+        .lines()
+        .map(str::trim)
         .take_while(|line| !line.starts_with("Usage:"))
         .filter(|line| !line.is_empty() && !line.starts_with("For more information"));
     let said = said.collect::<Vec<_>>().join(" ").replace(" tip: ", "; ");
@@ -26,32 +27,58 @@ pub(super) fn in_one_line(error: &clap::Error, given: &[OsString]) -> String {
         true => "no command given".to_owned(),
         false => said.strip_prefix("error: ").unwrap_or(&said).to_owned(),
     };
+    if let Some(port) = misplaced_port(error, given) {
+        line = format!("unexpected argument '--port' found (try echo={port})");
+    }
     // Writing to a string does not fail.
     if let Some(name) = variable_of(error, given) {
         let _ = write!(line, " (from the environment variable {name})");
     }
-    if let Some(usage) = lines().find_map(|line| line.strip_prefix("Usage: ")) {
-        let _ = write!(line, "; usage: {usage}");
-    }
-    let or = if line.contains("(try ") { "or " } else { "" };
-    let _ = write!(line, "; {or}try '{} --help'", command_in(given));
-    line
+    line + &ending(given)
+}
+
+/// How the command that these arguments call is written, and where to read more.
+pub(super) fn ending(given: &[OsString]) -> String {
+    let mut command = called(given);
+    let usage = command.render_usage().to_string();
+    // What follows the first line are the subcommands.
+    let usage = usage.lines().next().unwrap_or_default();
+    let usage = usage.trim_start_matches("Usage: ");
+    let name = command.get_bin_name().unwrap_or(command.get_name());
+    format!("; usage: {usage}; try '{name} --help'")
 }
 
 /// The command that these arguments call, as far as it exists: `epollo bench compare`.
-fn command_in(given: &[OsString]) -> String {
-    let mut command = &Arguments::command();
-    let mut words = vec![command.get_name()];
-    for argument in given.iter().skip(1) {
-        if let Some(next) = argument
-            .to_str()
-            .and_then(|word| command.find_subcommand(word))
-        {
-            command = next;
-            words.push(command.get_name());
-        }
+fn called(given: &[OsString]) -> Command {
+    let all = || Arguments::command().ignore_errors(true);
+    let mut command = all();
+    command.build();
+    let understood = all().try_get_matches_from(given).ok();
+    let mut matches = understood.as_ref();
+    while let Some((name, below)) = matches.and_then(ArgMatches::subcommand) {
+        let Some(next) = command.find_subcommand(name).cloned() else {
+            break;
+        };
+        command = next;
+        matches = Some(below);
     }
-    words.join(" ")
+    command
+}
+
+/// The port of `serve --port 80`: a port is given with its service.
+fn misplaced_port(error: &clap::Error, given: &[OsString]) -> Option<String> {
+    let is_port = error.kind() == ErrorKind::UnknownArgument
+        && error.get(ContextKind::InvalidArg)?.to_string() == "--port";
+    if !is_port || called(given).get_name() != "serve" {
+        return None;
+    }
+    let at = given.iter().position(|word| word == "--port");
+    let next = at.and_then(|at| given.get(at + 1)?.to_str());
+    let joined = given
+        .iter()
+        .find_map(|word| word.to_str()?.strip_prefix("--port="));
+    let port = joined.or(next)?;
+    port.parse::<u16>().ok().map(|port| port.to_string())
 }
 
 /// The environment variable that a refused value came from, if it came from one.
@@ -79,9 +106,7 @@ fn variable_of(error: &clap::Error, given: &[OsString]) -> Option<String> {
 /// Whether this argument is `-m 5` or `-m5`, where the option is `--max-conns`.
 fn is_short_of(option: &str, argument: &str) -> bool {
     let command = Arguments::command();
-    let options = command
-        .get_subcommands()
-        .flat_map(clap::Command::get_arguments);
+    let options = command.get_subcommands().flat_map(Command::get_arguments);
     let mut shorts = options
         .filter(|argument| argument.get_long() == Some(option))
         .filter_map(clap::Arg::get_short);

@@ -85,10 +85,19 @@ impl fmt::Display for ListenAddress {
 }
 
 pub(super) fn parse_address(text: &str) -> Result<ListenAddress, String> {
+    parse_address_from(0, text)
+}
+
+/// The address of a server, which has no port 0.
+pub(super) fn parse_remote_address(text: &str) -> Result<ListenAddress, String> {
+    parse_address_from(1, text)
+}
+
+fn parse_address_from(lowest: u16, text: &str) -> Result<ListenAddress, String> {
     let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
     let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
     if is_number {
-        let port = parse_port(port)?;
+        let port = parse_port(lowest, port)?;
         if !text.contains(':') {
             return Ok(ListenAddress::Socket(local(port)));
         }
@@ -100,10 +109,10 @@ pub(super) fn parse_address(text: &str) -> Result<ListenAddress, String> {
         (Ok(_), _) if is_number => format!(" (try [{host}]:{port})"),
         (_, Ok(IpAddr::V6(_))) => format!(" (try [{text}]:PORT)"),
         (_, Ok(IpAddr::V4(_))) => format!(" (try {text}:PORT)"),
-        (_, Err(_)) => ", nor NAME:PORT".to_owned(),
+        (_, Err(_)) => " (PORT, IP:PORT, [IPV6]:PORT or NAME:PORT)".to_owned(),
     };
     let address = text.parse().map(ListenAddress::Socket);
-    address.map_err(|_| format!("'{text}' is not PORT, IP:PORT or [IPV6]:PORT{}", remedy()))
+    address.map_err(|_| format!("'{text}' is not an address{}", remedy()))
 }
 
 /// Whether this may be the name of a host; what has only digits and dots is an address, or a wrong one.
@@ -135,14 +144,15 @@ pub(super) fn parse_host(text: &str) -> Result<String, String> {
     }
 }
 
-fn parse_port(text: &str) -> Result<u16, String> {
-    text.parse().map_err(|error: std::num::ParseIntError| {
-        if *error.kind() == IntErrorKind::PosOverflow {
-            format!("port {text} is too high (0 to 65535)")
-        } else {
-            format!("'{text}' is not a port (0 to 65535)")
+fn parse_port(lowest: u16, text: &str) -> Result<u16, String> {
+    match text.parse::<u16>() {
+        Ok(port) if port >= lowest => Ok(port),
+        Ok(_) => Err(format!("port {text} is too low ({lowest} to 65535)")),
+        Err(error) if *error.kind() == IntErrorKind::PosOverflow => {
+            Err(format!("port {text} is too high ({lowest} to 65535)"))
         }
-    })
+        Err(_) => Err(format!("'{text}' is not a port ({lowest} to 65535)")),
+    }
 }
 
 pub(super) fn parse_count(text: &str) -> Result<usize, String> {
@@ -202,10 +212,7 @@ pub(super) fn parse_level(text: &str) -> Result<LevelFilter, String> {
 }
 
 pub(super) fn parse_remote_port(text: &str) -> Result<u16, String> {
-    match parse_port(text)? {
-        0 => Err("a client cannot connect to port 0 (1 to 65535)".to_owned()),
-        port => Ok(port),
-    }
+    parse_port(1, text)
 }
 
 pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
@@ -220,7 +227,7 @@ pub(super) fn parse_limit(text: &str) -> Result<Limit, String> {
     match text {
         "none" => Ok(Limit(None)),
         text => match parse_duration(text) {
-            Ok(Duration::ZERO) => Err("0 would close every connection (try none)".to_owned()),
+            Ok(Duration::ZERO) => Err(format!("'{text}' is too short (try none)")),
             Ok(duration) => Ok(Limit(Some(duration))),
             Err(_) => Err(format!(
                 "'{text}' is not a time (try 500ms, 2s, 5m, 1h or none)"

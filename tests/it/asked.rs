@@ -29,14 +29,12 @@ fn what_is_asked_wrongly_gets_one_line_and_code_2() {
     for (arguments, part) in [
         (&["serve", "chat=65536"][..], "port 65536 is too high"),
         (&["serve", "chat=127.0.0.1:70000"], "port 70000 is too high"),
-        (
-            &["serve", "chat=abc"],
-            "'abc' is not PORT, IP:PORT or [IPV6]:PORT",
-        ),
+        (&["serve", "chat=abc"], "'abc' is not an address (PORT, "),
         (&["serve", "nonsense"], "there is no service 'nonsense'"),
         (&["serve", "--nonsense"], "unexpected argument '--nonsense'"),
         (&["serve", "--idle-timeout", "soon"], "'soon' is not a time"),
-        (&["serve", "--idle-timeout", "0"], "try none"),
+        (&["serve", "--idle-timeout", "0"], "is too short (try none)"),
+        (&["echo", "::1", "1", "--timeout", "0s"], "is too short"),
         (&["serve", "--max-message", "lots"], "'lots' is not a size"),
         (&["serve", "--max-message", "0"], "1 to 16M bytes"),
         (&["serve", "--framing", "padded:1"], "padded takes 2 to"),
@@ -46,7 +44,7 @@ fn what_is_asked_wrongly_gets_one_line_and_code_2() {
         (&["serve", "--quit", ""], "quit word"),
         (&["serve", "--max-conns", "-1"], "-1"),
         (&["echo", "127.0.0.1"], "<PORT>"),
-        (&["echo", "127.0.0.1", "0"], "port 0"),
+        (&["echo", "127.0.0.1", "0"], "port 0 is too low (1 to "),
         (&["echo", "127.0.0.1", "port"], "'port' is not a port"),
         (&["dance"], "unrecognized subcommand 'dance'"),
         (
@@ -95,20 +93,40 @@ fn an_address_that_is_written_wrongly_is_answered_with_how_to_write_it() {
         (&["echo=::1:80"][..], "unrecognized subcommand"),
         (
             &["serve", "echo=::1:80"],
-            "'::1:80' is not PORT, IP:PORT or [IPV6]:PORT (try [::1]:80)",
+            "'::1:80' is not an address (try [::1]:80); ",
         ),
+        (&["bench", "::1:80"], "not an address (try [::1]:80); "),
+        (
+            &["serve", "echo=::1:80x"],
+            "is not an address (PORT, IP:PORT, [IPV6]:PORT or NAME:PORT); ",
+        ),
+        (&["bench", "localhost:0"], "port 0 is too low (1 to 65535)"),
+        (&["bench", "[::1]:0"], "port 0 is too low (1 to 65535)"),
+        (
+            &["bench", "localhost:65536"],
+            "port 65536 is too high (1 to 65535)",
+        ),
+        (
+            &["echo", "::1", "65536"],
+            "port 65536 is too high (1 to 65535)",
+        ),
+        (
+            &["serve", "--port", "80"],
+            "epollo: unexpected argument '--port' found (try echo=80); usage: epollo serve [OPTIONS]",
+        ),
+        (&["serve", "--port=81"], "(try echo=81); usage: "),
         (&["serve", "echo=::1"], "(try [::1]:PORT)"),
         (&["serve", "--explore", "::1:80"], "(try [::1]:80)"),
         (&["serve", "echo=127.0.0.1"], "(try 127.0.0.1:PORT)"),
         (
             &["serve", "echo=256.0.0.1:80"],
-            "'256.0.0.1:80' is not PORT",
+            "'256.0.0.1:80' is not an address (PORT, ",
         ),
-        (&["serve", "echo=:80"], "':80' is not PORT"),
+        (&["serve", "echo=:80"], "':80' is not an address (PORT, "),
         (&["serve", "echo=localhost:65536"], "port 65536 is too high"),
         (
             &["hello", "127.0.0.1:5000"],
-            "two words (try 127.0.0.1 5000); or try 'epollo hello --help'",
+            "two words (try 127.0.0.1 5000); usage: ",
         ),
         (
             &["chat", "localhost:5000", "--quit", "x"],
@@ -124,26 +142,37 @@ fn an_address_that_is_written_wrongly_is_answered_with_how_to_write_it() {
 
 #[test]
 fn what_is_asked_wrongly_is_answered_with_the_usage_and_where_to_read_more() {
+    let serve = "usage: epollo serve [OPTIONS] [SERVICE[=ADDR]]...; try 'epollo serve --help'\n";
+    let echo = "usage: epollo echo [OPTIONS] <HOST> <PORT>; try 'epollo echo --help'\n";
+    let bench = "usage: epollo bench [OPTIONS] [SERVICE] [ADDR]...; try 'epollo bench --help'\n";
     for (arguments, end) in [
         (
             &["hello"][..],
-            "<HOST> <PORT>; usage: epollo hello <HOST> <PORT>; try 'epollo hello --help'\n",
+            "usage: epollo hello [OPTIONS] <HOST> <PORT>; try 'epollo hello --help'\n",
         ),
-        (
-            &["-v", "echo", "127.0.0.1", "0"],
-            "; try 'epollo echo --help'\n",
-        ),
-        (
-            &["serve", "--idle-timeout", "0"],
-            "(try none); or try 'epollo serve --help'\n",
-        ),
-        (&["serve", "--nonsense"], "; try 'epollo serve --help'\n"),
+        (&["-v", "echo", "127.0.0.1", "0"], echo),
+        (&["echo", "127.0.0.1", "1", "--timeout", "soon"], echo),
+        (&["serve", "--idle-timeout", "0"], serve),
+        (&["--color", "never", "serve", "--nonsense"], serve),
+        (&["serve", "--prnt"], serve),
+        (&["--log-level", "loud", "serve"], serve),
         (
             &["bench", "compare"],
-            "; try 'epollo bench compare --help'\n",
+            "usage: epollo bench compare [OPTIONS] <A> <B>; try 'epollo bench compare --help'\n",
         ),
-        (&["sim", "--seed"], "; try 'epollo sim --help'\n"),
-        (&["dance"], "; try 'epollo --help'\n"),
+        (&["bench"], bench),
+        (&["bench", "foo", "bar"], bench),
+        (&["bench", "127.0.0.1:x"], bench),
+        (&["bench", "1", "--duration", "1ms"], bench),
+        (&["bench", "chat", "1", "--pipeline", "2"], bench),
+        (
+            &["sim", "--seed"],
+            "usage: epollo sim [OPTIONS]; try 'epollo sim --help'\n",
+        ),
+        (
+            &["foo", "serve"],
+            "usage: epollo [OPTIONS] <COMMAND>; try 'epollo --help'\n",
+        ),
     ] {
         let (code, words) = complaint(arguments);
         assert_eq!(code, 2, "{arguments:?}");

@@ -193,7 +193,8 @@ fn too_short_a_measurement_is_refused() {
     for short in ["0s", "1ms", "99ms"] {
         let (code, shown, errors) = bench(&["1", "-d", short]);
         assert_eq!((code, &*shown), (2, ""), "{short}");
-        assert_eq!(errors, "epollo: --duration must be at least 100ms\n");
+        let said = "epollo: --duration must be at least 100ms; usage: epollo bench ";
+        assert!(errors.starts_with(said), "{errors}");
     }
     let server = Server::start(&["echo=0"]);
     let address = server.address("echo").to_string();
@@ -247,6 +248,28 @@ fn the_exit_code_tells_which_signal_ended_the_run() {
 }
 
 #[test]
+fn a_run_that_is_interrupted_in_its_warm_up_measured_nothing() {
+    let (address, busy) = telling();
+    let mut process = Epollo::run(&["bench", "-c", "1", "--warmup", "1h", &address]);
+    busy.recv().unwrap();
+    process.signal(Signal::INT);
+    let shown = String::from_utf8(process.rest()).unwrap();
+    assert_eq!(process.code(), 130, "{shown}");
+    let said = "\ninterrupted before anything was measured, seed 1\n";
+    assert!(shown.contains(said), "{shown}");
+}
+
+#[test]
+fn a_measurement_of_a_few_requests_took_some_time() {
+    let server = Server::start(&["echo=0"]);
+    let address = server.address("echo").to_string();
+    let (code, shown, _) = bench(&[&address, "-c", "1", "-n", "1"]);
+    assert_eq!(code, 0);
+    assert!(!shown.contains("\n0 s measured"), "{shown}");
+    server.stop();
+}
+
+#[test]
 fn an_interrupted_run_is_marked_everywhere() {
     let directory = std::env::temp_dir();
     let file = |end| {
@@ -257,10 +280,7 @@ fn an_interrupted_run_is_marked_everywhere() {
     let more = ["--csv", &csv, "--html", &html];
     let (code, shown, errors) = interrupted(Signal::TERM, &more);
     assert_eq!((code, &*errors), (143, "epollo: interrupted\n"), "{shown}");
-    assert!(
-        shown.contains(" s measured (interrupted) after "),
-        "{shown}"
-    );
+    assert!(shown.contains("s measured (interrupted) after "), "{shown}");
     let text = std::fs::read_to_string(&csv).unwrap();
     let last = "\n# the run was interrupted before it was complete\n";
     assert!(text.ends_with(last), "{text}");

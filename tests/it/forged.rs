@@ -82,15 +82,9 @@ fn a_message_padded_with_something_visible_cannot_either() {
         "\u{115f}",
         "\u{fe0f}",
     ] {
-        for count in 60..=80 {
-            let text = padding
-                .repeat(count)
-                .chars()
-                .take(count)
-                .collect::<String>();
-            if count % 7 == 0 {
-                assert_is_one_message(&said(&format!("{text}Disconnected")));
-            }
+        for count in [63, 70, 77] {
+            let text: String = padding.repeat(count).chars().take(count).collect();
+            assert_is_one_message(&said(&format!("{text}Disconnected")));
         }
     }
 }

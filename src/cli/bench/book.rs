@@ -64,6 +64,7 @@ pub(super) struct Book {
     /// are than could be remembered.
     lost_names: HashSet<Name>,
     lost_unnamed: u64,
+    lost_greetings: u64,
     crossed_names: HashSet<Name>,
 }
 
@@ -90,6 +91,7 @@ impl Book {
             second_cpu_ns: None,
             lost_names: HashSet::new(),
             lost_unnamed: 0,
+            lost_greetings: 0,
             crossed_names: HashSet::new(),
         }
     }
@@ -205,15 +207,19 @@ impl Book {
         }
     }
 
-    /// Requests that were never answered.
+    /// Requests that were never answered, and greetings that never came.
     pub(super) fn lost(&self) -> u64 {
-        self.lost_names.len() as u64 + self.lost_unnamed
+        self.lost_names.len() as u64 + self.lost_unnamed + self.lost_greetings
     }
 
     /// What may have counted as lost came late. It did not, if it had come on another connection before.
     fn find_again(&mut self, name: Name) {
         let was_named = self.lost_names.remove(&name);
-        if !was_named && !self.crossed_names.contains(&name) {
+        // With more of them than can be remembered it may have been one: rather one loss too many
+        // is told than a real one hidden.
+        let may_have_crossed =
+            self.crossed_names.len() == NAMES_MAX || self.crossed_names.contains(&name);
+        if !was_named && !may_have_crossed {
             self.lost_unnamed = self.lost_unnamed.saturating_sub(1);
         }
     }
@@ -248,7 +254,7 @@ impl Book {
 
     /// A connection that waited for its greeting to the end of the run.
     pub(super) fn lose_greeting(&mut self) {
-        self.lost_unnamed += 1;
+        self.lost_greetings += 1;
         self.say("lost", format_args!("a connection got no whole greeting"));
     }
 

@@ -1,11 +1,11 @@
 //! What was asked of `epollo bench`, checked and complete: a plan that a run can follow without asking
 //! again. Nothing is opened here.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::super::args::Protocol;
-use super::super::values::{local, parse_size};
+use super::super::values::{parse_remote_address, parse_size};
 use super::super::{Failure, reason};
 use super::args::{Arrivals, BenchArguments, LoadArguments};
 use super::preflight::Sources;
@@ -246,30 +246,11 @@ fn parse_service(text: &str) -> Result<Protocol, Failure> {
     })
 }
 
-/// `PORT`, `IP:PORT`, `[IPV6]:PORT` or `NAME:PORT`: one address, or all of a name.
+/// One address, or all of a name.
 fn resolve(text: &str) -> Result<Vec<SocketAddr>, Failure> {
-    let wrong = || {
-        Failure::asked_wrongly(format_args!(
-            "'{text}' is not PORT, IP:PORT, [IPV6]:PORT or NAME:PORT (a port is 1 to 65535)"
-        ))
-    };
-    let port = text.rsplit(':').next().unwrap_or(text);
-    let port = port
-        .parse::<u16>()
-        .ok()
-        .filter(|&port| port > 0)
-        .ok_or_else(wrong)?;
-    if !text.contains(':') {
-        return Ok(vec![local(port)]);
-    }
-    if let Ok(address) = text.parse() {
-        return Ok(vec![address]);
-    }
-    // More than one colon is an IPv6 address without brackets.
-    if text.matches(':').count() > 1 || text.starts_with(':') {
-        return Err(wrong());
-    }
-    let found = text.to_socket_addrs().map(Vec::from_iter);
+    let found = parse_remote_address(text)
+        .map_err(Failure::asked_wrongly)?
+        .look_up();
     match found {
         Ok(addresses) if addresses.is_empty() => {
             Err(Failure::at_work(format_args!("{text} has no address")))

@@ -64,14 +64,22 @@ pub(super) fn load(report: &Report) -> String {
 
 /// When it was measured, and what would give the same load again.
 pub(super) fn span(report: &Report) -> String {
-    let [measured, warmup] = [report.seconds, report.asked.warmup].map(units::round);
     let seed = report.asked.seed;
+    if report.interrupted && report.seconds == 0.0 {
+        return format!("interrupted before anything was measured, seed {seed}");
+    }
+    let measured = match report.seconds {
+        // As a number of seconds it would be next to nothing.
+        short @ ..0.1 => units::time(short * 1e9),
+        seconds => format!("{} s", units::round(seconds)),
+    };
     let early = if report.interrupted {
         " (interrupted)"
     } else {
         ""
     };
-    format!("{measured} s measured{early} after {warmup} s of warm-up, seed {seed}")
+    let warmup = units::round(report.asked.warmup);
+    format!("{measured} measured{early} after {warmup} s of warm-up, seed {seed}")
 }
 
 /// How much came back.
