@@ -168,7 +168,10 @@ impl Chat {
     /// Hands on what is typed as long as somebody waits for it; asks for the rest, unless the program
     /// is about to end.
     fn hear_our_user(&mut self, cx: &mut Context<'_>, console: &mut Console, is_stopping: bool) {
-        while let Some(&guest) = console.to_answer.front() {
+        // What is not shown yet may be said already, and then it is not our user's turn.
+        while self.news.is_empty()
+            && let Some(&guest) = console.to_answer.front()
+        {
             self.turn_to(cx, console, guest);
             let Some(text) = self.next_typed(cx, console) else {
                 if !is_stopping && console.prompt(cx, guest) {

@@ -3,7 +3,7 @@
 
 use epollo::protocol::chat::{Chat, Door, Partner, Settings};
 use epollo::protocol::framing::{Framing, SILENCE};
-use epollo::protocol::{CloseReason, PeerId};
+use epollo::protocol::{CloseReason, Effects, Event, PeerId, Time};
 
 use super::{A_NANOSECOND, settings};
 use crate::script::{ROOM, Script};
@@ -258,4 +258,33 @@ fn lines_typed_out_of_turn_are_bounded_and_sent_in_order() {
         script.send(server, "a\n");
     }
     assert_eq!(script.unread(console), 0);
+}
+
+#[test]
+fn no_line_is_taken_while_news_waits_for_room() {
+    let mut chat = Chat::new(Settings {
+        prompts: true,
+        ..settings(Partner::User)
+    });
+    let [me, server] = [0, 1].map(|slot| PeerId {
+        slot,
+        generation: 1,
+    });
+    let mut effects = Effects::default();
+    let mut console = chat.open_console(&mut effects.context(Time::ZERO, me, ROOM));
+    let name = format_args!("server");
+    let mut guest = chat.open_guest(&mut effects.context(Time::ZERO, server, ROOM), name);
+    let mut step = |chat: &mut Chat, room, event| {
+        let mut cx = effects.context(Time::ZERO, me, room);
+        chat.step_console(&mut cx, &mut console, event);
+        effects.clear();
+    };
+    step(&mut chat, ROOM, Event::Woken);
+    let mut heard = Effects::default();
+    let mut cx = heard.context(Time::ZERO, server, ROOM);
+    chat.step_guest(&mut cx, &mut guest, Event::Received(b"a\n"));
+    step(&mut chat, 0, Event::Received(b"typed\n"));
+    step(&mut chat, ROOM, Event::Woken);
+    chat.step_guest(&mut cx, &mut guest, Event::Woken);
+    assert_eq!(heard.bytes(), b"typed\n");
 }
