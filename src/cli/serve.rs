@@ -205,6 +205,7 @@ fn attach<S: Service, O: Observer>(
         write_timeout: arguments.write_timeout.0,
         linger: Some(LINGER),
         reads_while_owing: false,
+        resets_after_linger: false,
         is_uncounted: false,
     };
     for (protocol, listener) in plan.listeners {

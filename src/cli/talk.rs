@@ -107,7 +107,6 @@ fn echo_pipe(
     let policy = Policy {
         linger: Some(LINGER),
         reads_while_owing: true,
-        is_uncounted: false,
         ..Policy::default()
     };
     let console = console(echo::Door::Console)?;
@@ -180,6 +179,7 @@ pub(super) fn chat(arguments: ChatArguments, log: &Log) -> Result<(), Failure> {
     });
     let policy = Policy {
         linger: Some(LINGER),
+        resets_after_linger: true,
         write_timeout: Some(WRITE_TIMEOUT),
         ..Policy::default()
     };

@@ -16,6 +16,7 @@ use super::{CloseReason, Context, Event, PeerId, Service, Standing};
 mod console;
 mod fault;
 mod guest;
+mod leave;
 mod lobby;
 
 pub use console::{Console, LINE_BYTES_MAX};

@@ -102,7 +102,8 @@ pub enum Effect {
     Leave,
     /// Leave because the peer broke a rule; the words go to the log.
     Refuse(&'static str),
-    /// Close now; what was not sent yet is lost.
+    /// Close now with a reset, which the peer notices also where it does not read; what was not sent
+    /// yet is lost.
     Abort,
     /// Throw away what the peer has typed and we have not received, a line that it has not ended
     /// among it. Only a terminal knows of such; of any other peer nothing is thrown away.

@@ -91,6 +91,11 @@ impl Turns {
         })
     }
 
+    /// Whose turn it is, also where its partner has left.
+    pub fn speaker(&self, guest: PeerId) -> Option<Side> {
+        self.conversations.get(&guest).map(|c| c.speaker)
+    }
+
     /// Says `message` and passes the turn. Returns the peer that can hear it now; `None`, and
     /// nothing said, if it is not this side's turn.
     pub fn say(&mut self, guest: PeerId, side: Side, message: Message) -> Option<PeerId> {

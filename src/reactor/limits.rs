@@ -27,6 +27,9 @@ pub struct Policy {
     /// How long a peer that we left may take to close its half while what it sends is thrown away;
     /// `None` closes at once.
     pub linger: Option<Duration>,
+    /// Whether one that does not close its half in that time is reset. For a peer that may not read, and
+    /// so does not see that we left (a chat server out of turn): a reset it notices.
+    pub resets_after_linger: bool,
     /// Whether it is read also while its own outbox is full. For peers whose answers go elsewhere
     /// (the server of a client that copies a pipe): both would wait for each other. What its session
     /// takes is then bounded by [`Service::window`](crate::protocol::Service::window) alone.

@@ -257,8 +257,9 @@ impl Terminal {
         };
         // What is typed while another job has the terminal is for that job; and to flush it from the
         // background would stop us (SIGTTOU). A terminal that does not control us has no such jobs.
-        let is_anothers = tcgetpgrp(&input.file).is_ok_and(|foreground| foreground != getpgrp());
-        if !is_anothers {
+        let belongs_to_another_job =
+            tcgetpgrp(&input.file).is_ok_and(|foreground| foreground != getpgrp());
+        if !belongs_to_another_job {
             // It fails for what is no terminal, and that holds no typed line.
             let _ = tcflush(&input.file, QueueSelector::IFlush);
         }

@@ -128,6 +128,7 @@ fn policy(rng: &mut Random, has_timeouts: bool) -> Policy {
         write_timeout: has_timeouts.then(|| Duration::from_secs(write_seconds)),
         linger: Some(Duration::from_secs(2)),
         reads_while_owing: false,
+        resets_after_linger: false,
         is_uncounted: false,
     }
 }

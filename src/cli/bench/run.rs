@@ -111,6 +111,7 @@ const POLICY: Policy = Policy {
     write_timeout: None,
     linger: None,
     reads_while_owing: true,
+    resets_after_linger: false,
     is_uncounted: false,
 };
 

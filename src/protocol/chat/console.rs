@@ -33,8 +33,10 @@ pub struct Console {
     addressee: Option<PeerId>,
     /// A line was thrown away, and its end may still be typed.
     end_is_due: bool,
-    /// A line that a client's user typed out of turn.
-    early: Option<Vec<u8>>,
+    /// Lines that a client's user typed out of turn.
+    early: VecDeque<Vec<u8>>,
+    /// Their bytes, with a line end each.
+    early_bytes: usize,
     /// The longest message that fits a guest's buffer.
     message_bytes_max: usize,
     /// What is left of a line that was too long for one message: the next ones to that guest.
@@ -115,7 +117,8 @@ impl Chat {
             asked_for: None,
             addressee: None,
             end_is_due: false,
-            early: None,
+            early: VecDeque::new(),
+            early_bytes: 0,
             message_bytes_max,
             rests: BTreeMap::new(),
         }
@@ -165,7 +168,10 @@ impl Chat {
     /// Hands on what is typed as long as somebody waits for it; asks for the rest, unless the program
     /// is about to end.
     fn hear_our_user(&mut self, cx: &mut Context<'_>, console: &mut Console, is_stopping: bool) {
-        while let Some(&guest) = console.to_answer.front() {
+        // What is not shown yet may be said already, and then it is not our user's turn.
+        while self.news.is_empty()
+            && let Some(&guest) = console.to_answer.front()
+        {
             self.turn_to(cx, console, guest);
             let Some(text) = self.next_typed(cx, console) else {
                 if !is_stopping && console.prompt(cx, guest) {
@@ -196,23 +202,36 @@ impl Chat {
         if !(self.settings.prompts && self.settings.partner == Partner::User) {
             return;
         }
-        if console.to_answer.is_empty() && console.early.is_none() {
-            console.early = console.decoder.next(cx.now()).unwrap_or_default();
-        }
-        let early = console.early.as_ref();
-        let quits = console.decoder.is_finished() || early.is_some_and(|text| self.is_quit(text));
-        if let Some((&server, _)) = console.names.first_key_value()
-            && quits
-        {
+        let Some((&server, _)) = console.names.first_key_value() else {
+            return;
+        };
+        if self.quits_early(cx, console) || console.decoder.is_finished() {
             console.to_answer.clear();
             self.turns.leave(server, Side::Host);
             cx.wake(server);
         }
     }
 
+    /// Whether the quit word is among the lines that are not sent now. Before it a bounded number is kept.
+    fn quits_early(&self, cx: &Context<'_>, console: &mut Console) -> bool {
+        let is_early = console.to_answer.is_empty() || !self.news.is_empty();
+        while is_early
+            && console.early_bytes < LINE_BYTES_MAX
+            && let Ok(Some(line)) = console.decoder.next(cx.now())
+        {
+            if self.is_quit(&line) {
+                return true;
+            }
+            console.early_bytes += line.len() + 1;
+            console.early.push_back(line);
+        }
+        false
+    }
+
     /// The next line typed; the quit word once there will be no more.
     fn next_typed(&self, cx: &Context<'_>, console: &mut Console) -> Option<Vec<u8>> {
-        if let Some(text) = console.early.take() {
+        if let Some(text) = console.early.pop_front() {
+            console.early_bytes -= text.len() + 1;
             return Some(text);
         }
         match console.decoder.next(cx.now()) {

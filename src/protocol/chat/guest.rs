@@ -7,20 +7,22 @@ use std::fmt;
 use super::{Chat, Fault, News, Partner, Place, Settings};
 use crate::protocol::framing::{Decoder, Framing, Overlong, encode};
 use crate::protocol::turns::{Message, Order, Side};
-use crate::protocol::{CloseReason, Context, Event, PeerId, Standing, Time};
+use crate::protocol::{Context, Event, PeerId, Standing, Time};
 
 /// A peer at the other end of a connection.
 #[derive(Debug)]
 pub struct Guest {
-    decoder: Decoder,
-    seat: Seat,
+    pub(super) decoder: Decoder,
+    pub(super) seat: Seat,
     /// Since when it has been asked for the first message of a pair; until it has said it.
     asked_first: Option<Time>,
+    /// When it was last sent a message: in the same turn that may be on its way to the kernel.
+    pub(super) told_at: Option<Time>,
 }
 
 /// Where a guest stands. Whose turn it is in a talk is not repeated here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Seat {
+pub(super) enum Seat {
     /// It waits for a partner.
     Lobby,
     /// It talks with the parrot.
@@ -87,6 +89,7 @@ impl Chat {
             decoder,
             seat,
             asked_first: None,
+            told_at: None,
         }
     }
 
@@ -214,6 +217,7 @@ impl Chat {
                 };
                 cx.send_with(|out| encode(framing, &message.text, out));
                 guest.decoder.restart(cx.now());
+                guest.told_at = Some(cx.now());
             }
             (Seat::Talk(talk, side), Input::Spoke(text)) => {
                 guest.asked_first = None;
@@ -235,10 +239,7 @@ impl Chat {
                 self.say_goodbye(cx, guest);
                 self.leave(cx, guest);
             }
-            (Seat::Talk(..), Input::Deserted) => {
-                self.say_that_our_user_left(cx, guest);
-                self.leave(cx, guest);
-            }
+            (Seat::Talk(talk, _), Input::Deserted) => self.follow_its_partner(cx, guest, talk),
             (Seat::Lobby, Input::Ended | Input::Stopping)
             | (Seat::Parrot | Seat::Talk(..), Input::Ended) => self.leave(cx, guest),
             // Nothing that `next_input` draws leads here.
@@ -269,35 +270,20 @@ impl Chat {
     }
 
     /// Its partner is to wait for it no longer, and speaks first with whoever comes next; that may be
-    /// this guest again.
+    /// this guest again. If it has begun to say something to that partner, nobody else is to hear the
+    /// end of it.
     fn go_to_the_end(&mut self, cx: &mut Context<'_>, guest: &mut Guest, talk: PeerId) {
         guest.asked_first = None;
         guest.seat = Seat::Lobby;
         if let Some(partner) = self.turns.dissolve(talk) {
             self.lobby.wait_first(partner);
         }
-        self.lobby.wait(cx.me());
+        if guest.decoder.begun_at().is_some() {
+            self.refuse(cx, guest, Fault::TooSlow);
+        } else {
+            self.lobby.wait(cx.me());
+        }
         self.match_waiting(cx);
-    }
-
-    fn refuse(&mut self, cx: &mut Context<'_>, guest: &mut Guest, fault: Fault) {
-        let words = fault.words();
-        self.refusal = Some(words);
-        match self.settings.partner {
-            Partner::Operator | Partner::Parrot => {
-                let framing = guest.decoder.framing();
-                cx.send_with(|out| encode(framing, words.as_bytes(), out));
-            }
-            // Guests of each other are told nothing but each other's messages, and a client
-            // tells its own user.
-            Partner::Guest | Partner::User => {}
-        }
-        if self.settings.partner == Partner::Operator {
-            let why = fault.explained(&self.settings);
-            self.news.push_back(News::Refused(cx.me(), why));
-        }
-        cx.refuse(words);
-        self.unseat(cx, guest);
     }
 
     fn pass_on(&mut self, cx: &mut Context<'_>, talk: PeerId, side: Side, message: Message) {
@@ -308,67 +294,6 @@ impl Chat {
             self.news.push_back(News::Said(talk));
         }
         cx.wake(listener);
-    }
-
-    /// A guest whose program compares with the quit word and does not look for the end of the
-    /// stream must still learn that we are leaving. Guests that talk with each other are told
-    /// nothing but each other's messages.
-    fn say_goodbye(&self, cx: &mut Context<'_>, guest: &Guest) {
-        let framing = guest.decoder.framing();
-        match self.settings.partner {
-            // One that has not spoken may be no chat client at all.
-            Partner::Operator | Partner::Parrot if framing != Framing::Auto => {
-                cx.send_with(|out| encode(framing, &self.settings.quit, out));
-            }
-            Partner::Operator | Partner::Parrot | Partner::Guest | Partner::User => {}
-        }
-    }
-
-    /// In a client: our user has left, and the server may compare with the quit word only. If our user's
-    /// terminal is gone, nobody left of his own will.
-    fn say_that_our_user_left(&self, cx: &mut Context<'_>, guest: &Guest) {
-        if self.settings.partner == Partner::User && self.console.is_some() {
-            let framing = guest.decoder.framing();
-            cx.send_with(|out| encode(framing, &self.settings.quit, out));
-        }
-    }
-
-    fn leave(&mut self, cx: &mut Context<'_>, guest: &mut Guest) {
-        cx.leave();
-        self.unseat(cx, guest);
-    }
-
-    fn unseat(&mut self, cx: &mut Context<'_>, guest: &mut Guest) {
-        let me = cx.me();
-        let seat = std::mem::replace(&mut guest.seat, Seat::Gone);
-        // It may have a partner without having learnt of it.
-        let place = self.lobby.take_place(me);
-        match place.map_or(seat, |(talk, side)| Seat::Talk(talk, side)) {
-            Seat::Lobby => self.lobby.leave(me),
-            Seat::Parrot | Seat::Gone => {}
-            Seat::Talk(talk, side) => self.end_talk(cx, talk, side),
-        }
-    }
-
-    fn end_talk(&mut self, cx: &mut Context<'_>, talk: PeerId, side: Side) {
-        if let Some(partner) = self.turns.leave(talk, side) {
-            cx.wake(partner);
-        }
-        match (self.settings.partner, self.console) {
-            (Partner::Operator | Partner::User, Some(console)) => {
-                self.news.push_back(News::Left(talk));
-                cx.wake(console);
-            }
-            (Partner::Operator | Partner::User, None) | (Partner::Guest | Partner::Parrot, _) => {}
-        }
-    }
-
-    /// A guest is gone.
-    pub fn close_guest(&mut self, cx: &mut Context<'_>, mut guest: Guest, reason: CloseReason) {
-        if guest.seat != Seat::Gone {
-            self.guest_ending = Some(reason);
-        }
-        self.unseat(cx, &mut guest);
     }
 
     /// Where a guest stands, for an observer.

@@ -1,6 +1,6 @@
 //! The chat client on a terminal: what arrives is shown at once, only its sending keeps to turns.
 
-use std::io::Write;
+use std::io::{ErrorKind, Read, Write};
 
 use super::{client, frame, line};
 use crate::support::{read_exactly, read_to_end};
@@ -78,16 +78,16 @@ fn a_server_that_ends_is_noticed_at_once_though_it_owes_an_answer() {
 }
 
 #[test]
-fn the_end_of_input_leaves_out_of_turn_too() {
+fn leaving_out_of_turn_is_a_reset_that_no_server_overlooks() {
     for last in ["\u{4}", "QUIT\n"] {
         let (mut screen, mut server) = client(&["chat", "--framing", "line"]);
         screen.until("me > ");
         screen.type_in("anybody?\n");
         assert_eq!(line(&mut server), "anybody?\n");
+        screen.until("anybody?\r\n");
         screen.type_in(last);
-        assert_eq!(line(&mut server), "QUIT\n", "after {last:?}");
-        assert_eq!(read_to_end(&mut server), b"");
-        drop(server);
+        let reset = server.read(&mut [0]).unwrap_err();
+        assert_eq!(reset.kind(), ErrorKind::ConnectionReset, "after {last:?}");
         screen.until("Disconnected\r\n");
         assert_eq!(screen.last_words().0, 0);
     }

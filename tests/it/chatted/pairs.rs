@@ -64,6 +64,44 @@ fn whoever_waits_for_a_partner_may_leave() {
 }
 
 #[test]
+fn whoever_leaves_out_of_turn_is_missed_at_once() {
+    for last in ["\u{4}", "QUIT\n"] {
+        let (server, address) = pair_server(&[]);
+        let (mut first, mut second) = (person(address), person(address));
+        first.type_in("hi\n");
+        second.until("server : hi\r\nme > ");
+        second.type_in("ho\n");
+        first.until("server : ho\r\nme > ");
+        second.type_in(last);
+        assert_eq!(second.last_words().0, 0);
+        first.shows("\r\nDisconnected\r\n");
+        assert_eq!(first.code(), 0);
+        server.stop();
+    }
+}
+
+#[test]
+fn nobody_is_matched_with_one_that_has_left_the_lobby() {
+    for (has_spoken, last) in [(true, "\u{4}"), (true, "QUIT\n"), (false, "QUIT\n")] {
+        let (server, address) = pair_server(&["--framing", "line"]);
+        let mut gone = person(address);
+        if has_spoken {
+            gone.type_in("hello\n");
+            gone.until("hello\r\n");
+        }
+        gone.type_in(last);
+        assert_eq!(gone.last_words().0, 0);
+        let mut newcomer = connect(address);
+        let mut next = connect(address);
+        say(&mut newcomer, "is anybody there?");
+        assert_eq!(line(&mut next), "is anybody there?\n", "after {last:?}");
+        say(&mut next, "I am");
+        assert_eq!(line(&mut newcomer), "I am\n");
+        server.stop();
+    }
+}
+
+#[test]
 fn whoever_does_not_take_the_first_turn_goes_to_the_end_of_the_queue() {
     let (server, address) = pair_server(&["--turn-timeout", "300ms", "--framing", "line"]);
     let mut silent = connect(address);

@@ -1,5 +1,5 @@
 //! A guest alone with the parrot: framing, limits, deadlines and endings, one row of its table after
-//! the other. The rows of a talk are in `pair` and `console`.
+//! the other, and one in a pair that is too slow. The other rows of a talk are in `pair` and `console`.
 
 use epollo::protocol::chat::{Chat, Door, Partner, Settings};
 use epollo::protocol::framing::{Framing, PADDED_BYTES};
@@ -265,4 +265,21 @@ fn without_a_console_there_is_nobody_to_talk_to() {
         assert_eq!(script.sent(guest), b"");
         assert_eq!(script.ending(guest), Some(CloseReason::Finished));
     }
+}
+
+#[test]
+fn a_message_begun_for_one_partner_never_goes_to_another() {
+    let mut script = Script::new(Chat::new(Settings {
+        turn_time_max: Some(A_SECOND),
+        message_time_max: None,
+        ..settings(Partner::Guest)
+    }));
+    let guests: Vec<PeerId> = (0..3).map(|_| script.open(Door::Guest)).collect();
+    script.send(guests[0], "for b");
+    script.put(guests[1], "b1\n");
+    script.advance(2 * A_SECOND);
+    assert_eq!(script.refusal(guests[0]), Some("message took too long"));
+    assert_eq!(script.shown(guests[2]), "b1\n", "nobody waits for it");
+    script.send(guests[2], "c1\n");
+    assert_eq!(script.shown(guests[1]), "c1\n");
 }

@@ -1,11 +1,11 @@
 //! Our own user at a terminal, which keeps a line until it is ended: whom it is for, what is thrown
 //! away, and what a client's user sees and may do out of turn.
 
-use epollo::protocol::PeerId;
 use epollo::protocol::chat::{Chat, Door, Partner, Settings};
 use epollo::protocol::framing::{Framing, SILENCE};
+use epollo::protocol::{CloseReason, Effects, Event, PeerId, Time};
 
-use super::settings;
+use super::{A_NANOSECOND, settings};
 use crate::script::{ROOM, Script};
 
 fn operator() -> (Script<Chat>, PeerId) {
@@ -203,26 +203,88 @@ fn a_user_leaves_at_once_on_a_terminal_and_in_turn_in_a_pipe() {
     for prompts in [false, true] {
         let (mut script, console, server) = client(Framing::Line, prompts);
         script.type_in(console, "anybody?\n");
+        script.advance(A_NANOSECOND);
         script.finish(console);
-        let sent = script.shown(server);
+        assert_eq!(script.shown(server), "anybody?\n");
         if prompts {
-            assert_eq!(sent, "anybody?\nQUIT\n");
+            let reset = Some(CloseReason::Aborted);
+            assert_eq!(
+                script.ending(server),
+                reset,
+                "it may not read, and must know"
+            );
         } else {
-            assert_eq!(sent, "anybody?\n");
             script.send(server, "yes\n");
             assert_eq!(script.shown(server), "QUIT\n");
+            assert!(script.has_end(server));
         }
-        assert!(script.has_end(server) && script.has_stopped());
+        assert!(script.has_stopped());
         assert!(script.shown(console).ends_with("Disconnected\n"));
     }
+}
+
+#[test]
+fn what_was_said_last_is_sent_also_where_the_user_leaves_with_it() {
     let (mut script, console, server) = client(Framing::Line, true);
-    script.type_in(console, "one\ntwo\nQUIT\n");
-    assert_eq!(
-        script.shown(server),
-        "one\n",
-        "the quit word comes in its turn"
-    );
+    script.put(console, "bye");
+    script.finish(console);
+    assert_eq!(script.shown(server), "bye\nQUIT\n");
+    assert!(script.has_end(server) && script.has_stopped());
+}
+
+#[test]
+fn the_quit_word_leaves_also_behind_lines_typed_out_of_turn() {
+    let (mut script, console, server) = client(Framing::Line, true);
+    script.type_in(console, "one\n");
+    script.advance(A_NANOSECOND);
+    script.type_in(console, "two\n\nthree\n");
     script.send(server, "a\n");
-    assert_eq!(script.shown(server), "two\nQUIT\n");
-    assert!(script.has_end(server));
+    assert_eq!(script.shown(server), "one\ntwo\n");
+    script.advance(A_NANOSECOND);
+    script.type_in(console, "four\nQUIT\nfive\n");
+    assert_eq!(script.shown(server), "", "it is not his turn");
+    assert_eq!(script.ending(server), Some(CloseReason::Aborted));
+    assert!(script.has_stopped());
+}
+
+#[test]
+fn lines_typed_out_of_turn_are_bounded_and_sent_in_order() {
+    let (mut script, console, server) = client(Framing::Line, true);
+    let lines: String = (0..40_000).map(|number| format!("{number}\n")).collect();
+    script.type_in(console, &lines);
+    assert!(script.unread(console) > 0, "no more than that is kept");
+    for number in 0..20_000 {
+        assert_eq!(script.shown(server), format!("{number}\n"));
+        script.send(server, "a\n");
+    }
+    assert_eq!(script.unread(console), 0);
+}
+
+#[test]
+fn no_line_is_taken_while_news_waits_for_room() {
+    let mut chat = Chat::new(Settings {
+        prompts: true,
+        ..settings(Partner::User)
+    });
+    let [me, server] = [0, 1].map(|slot| PeerId {
+        slot,
+        generation: 1,
+    });
+    let mut effects = Effects::default();
+    let mut console = chat.open_console(&mut effects.context(Time::ZERO, me, ROOM));
+    let name = format_args!("server");
+    let mut guest = chat.open_guest(&mut effects.context(Time::ZERO, server, ROOM), name);
+    let mut step = |chat: &mut Chat, room, event| {
+        let mut cx = effects.context(Time::ZERO, me, room);
+        chat.step_console(&mut cx, &mut console, event);
+        effects.clear();
+    };
+    step(&mut chat, ROOM, Event::Woken);
+    let mut heard = Effects::default();
+    let mut cx = heard.context(Time::ZERO, server, ROOM);
+    chat.step_guest(&mut cx, &mut guest, Event::Received(b"a\n"));
+    step(&mut chat, 0, Event::Received(b"typed\n"));
+    step(&mut chat, ROOM, Event::Woken);
+    chat.step_guest(&mut cx, &mut guest, Event::Woken);
+    assert_eq!(heard.bytes(), b"typed\n");
 }

@@ -1,0 +1,102 @@
+//! How a guest leaves: what it is told, and who learns of it. When it does is decided elsewhere.
+
+use super::guest::{Guest, Seat};
+use super::{Chat, Fault, News, Partner};
+use crate::protocol::framing::{Framing, encode};
+use crate::protocol::turns::Side;
+use crate::protocol::{CloseReason, Context, PeerId};
+
+impl Chat {
+    pub(super) fn refuse(&mut self, cx: &mut Context<'_>, guest: &mut Guest, fault: Fault) {
+        let words = fault.words();
+        self.refusal = Some(words);
+        match self.settings.partner {
+            Partner::Operator | Partner::Parrot => {
+                let framing = guest.decoder.framing();
+                cx.send_with(|out| encode(framing, words.as_bytes(), out));
+            }
+            // Guests of each other are told nothing but each other's messages, and a client
+            // tells its own user.
+            Partner::Guest | Partner::User => {}
+        }
+        if self.settings.partner == Partner::Operator {
+            let why = fault.explained(&self.settings);
+            self.news.push_back(News::Refused(cx.me(), why));
+        }
+        cx.refuse(words);
+        self.unseat(cx, guest);
+    }
+
+    /// A guest whose program compares with the quit word and does not look for the end of the
+    /// stream must still learn that we are leaving. Guests that talk with each other are told
+    /// nothing but each other's messages.
+    pub(super) fn say_goodbye(&self, cx: &mut Context<'_>, guest: &Guest) {
+        let framing = guest.decoder.framing();
+        match self.settings.partner {
+            // One that has not spoken may be no chat client at all.
+            Partner::Operator | Partner::Parrot if framing != Framing::Auto => {
+                cx.send_with(|out| encode(framing, &self.settings.quit, out));
+            }
+            Partner::Operator | Partner::Parrot | Partner::Guest | Partner::User => {}
+        }
+    }
+
+    /// In a client our user has left. In turn, the server may compare with the quit word only. Out of
+    /// turn it may not even read: a word behind what it has not read would tell it nothing, a reset
+    /// does. If our user's terminal is gone, nobody left of his own will.
+    pub(super) fn follow_its_partner(
+        &mut self,
+        cx: &mut Context<'_>,
+        guest: &mut Guest,
+        talk: PeerId,
+    ) {
+        if self.settings.partner == Partner::User && self.console.is_some() {
+            let has_been_sent = guest.told_at != Some(cx.now());
+            if has_been_sent && self.turns.speaker(talk) == Some(Side::Guest) {
+                cx.abort();
+                return self.unseat(cx, guest);
+            }
+            let framing = guest.decoder.framing();
+            cx.send_with(|out| encode(framing, &self.settings.quit, out));
+        }
+        self.leave(cx, guest);
+    }
+
+    pub(super) fn leave(&mut self, cx: &mut Context<'_>, guest: &mut Guest) {
+        cx.leave();
+        self.unseat(cx, guest);
+    }
+
+    fn unseat(&mut self, cx: &mut Context<'_>, guest: &mut Guest) {
+        let me = cx.me();
+        let seat = std::mem::replace(&mut guest.seat, Seat::Gone);
+        // It may have a partner without having learnt of it.
+        let place = self.lobby.take_place(me);
+        match place.map_or(seat, |(talk, side)| Seat::Talk(talk, side)) {
+            Seat::Lobby => self.lobby.leave(me),
+            Seat::Parrot | Seat::Gone => {}
+            Seat::Talk(talk, side) => self.end_talk(cx, talk, side),
+        }
+    }
+
+    fn end_talk(&mut self, cx: &mut Context<'_>, talk: PeerId, side: Side) {
+        if let Some(partner) = self.turns.leave(talk, side) {
+            cx.wake(partner);
+        }
+        match (self.settings.partner, self.console) {
+            (Partner::Operator | Partner::User, Some(console)) => {
+                self.news.push_back(News::Left(talk));
+                cx.wake(console);
+            }
+            (Partner::Operator | Partner::User, None) | (Partner::Guest | Partner::Parrot, _) => {}
+        }
+    }
+
+    /// A guest is gone.
+    pub fn close_guest(&mut self, cx: &mut Context<'_>, mut guest: Guest, reason: CloseReason) {
+        if guest.seat != Seat::Gone {
+            self.guest_ending = Some(reason);
+        }
+        self.unseat(cx, &mut guest);
+    }
+}
