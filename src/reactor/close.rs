@@ -94,7 +94,8 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let policy = self.doors[connection.door.index()].1;
         self.forget_debts(id, &policy);
         self.last_words.remove(&id);
-        if self.is_to_be_forgotten(&connection, reason) {
+        let is_overdue = reason == CloseReason::Lingered && policy.resets_after_linger;
+        if is_overdue || self.is_to_be_forgotten(&connection, reason) {
             self.kernel.kernel.reset(connection.stream);
             self.resume_listeners();
         } else {
