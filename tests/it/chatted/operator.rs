@@ -1,5 +1,6 @@
 //! The operator's words go to whom the prompt names, and to nobody else.
 
+use crate::terminal::Terminal;
 use std::io::Write;
 
 use super::{come, line, say, serve};
@@ -114,4 +115,22 @@ fn the_operator_sees_why_a_client_was_refused() {
     ));
     assert_eq!(line(&mut client), "message too long\n");
     screen.kill();
+}
+
+#[test]
+fn a_client_that_leaves_out_of_turn_is_missed_at_the_operators_prompt() {
+    for last in ["\u{4}", "QUIT\n"] {
+        let (mut screen, address) = serve(&[]);
+        let port = address.port().to_string();
+        let mut client = Terminal::run(&["chat", "127.0.0.1", &port]);
+        client.until("me > ");
+        client.type_in("hi\n");
+        screen.until("client : hi\r\nme > ");
+        screen.type_in("half");
+        screen.until("half");
+        client.type_in(last);
+        assert_eq!(client.last_words().0, 0);
+        screen.until("Disconnected\r\n(not sent: ");
+        screen.kill();
+    }
 }
