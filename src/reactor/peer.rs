@@ -245,6 +245,12 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let Some(connection) = find(&mut self.peers, id) else {
             return;
         };
+        if unsent_before > 0 && connection.outbox.is_none() {
+            self.count_last_words(id, 0);
+        }
+        let Some(connection) = find(&mut self.peers, id) else {
+            return;
+        };
         if unsent_before > OUTBOX_BYTES_LOW && connection.unsent() <= OUTBOX_BYTES_LOW {
             self.woken.push_back(id);
         }

@@ -13,6 +13,8 @@ use crate::trace::Observer;
 /// A session that is to be woken within so long may be waiting for the silence that ends a message: it is woken
 /// before it is told that the run ends.
 const LAST_WAKES_MAX: Duration = Duration::from_millis(100);
+/// What one who was slow to take its answers is still read of, at most.
+const HELD_UP_BYTES_MAX: usize = 8 << 20;
 /// Connections accepted from one listener before it is closed, at most: as many as its backlog holds, if nobody
 /// chose otherwise.
 const LAST_ACCEPTS_MAX: usize = 4096;
@@ -57,7 +59,15 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             self.heard_out.push(id);
             return;
         }
-        self.last_words.insert(id, arrived_max);
+        // Who is slow to take its answers was kept from sending by our not reading: what waits in its own
+        // kernel for that was said before, too.
+        let was_held_up = connection.outbox.is_some();
+        let words_max = if was_held_up {
+            arrived_max.max(HELD_UP_BYTES_MAX)
+        } else {
+            arrived_max
+        };
+        self.last_words.insert(id, words_max);
         // Only where the kernel says that there is no more, nothing has arrived.
         connection.read_on = true;
         if connection.unread != Unread::Queued {
@@ -76,7 +86,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             return;
         };
         let is_over = match connection.unread {
-            Unread::Nothing => true,
+            Unread::Nothing => is_enough || connection.outbox.is_none(),
             Unread::Queued => is_enough,
             // It may have to take something first; but its session may not want to hear any more of it.
             Unread::Parked => is_enough || self.service.window(&connection.session) == 0,
