@@ -53,6 +53,7 @@ use accept::{Accepting, Listening, PerAddress};
 use connection::{Connection, Due, Inbound, Outbound, Unread};
 use delivery::Debts;
 use outbox::Spares;
+use stop::LastWords;
 use tap::Tap;
 use timers::Timers;
 
@@ -108,8 +109,8 @@ pub struct Reactor<K: Kernel, S: Service, O: Observer = Off> {
     counters: Counters,
     /// What peers have not acknowledged.
     debts: Debts,
-    /// Whose last words are still read though the run is to stop: at most so many bytes each.
-    last_words: BTreeMap<PeerId, usize>,
+    /// Whose last words are still read though the run is to stop.
+    last_words: BTreeMap<PeerId, LastWords>,
     /// Who is to be told [`Event::Stopping`], unless its session is to be woken first.
     heard_out: Vec<PeerId>,
     /// Until when sessions are woken first.

@@ -19,6 +19,16 @@ const HELD_UP_BYTES_MAX: usize = 8 << 20;
 /// chose otherwise.
 const LAST_ACCEPTS_MAX: usize = 4096;
 
+/// What a peer may still have to say though the run is to stop.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LastWords {
+    /// It is read of so many bytes more, at most.
+    left: usize,
+    /// It was slow to take its answers, and our not reading kept it from sending: what waits in its own
+    /// kernel for that was said before, too.
+    was_held_up: bool,
+}
+
 impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// Nobody new comes in; what has arrived is read, and everybody gets what they are owed, for as long as
     /// the grace lasts.
@@ -59,15 +69,13 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             self.heard_out.push(id);
             return;
         }
-        // Who is slow to take its answers was kept from sending by our not reading: what waits in its own
-        // kernel for that was said before, too.
-        let was_held_up = connection.outbox.is_some();
-        let words_max = if was_held_up {
+        let was_held_up = connection.unread == Unread::Parked && connection.outbox.is_some();
+        let left = if was_held_up {
             arrived_max.max(HELD_UP_BYTES_MAX)
         } else {
             arrived_max
         };
-        self.last_words.insert(id, words_max);
+        self.last_words.insert(id, LastWords { left, was_held_up });
         // Only where the kernel says that there is no more, nothing has arrived.
         connection.read_on = true;
         if connection.unread != Unread::Queued {
@@ -77,16 +85,16 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
 
     /// While the run is to stop, a peer was read, so many bytes: that may have been its last words.
     pub(super) fn count_last_words(&mut self, id: PeerId, read: usize) {
-        let Some(left) = self.last_words.get_mut(&id) else {
+        let Some(words) = self.last_words.get_mut(&id) else {
             return;
         };
-        *left = left.saturating_sub(read);
-        let is_enough = *left == 0;
+        words.left = words.left.saturating_sub(read);
+        let (is_enough, was_held_up) = (words.left == 0, words.was_held_up);
         let Some(connection) = find(&mut self.peers, id) else {
             return;
         };
         let is_over = match connection.unread {
-            Unread::Nothing => is_enough || connection.outbox.is_none(),
+            Unread::Nothing => is_enough || !was_held_up || connection.outbox.is_none(),
             Unread::Queued => is_enough,
             // It may have to take something first; but its session may not want to hear any more of it.
             Unread::Parked => is_enough || self.service.window(&connection.session) == 0,

@@ -3,7 +3,6 @@
 
 use std::io::Write;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::process::Command;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -62,7 +61,7 @@ fn run_with_input(arguments: &[&str], input: &[u8]) -> (i32, Vec<u8>, String) {
     path.push(format!("epollo-patience-{}", arguments[2]));
     std::fs::write(&path, input).unwrap();
     let output = path.with_extension("out");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_epollo"));
+    let mut command = crate::support::program();
     command.args(arguments);
     let stdin = std::fs::File::open(&path).unwrap().into();
     let stdout = std::fs::File::create(&output).unwrap().into();

@@ -18,10 +18,23 @@ pub struct Epollo {
     stderr: Receiver<Vec<u8>>,
 }
 
+/// `epollo`, which hears SIGHUP also where whoever runs the tests has it ignored (nohup, some CI), since that is
+/// inherited.
+pub fn program() -> Command {
+    let status = procfs::process::Process::myself().and_then(|process| process.status());
+    let is_ignored = status.is_ok_and(|status| status.sigign & 1 != 0);
+    if !is_ignored {
+        return Command::new(env!("CARGO_BIN_EXE_epollo"));
+    }
+    let mut command = Command::new("env");
+    command.args(["--default-signal=HUP", env!("CARGO_BIN_EXE_epollo")]);
+    command
+}
+
 impl Epollo {
     /// Runs `epollo` with these arguments.
     pub fn run(arguments: &[&str]) -> Epollo {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_epollo"));
+        let mut command = program();
         command.args(arguments);
         Epollo::spawn(&mut command)
     }
@@ -197,7 +210,7 @@ pub struct Server {
 impl Server {
     /// Serves with these arguments, of which those like `echo=0` are the services.
     pub fn start(arguments: &[&str]) -> Server {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_epollo"));
+        let mut command = program();
         command.arg("serve").args(arguments);
         Server::of(Epollo::spawn(&mut command), arguments)
     }

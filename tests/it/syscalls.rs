@@ -7,7 +7,7 @@ use std::process::Command;
 use mio::{Events, Poll};
 
 use crate::support::{
-    Epollo, PATIENCE, Server, connect, connect_watched, read_exactly, read_to_end,
+    Epollo, PATIENCE, Server, connect, connect_watched, program, read_exactly, read_to_end,
 };
 
 const CONNECTIONS: usize = 50;
@@ -26,9 +26,9 @@ fn has_strace(test: &str) -> bool {
 fn traced(options: &[&str], arguments: &[&str]) -> Server {
     let mut command = Command::new("strace");
     command.arg("-f").args(options).arg("--");
-    command
-        .args([env!("CARGO_BIN_EXE_epollo"), "serve"])
-        .args(arguments);
+    let program = program();
+    command.arg(program.get_program()).args(program.get_args());
+    command.arg("serve").args(arguments);
     Server::of(Epollo::spawn(&mut command), arguments)
 }
 
