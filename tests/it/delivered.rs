@@ -95,6 +95,10 @@ fn after_a_signal_a_slow_talker_gets_all_that_it_is_owed() {
     let mut writer = client.try_clone().unwrap();
     writer.write_all(&sent).unwrap();
     assert_eq!(read_exactly(&mut client, 1), sent[..1]);
+    let port = server.address("echo").port();
+    eventually("it is not read, since it does not read", || {
+        queues(port).iter().any(|&(_, _, unread)| unread > 64 << 10)
+    });
     server.process.signal(Signal::TERM);
     let mut pieces = 0;
     let received = read_slowly(&mut client, 300_000, |mut stream| {
