@@ -76,12 +76,11 @@ impl Client {
         let between = linger.filter(|_| self.ledger.shut_at.is_some());
         let write_timeout = plan.policy.write_timeout;
         let write_timeout = write_timeout.map(|limit| limit * 5 / 4 + between.unwrap_or_default());
+        // Who was written to may have acknowledged some of it: that takes a second look to know.
+        let looks = if self.ledger.written > 0 { 2 } else { 1 };
+        let idle_timeout = plan.policy.idle_timeout.map(|limit| limit * looks);
         let limits = [
-            (
-                "idle",
-                self.idle_since(socket, net.seen),
-                plan.policy.idle_timeout,
-            ),
+            ("idle", self.idle_since(socket, net.seen), idle_timeout),
             ("acknowledging nothing", owed_since, write_timeout),
             ("lingering", lingers_since, linger.map(|linger| linger * 2)),
         ];
