@@ -20,11 +20,14 @@ pub struct Limits {
 /// The limits of the peers that come in by one door. `None` is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// Nothing received and nothing sent for this long: closed.
+    /// Nothing received, sent or acknowledged for this long: closed. Whether a peer acknowledges takes a second
+    /// look: one that is owed bytes may be given as long again.
     pub idle_timeout: Option<Duration>,
-    /// Bytes wait and the peer takes none for this long: closed.
+    /// Bytes wait, ours or the kernel's, and the peer acknowledges none for this long, and at most a quarter
+    /// more: closed by a reset.
     pub write_timeout: Option<Duration>,
-    /// How long a peer that we left may take to close its half while what it sends is thrown away;
+    /// How long a peer that we left, and that has acknowledged everything, may take to close its half while
+    /// what it sends is thrown away;
     /// `None` closes at once.
     pub linger: Option<Duration>,
     /// Whether one that does not close its half in that time is reset. For a peer that may not read, and
