@@ -272,8 +272,9 @@ proptest! {
         message in "([ \u{a0}\u{3000}]{1,90}|[가-힣ㅤ\u{fe0f}\u{301}\u{2800}]{1,60}|Disconnected|me > |\\PC{1,50}){1,6}",
         columns in 1_usize..200,
     ) {
-        let line = format!("client : {}", escaped(message.as_bytes()));
-        prop_assert!(!line.contains(&" ".repeat(SPACES_MAX + 1)), "{line:?}");
+        let message = escaped(message.as_bytes());
+        prop_assert!(!message.contains(&" ".repeat(SPACES_MAX + 1)), "{message:?}");
+        let line = format!("client : {message}");
         let shown = in_rows(&line, columns);
         for row in shown.split('\n') {
             prop_assert!(columns_of(row) <= columns.max(COLUMNS_MIN), "{row:?} is too wide");
