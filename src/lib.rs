@@ -1,16 +1,17 @@
 //! A single-threaded, event-driven TCP server on mio and slab, small enough to read.
 //!
 //! ```text
-//!   cli       what did the user ask for?      (feature "cli", the binary)
-//!    │
-//!   reactor   how do bytes move?              one loop, edge-triggered, over a Kernel
-//!    │
-//!   protocol  what do the bytes mean?         pure state machines: events in, effects out
+//!   cli               what did the user ask for?     the binary
+//!   explore load sim  a live page; a load generator; a simulated kernel
+//!   report            what did a run find?
+//!   services system   the protocols as one Service; /proc, signals, streams
+//!   reactor           how do bytes move?             one loop, edge-triggered, over a Kernel
+//!   trace             what happened?
+//!   protocol          what do the bytes mean?        pure state machines: events in, effects out
 //! ```
 //!
-//! Arrows point down and nothing flows back. Beside `cli`, [`sim`] puts another kernel under the
-//! reactor: what if it misbehaves? Start at [`protocol::Service`], the contract; then
-//! [`reactor::Reactor::run`], four calls a turn.
+//! Arrows point down and nothing flows back; each storey has a feature of its own. Start at
+//! [`protocol::Service`], the contract; then [`reactor::Reactor::run`], four calls a turn.
 //!
 //! # Your own protocol
 //!
@@ -68,9 +69,19 @@
 
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "explore")]
+pub mod explore;
+#[cfg(feature = "load")]
+pub mod load;
 pub mod protocol;
 pub mod reactor;
+#[cfg(feature = "report")]
+pub mod report;
+pub mod services;
+#[cfg(feature = "sim")]
 pub mod sim;
+#[cfg(feature = "system")]
+pub mod system;
 pub mod trace;
 
 /// The Rust blocks of the tutorial are run with the tests.

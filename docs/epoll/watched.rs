@@ -4,7 +4,7 @@
 use std::io::{Error, Result};
 use std::time::Duration;
 
-use epollo::cli::explore::{self, Door, NOBODY, Page};
+use epollo::explore::{self, Door, NOBODY, Page};
 use epollo::protocol::{CloseReason, Context, Event, Service, Standing};
 use epollo::reactor::{Limits, ListenOptions, Policy, bind};
 

@@ -2,7 +2,6 @@
 //! of wrong ones in `usage.rs`; what they lead to is not here.
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -11,14 +10,16 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use log::LevelFilter;
 
 use super::bench::args::BenchArguments;
-use super::trace::args::TraceArguments;
+use super::trace::TraceArguments;
 use super::values::{
-    Greeting, Limit, ListenAddress, SendBuffer, local, parse_address, parse_backlog, parse_clients,
-    parse_count, parse_duration, parse_greeting, parse_host, parse_level, parse_limit,
-    parse_message_size, parse_remote_port, parse_seed, parse_seeds, parse_send_buffer,
+    Greeting, Limit, ListenAddress, SendBuffer, ServiceAddress, parse_address, parse_backlog,
+    parse_clients, parse_count, parse_duration, parse_greeting, parse_host, parse_level,
+    parse_limit, parse_message_size, parse_remote_port, parse_seed, parse_seeds, parse_send_buffer,
     parse_service, parse_size, parse_steps, parse_word,
 };
 use crate::protocol::framing::Framing;
+use crate::services::Protocol;
+use crate::system::log::When;
 
 /// Where the explorer page is, if nobody says where.
 const EXPLORE_DEFAULT: &str = "127.0.0.1:7070";
@@ -84,13 +85,6 @@ pub(super) struct LogArguments {
         env = "EPOLLO_COLOR"
     )]
     pub(super) color: When,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum When {
-    Auto,
-    Always,
-    Never,
 }
 
 impl LogArguments {
@@ -294,39 +288,4 @@ pub(super) enum ChatWith {
     Operator,
     Pair,
     Echo,
-}
-
-/// A protocol that can be served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Protocol {
-    Hello,
-    Echo,
-    Chat,
-}
-
-impl Protocol {
-    pub(super) const ALL: [Protocol; 3] = [Protocol::Hello, Protocol::Echo, Protocol::Chat];
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Protocol::Hello => "hello",
-            Protocol::Echo => "echo",
-            Protocol::Chat => "chat",
-        }
-    }
-
-    pub(super) fn default_address(self) -> SocketAddr {
-        let port = match self {
-            Protocol::Hello => 9190,
-            Protocol::Echo => 12345,
-            Protocol::Chat => 5000,
-        };
-        local(port)
-    }
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct ServiceAddress {
-    pub(super) protocol: Protocol,
-    pub(super) address: ListenAddress,
 }

@@ -1,10 +1,12 @@
 //! What the reactor of `epollo serve` is held to: what was asked for, as far as the machine has it. Nobody is
 //! held to it here.
 
-use super::args::{Protocol, ServeArguments};
-use super::descriptors::Places;
-use super::{Failure, memory};
+use super::Failure;
+use super::args::ServeArguments;
 use crate::reactor::Limits;
+use crate::services::Protocol;
+use crate::system::descriptors::Places;
+use crate::system::memory;
 
 /// Open connections when nothing else is said and the fd limit allows it.
 const GUESTS_MAX_DEFAULT: usize = 10_000;

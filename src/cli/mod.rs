@@ -10,28 +10,18 @@ use clap::Parser;
 
 mod args;
 mod bench;
-mod connect;
-mod descriptors;
-pub mod explore;
 mod limits;
-mod lines;
-mod log;
-mod memory;
-mod redrawn;
 mod serve;
-mod server;
-mod signals;
 mod sim;
-mod stdio;
 mod talk;
 mod trace;
 mod usage;
 mod values;
-mod windowed;
 
 use crate::protocol::display::Escaped;
+use crate::system::log::{self, NoRoom};
+use crate::system::{reason, signals};
 use args::{Arguments, Command};
-use log::NoRoom;
 
 /// The exit code for what makes no sense.
 const ASKED_WRONGLY: u8 = 2;
@@ -124,7 +114,12 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
         | Command::Bench(_) => ("warn", NoRoom::Drop),
     };
     signals::outlive_full_files().map_err(|error| Failure::cannot("watch for SIGXFSZ", &error))?;
-    let log = log::start(&arguments.log, log_default, no_room);
+    let log = log::start(
+        arguments.log.level(),
+        arguments.log.color,
+        log_default,
+        no_room,
+    );
     let done = match arguments.command {
         Command::Serve(arguments) => serve::run(*arguments, &log),
         Command::Hello(arguments) => talk::hello(&arguments, &log),
@@ -156,15 +151,4 @@ fn print(bytes: &[u8]) -> Result<(), Failure> {
         }
         Ok(()) | Err(_) => Ok(()),
     }
-}
-
-/// An operating system error in a few plain words, without its number.
-fn reason(error: &io::Error) -> String {
-    if error.kind() == io::ErrorKind::AddrInUse {
-        return "address in use".to_owned();
-    }
-    if error.kind() == io::ErrorKind::AddrNotAvailable {
-        return "this machine has no such address".to_owned();
-    }
-    crate::reactor::reason(error)
 }

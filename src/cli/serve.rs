@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use mio::net::TcpListener;
 
-use super::args::{ChatWith, Protocol, ServeArguments, ServiceAddress};
-use super::log::Log;
-use super::server::{Door, Server, Settings};
-use super::trace::Sink;
-use super::values::ListenAddress;
-use super::{Failure, descriptors, explore, limits, reason, redrawn, signals, stdio};
+use super::args::{ChatWith, ServeArguments};
+use super::values::{ListenAddress, ServiceAddress};
+use super::{Failure, limits};
+use crate::explore;
 use crate::protocol::chat::{self, Partner};
 use crate::protocol::{Service, echo};
 use crate::reactor::{self, ListenOptions, OsKernel, OsStream, Policy, Reactor, Terminal, bind};
+use crate::services::{Door, Protocol, Server, Settings};
+use crate::system::log::Log;
+use crate::system::{descriptors, reason, signals, stdio};
 use crate::trace::Observer;
 
 /// How long the first of a pair may keep the other waiting for its first message.
@@ -53,7 +54,9 @@ pub(super) fn run(mut arguments: ServeArguments, log: &Log) -> Result<(), Failur
     let server = Server::new(settings(&arguments), announcements);
     let traced = page.iter().map(|_| explore::PAGE.to_owned());
     let traced = traced.chain(services.iter().map(|(name, _)| name.clone()));
-    let trace = Sink::open(&arguments.trace, log, "epollo serve", traced.collect())?;
+    let trace = arguments
+        .trace
+        .open(log, "epollo serve", traced.collect())?;
     let places = descriptors::places(page.as_ref().map_or(0, |_| explore::VISITS_MAX));
     let limits = limits::plan(&arguments, places)?;
     let cannot_start = |error| Failure::cannot("start the event loop", &error);
@@ -180,13 +183,12 @@ fn attach<S: Service, O: Observer>(
     plan: Plan,
 ) -> io::Result<()> {
     let arguments = &plan.arguments;
-    let signals = signals::stream(signals::first_asks_second_exits()?);
-    let stream = OsStream::Terminal(Box::new(signals));
+    let stream = signals::stream(signals::first_asks_second_exits()?);
     let none = Policy::default();
     reactor.attach(stream, door(Door::Signals), none, format_args!("signals"))?;
 
     if stdio::is_terminal() {
-        let stream = redrawn::continued()?;
+        let stream = signals::stream(signals::continued()?);
         reactor.attach(stream, door(Door::Continued), none, format_args!("signals"))?;
     }
 

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::args::{Protocol, SimArguments};
-use super::server::{Door, Server, Settings};
+use super::args::SimArguments;
 use super::{Failure, print};
 use crate::protocol::{chat, echo};
 use crate::reactor::Policy;
+use crate::services::{Door, Protocol, Server, Settings};
 use crate::sim::{self, Doors, Herd, Outcome, Plan, QUIT};
 
 /// Seeds that are run if none are named.

@@ -7,19 +7,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::args::{ChatArguments, ClientArguments, EchoArguments};
-use super::connect::connect;
-use super::log::Log;
-use super::redrawn::{self, Redraw, Redrawn};
-use super::trace::Sink;
-use super::windowed::Windowed;
-use super::{Failure, print, reason, signals, stdio};
+use super::args::{ChatArguments, ClientArguments, EchoArguments, ServerAddress};
+use super::{Failure, print};
 use crate::protocol::chat::{self, Chat, Partner};
 use crate::protocol::display::{Escaped, in_rows};
 use crate::protocol::echo::client as echo;
 use crate::protocol::hello::HelloClient;
 use crate::protocol::{CloseReason, Service};
 use crate::reactor::{self, Limits, OsKernel, OsStream, Policy, Reactor, Terminal};
+use crate::services::{Redraw, Redrawn, RedrawnDoor, Windowed};
+use crate::system::log::Log;
+use crate::system::trace_writer::Sink;
+use crate::system::{self, reason, signals, stdio};
 use crate::trace::{Observer, Off};
 
 /// How long a server may take to close its half once our user has left.
@@ -38,7 +37,7 @@ const LIMITS: Limits = Limits {
 
 /// Prints the greeting.
 pub(super) fn hello(arguments: &ClientArguments, log: &Log) -> Result<(), Failure> {
-    let trace = Sink::open(&arguments.trace, log, "epollo hello", Vec::new())?;
+    let trace = arguments.trace.open(log, "epollo hello", Vec::new())?;
     watch_signals()?;
     let (stream, address) = connect(&arguments.server)?;
     let policy = Policy {
@@ -64,7 +63,7 @@ pub(super) fn hello(arguments: &ClientArguments, log: &Log) -> Result<(), Failur
 /// Sends what the user types or the pipe gives, and shows what comes back.
 pub(super) fn echo(arguments: &EchoArguments, log: &Log) -> Result<(), Failure> {
     let client = &arguments.client;
-    let trace = Sink::open(&client.trace, log, "epollo echo", Vec::new())?;
+    let trace = client.trace.open(log, "epollo echo", Vec::new())?;
     let exits_at_once = watch_signals()?;
     let (stream, address) = connect(&client.server)?;
     if stdio::is_terminal() {
@@ -86,8 +85,8 @@ fn echo_dialogue(
     };
     let console = console(echo::Door::Console)?;
     let server = remote(stream, echo::Door::Remote, policy, address);
-    let dialogue = run_on_terminal(Windowed(echo::Dialogue::new()), trace, [console, server])?;
-    match dialogue.0.ended_by_server() {
+    let dialogue = run_on_terminal(windowed(echo::Dialogue::new()), trace, [console, server])?;
+    match dialogue.service.ended_by_server() {
         None => Ok(()),
         Some(CloseReason::Finished) => {
             let _ = writeln!(io::stderr(), "epollo: {address} ended the connection");
@@ -164,7 +163,7 @@ fn judge(
 
 /// Talks in turns.
 pub(super) fn chat(arguments: ChatArguments, log: &Log) -> Result<(), Failure> {
-    let trace = Sink::open(&arguments.trace, log, "epollo chat", Vec::new())?;
+    let trace = arguments.trace.open(log, "epollo chat", Vec::new())?;
     watch_signals()?;
     let (stream, address) = connect(&arguments.server)?;
     let console = console(chat::Door::Console)?;
@@ -185,10 +184,10 @@ pub(super) fn chat(arguments: ChatArguments, log: &Log) -> Result<(), Failure> {
     };
     let server = remote(stream, chat::Door::Guest, policy, address);
     let peers = [console, server];
-    let Windowed(chat) = if stdio::is_terminal() {
-        run_on_terminal(Windowed(chat), trace, peers)?
+    let chat = if stdio::is_terminal() {
+        run_on_terminal(windowed(chat), trace, peers)?.service
     } else {
-        run(Windowed(chat), trace, peers)?
+        run(windowed(chat), trace, peers)?.service
     };
     if let Some(verdict) = terminal_verdict(chat.console_ending()) {
         return verdict;
@@ -207,6 +206,16 @@ pub(super) fn chat(arguments: ChatArguments, log: &Log) -> Result<(), Failure> {
 /// The longest message that is taken from a server.
 const SERVER_MESSAGE_BYTES_MAX: usize = 65_536;
 
+fn connect(server: &ServerAddress) -> Result<(OsStream, SocketAddr), Failure> {
+    system::connect::connect(&server.host, server.port).map_err(Failure::at_work)
+}
+
+/// A client whose user sees it in a window.
+fn windowed<S>(service: S) -> Windowed<S> {
+    let columns = stdio::columns;
+    Windowed { service, columns }
+}
+
 /// From now on a signal ends the client at once, until the returned flag is cleared.
 fn watch_signals() -> Result<Arc<AtomicBool>, Failure> {
     signals::first_exits().map_err(|error| cannot_watch_signals(&error))
@@ -221,7 +230,7 @@ fn interrupts<Door>(door: Door) -> Result<(Peer<Door>, signals::Told), Failure> 
     let told = signals::first_tells_second_exits();
     let (stream, code) = told.map_err(|error| cannot_watch_signals(&error))?;
     let peer = Peer {
-        stream: OsStream::Terminal(Box::new(signals::stream(stream))),
+        stream: signals::stream(stream),
         door,
         policy: Policy::default(),
         name: "signals".to_owned(),
@@ -279,17 +288,16 @@ fn run_on_terminal<C: Redraw>(
     trace: Option<Sink>,
     [one, other]: [Peer<C::Door>; 2],
 ) -> Result<C, Failure> {
-    let stream =
-        redrawn::continued().map_err(|error| Failure::cannot("watch for signals", &error))?;
+    let stream = signals::continued().map_err(|error| cannot_watch_signals(&error))?;
     let continued = Peer {
-        stream,
-        door: redrawn::Door::Continued,
+        stream: signals::stream(stream),
+        door: RedrawnDoor::Continued,
         policy: Policy::default(),
         name: "signals".to_owned(),
     };
     let of_client = |peer: Peer<C::Door>| Peer {
         stream: peer.stream,
-        door: redrawn::Door::Client(peer.door),
+        door: RedrawnDoor::Client(peer.door),
         policy: peer.policy,
         name: peer.name,
     };

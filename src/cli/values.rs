@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
-use super::args::{Protocol, ServiceAddress};
+use crate::services::Protocol;
 
 /// A duration, or none.
 #[derive(Clone, Copy, Debug)]
@@ -24,8 +24,15 @@ pub(super) struct SendBuffer(pub(super) Option<u32>);
 #[derive(Clone, Debug)]
 pub(super) struct Greeting(pub(super) Vec<u8>);
 
-pub(super) fn local(port: u16) -> SocketAddr {
+fn local(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}
+
+/// A service and where it listens.
+#[derive(Clone, Debug)]
+pub(super) struct ServiceAddress {
+    pub(super) protocol: Protocol,
+    pub(super) address: ListenAddress,
 }
 
 pub(super) fn parse_service(text: &str) -> Result<ServiceAddress, String> {

@@ -23,29 +23,32 @@ mod doors;
 mod effects;
 mod kernel;
 mod limits;
+#[cfg(feature = "os")]
 mod os;
 mod outbox;
 mod peer;
 mod stop;
 mod tap;
-mod tcp_info;
-mod terminal;
 mod timers;
 mod token;
 mod view;
 mod wait;
 
-pub use accept::{ACCEPT_PAUSE, ACCEPTS_PER_TURN_MAX, ListenOptions, bind};
+pub use accept::{ACCEPT_PAUSE, ACCEPTS_PER_TURN_MAX};
 pub use counters::Counters;
 pub use doors::DoorId;
 pub use kernel::{Crowding, Delivery, EVENTS_PER_TURN_MAX, Interest, Kernel, Readiness};
 pub use limits::{Limits, Policy};
+#[cfg(feature = "os")]
+pub use os::listen::{ListenOptions, bind};
+#[cfg(feature = "os")]
+pub use os::terminal::reason;
+#[cfg(feature = "os")]
+pub use os::terminal::{Failure, Manner, Side, Terminal};
+#[cfg(feature = "os")]
 pub use os::{OsKernel, OsStream};
 pub use outbox::{OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX};
 pub use peer::READ_BYTES_PER_TURN_MAX;
-#[cfg(feature = "cli")]
-pub(crate) use terminal::reason;
-pub use terminal::{Failure, Lost, Manner, Side, Terminal};
 pub use token::{Target, Token};
 pub use view::PeerView;
 

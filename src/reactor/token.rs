@@ -7,7 +7,7 @@ use crate::protocol::PeerId;
 /// A peer's generation is never 0, so that generation 0 is free for listeners. The generation makes
 /// an event for a peer that died earlier in the same batch find nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Token(u64);
+pub struct Token(pub(super) u64);
 
 /// Whom a token names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,17 +40,5 @@ impl Token {
             0 => Target::Listener(slot as usize),
             _ => Target::Peer(PeerId { slot, generation }),
         }
-    }
-}
-
-impl From<Token> for mio::Token {
-    fn from(token: Token) -> mio::Token {
-        mio::Token(usize::try_from(token.0).expect("epollo needs 64-bit addresses"))
-    }
-}
-
-impl From<mio::Token> for Token {
-    fn from(token: mio::Token) -> Token {
-        Token(token.0 as u64)
     }
 }

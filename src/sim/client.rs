@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::far::Received;
-use super::judge::Ledger;
 use super::kernel::Clock;
+use super::ledger::Ledger;
 use super::net::{Net, SocketId};
 use super::plan::Plan;
 use super::queue::Route;

@@ -1,52 +1,16 @@
 //! What a server owes to each connection, and whether it got it. All of it is seen from the kernel:
 //! bytes read and written, times, and what was closed; the server is never asked.
 
-use std::fmt;
 use std::time::Duration;
 
 use super::client::{Client, Role};
 use super::far::Received;
 use super::kernel::Clock;
-use super::net::{Net, SocketId};
+use super::net::Net;
 use super::plan::Plan;
 use super::socket::Socket;
 use crate::protocol::Time;
-use crate::reactor::{OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX, READ_BYTES_PER_TURN_MAX};
-
-/// The books of one connection. Times are those that the server saw.
-#[derive(Debug)]
-pub(super) struct Ledger {
-    /// How many were accepted before it; `None` if it was not.
-    pub(super) place: Option<usize>,
-    /// When that was.
-    pub(super) accepted: Time,
-    /// There was no place for it: it is to be turned away.
-    pub(super) is_surplus: bool,
-    /// Why it may end without having got everything.
-    pub(super) excuse: Option<&'static str>,
-    /// Bytes that the server read.
-    pub(super) read: u64,
-    /// How many of them it owes an answer for, since it was told to stop: those that had arrived.
-    pub(super) due: Option<u64>,
-    /// While the server has it.
-    pub(super) held: Option<SocketId>,
-    pub(super) written: u64,
-    /// When bytes were first read.
-    pub(super) first_read: Option<Time>,
-    /// When bytes were last read or written.
-    pub(super) active: Time,
-    /// When it was accepted, or bytes were last written.
-    pub(super) served: Time,
-    /// Since when it is owed bytes and gets none.
-    pub(super) owed_since: Option<Time>,
-    pub(super) shut_at: Option<Time>,
-    /// Something happened since the process last slept.
-    pub(super) is_touched: bool,
-    /// The latest turn in which it was read, and how much.
-    read_in_turn: (u64, usize),
-    /// By which turn it must be looked at.
-    pub(super) look_by: Option<u64>,
-}
+use crate::reactor::{OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX};
 
 /// What the judge knows of the whole server.
 #[derive(Clone, Copy, Debug)]
@@ -57,81 +21,20 @@ pub(super) struct Circumstances {
     pub(super) may_evict: bool,
 }
 
-impl Ledger {
-    pub(super) fn new() -> Ledger {
-        Ledger {
-            place: None,
-            accepted: Time::ZERO,
-            is_surplus: false,
-            excuse: None,
-            read: 0,
-            due: None,
-            held: None,
-            written: 0,
-            first_read: None,
-            active: Time::ZERO,
-            served: Time::ZERO,
-            owed_since: None,
-            shut_at: None,
-            is_touched: false,
-            read_in_turn: (0, 0),
-            look_by: None,
-        }
-    }
-
-    pub(super) fn accepted(&mut self, now: Time, place: usize) {
-        self.place = Some(place);
-        self.accepted = now;
-        self.active = now;
-        self.served = now;
-    }
-
-    /// So many bytes were read in this turn, whether they are owed an answer or not.
-    pub(super) fn read_in(&mut self, turn: u64, count: usize) -> Result<(), String> {
-        let before = match self.read_in_turn {
-            (latest, bytes) if latest == turn => bytes,
-            _ => 0,
-        };
-        self.read_in_turn = (turn, before + count);
-        if before >= READ_BYTES_PER_TURN_MAX {
-            return Err(format!("is read on after {before} bytes in one turn"));
-        }
-        Ok(())
-    }
-
-    pub(super) fn shut(&mut self, now: Time) {
-        self.shut_at = Some(now);
-    }
-
-    pub(super) fn broken(&mut self) {
-        self.excuse.get_or_insert("broken");
-    }
-
+impl Client {
     /// Bytes are owed and have been for a while, as far as can be seen.
-    pub(super) fn owed(&self, client: &Client, plan: &Plan) -> u64 {
-        match client.role {
-            Role::Hello { .. } => (plan.greeting.len() as u64).saturating_sub(self.written),
+    fn owed(&self, plan: &Plan) -> u64 {
+        let ledger = &self.ledger;
+        match self.role {
+            Role::Hello { .. } => (plan.greeting.len() as u64).saturating_sub(ledger.written),
             Role::Echo { .. } => {
-                let due = self.due.map_or(self.read, |due| due.min(self.read));
-                due.saturating_sub(self.written)
+                let due = ledger.due.map_or(ledger.read, |due| due.min(ledger.read));
+                due.saturating_sub(ledger.written)
             }
             Role::Chat(_) => 0,
         }
     }
-}
 
-impl fmt::Display for Ledger {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (read, written) = (self.read, self.written);
-        let (active, served) = (Clock(self.active), Clock(self.served));
-        write!(
-            f,
-            "the server read {read} and wrote {written} bytes, active at {active}, wrote at {served}"
-        )
-    }
-}
-
-impl Client {
     /// The server read so many bytes, to answer or, once it stops, to throw away.
     pub(super) fn was_read(&mut self, plan: &Plan, now: Time, count: usize) -> Result<(), String> {
         let ledger = &mut self.ledger;
@@ -140,7 +43,7 @@ impl Client {
         match self.role {
             Role::Echo { .. } => {
                 ledger.read += count as u64;
-                let owed = self.ledger.owed(self, plan);
+                let owed = self.owed(plan);
                 if owed > 0 {
                     self.ledger.owed_since.get_or_insert(now);
                 }
@@ -192,7 +95,7 @@ impl Client {
         self.ledger.written += count;
         self.ledger.active = now;
         self.ledger.served = now;
-        let is_owed = self.ledger.owed(self, plan) > 0;
+        let is_owed = self.owed(plan) > 0;
         self.ledger.owed_since = is_owed.then_some(now);
         Ok(())
     }
@@ -206,7 +109,7 @@ impl Client {
                 let unanswered = self.ledger.read.saturating_sub(self.ledger.written);
                 unanswered <= OUTBOX_BYTES_LOW as u64
             }
-            Role::Echo { .. } => self.ledger.owed(self, plan) <= OUTBOX_BYTES_LOW as u64,
+            Role::Echo { .. } => self.owed(plan) <= OUTBOX_BYTES_LOW as u64,
             Role::Chat(_) => false,
         };
         is_room_left && socket.is_held() && !socket.end_was_read() && !self.ledger.is_surplus
@@ -232,7 +135,7 @@ impl Client {
         if matches!(self.role, Role::Chat(_)) && has_just_ended {
             return Err("has ended and is not heard".to_owned());
         }
-        let owed = self.ledger.owed(self, plan);
+        let owed = self.owed(plan);
         if owed > 0 && socket.is_writable() {
             return Err(format!("is owed {owed} bytes and could take some"));
         }
@@ -282,7 +185,7 @@ impl Client {
     ) -> Option<Reason> {
         let ledger = &self.ledger;
         let is_over = |since: Option<Time>, limit: Option<Duration>| matches!((since, limit), (Some(since), Some(limit)) if since.after(limit) <= now);
-        let owed = ledger.owed(self, plan);
+        let owed = self.owed(plan);
         if ledger.excuse == Some("broken") {
             Some(Reason::Excused("broken"))
         } else if socket.end_was_read() && owed == 0 && !socket.owes() && socket.queued() == 0 {

@@ -11,12 +11,14 @@
 
 mod calls;
 mod client;
+mod draw;
 mod far;
 mod fault;
 mod herd;
 mod judge;
 mod kernel;
 mod late;
+mod ledger;
 mod near;
 mod net;
 mod plan;

@@ -1,7 +1,6 @@
 //! A simulated chat client: what it says, in which framing, and what it makes of what it hears. Its
 //! messages carry their speaker and number, so that a lost, doubled or crossed one is told apart.
 
-use super::client::Client;
 use super::plan::{Plan, QUIT};
 use super::random::{Random, scrambled};
 use crate::protocol::chat::Partner;
@@ -20,7 +19,7 @@ pub(super) struct Talker {
     style: Framing,
     /// How many it says.
     messages: u32,
-    said: u32,
+    pub(super) said: u32,
     /// It has begun the next one.
     pub(super) is_saying: bool,
     /// It does not wait for its turn.
@@ -260,46 +259,5 @@ fn encode(style: Framing, text: &[u8], rng: &mut Random, out: &mut Vec<u8>) {
             out.extend(garbage.take((size - 1).saturating_sub(text.len())));
         }
         Framing::Chunk | Framing::Auto => {}
-    }
-}
-
-/// What is wrong with this client hearing that message now, if anything.
-pub(super) fn is_out_of_place(
-    plan: &Plan,
-    listener: &Client,
-    speaker: Option<&Client>,
-    (serial, number): (usize, u32),
-    is_second: bool,
-) -> Option<String> {
-    let mine = listener.talker()?;
-    let wrong = |what: &str| Some(format!("hears {serial}.{number} {what}"));
-    match plan.partner {
-        Partner::Parrot if serial != listener.serial => wrong("of somebody else"),
-        Partner::Parrot if number != mine.heard => wrong("out of order"),
-        Partner::Parrot if number >= mine.said => wrong("before it was said"),
-        Partner::Parrot | Partner::User => None,
-        Partner::Operator if serial != OPERATOR => wrong("of somebody else"),
-        Partner::Operator if mine.heard >= mine.said => wrong("out of turn"),
-        Partner::Operator => None,
-        Partner::Guest => {
-            let Some(theirs) = speaker.and_then(Client::talker) else {
-                return wrong("of nobody");
-            };
-            if mine.partner.is_some_and(|partner| partner != serial)
-                || theirs
-                    .partner
-                    .is_some_and(|partner| partner != listener.serial)
-            {
-                return wrong("of somebody else's partner");
-            }
-            if number != mine.heard {
-                return wrong("out of order");
-            }
-            if number >= theirs.said {
-                return wrong("before it was said");
-            }
-            (mine.said < number + u32::from(!is_second))
-                .then(|| format!("hears {serial}.{number} out of turn"))
-        }
     }
 }

@@ -12,12 +12,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::client::{Client, Outcome, Stage};
+use super::draw;
 use super::far::Received;
 use super::kernel::{Clock, Deed, Outside};
 use super::net::{Net, SocketId};
 use super::plan::Plan;
 use super::random::Random;
-use super::temper;
 use super::typist::Typist;
 use crate::protocol::Time;
 use crate::protocol::chat::Partner;
@@ -165,7 +165,7 @@ impl World {
         let host = u8::try_from(serial % ADDRESSES).expect("few addresses");
         let port = 1024 + u16::try_from(serial % 60_000).expect("less than 60,000");
         let address = SocketAddr::from(([127, 0, 0, 1 + host], port));
-        let client = temper::draw(&self.plan, &mut self.rng, serial, address);
+        let client = draw::draw(&self.plan, &mut self.rng, serial, address);
         self.clients.push(client);
         self.schedule(serial, now);
         let most = u64::try_from(self.plan.arrival_gap_max.as_nanos()).unwrap_or(u64::MAX);

@@ -8,7 +8,11 @@ use std::time::Duration;
 
 use crate::protocol::{CloseReason, Effect, Event, PeerId, Standing, Time};
 
+#[cfg(feature = "trace-json")]
+pub mod chrome;
 mod flags;
+#[cfg(feature = "trace-json")]
+pub mod json;
 mod memory;
 pub mod text;
 mod words;

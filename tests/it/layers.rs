@@ -18,7 +18,7 @@ const TOP: &str =
 const LIBRARY_NEEDS: &str = "libc mio slab log rustix socket2";
 
 /// The one file that may say `unsafe` and `libc`: a system call that no safe crate has.
-const AUDITED: &str = "src/reactor/tcp_info.rs";
+const AUDITED: &str = "src/reactor/os/tcp_info.rs";
 
 /// What one folder of `src/` may know; names are separated by spaces.
 struct Layer {

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 
-use super::super::trace::args::TraceArguments;
+use super::super::trace::TraceArguments;
 use super::super::values::{parse_count, parse_duration};
 use super::fail_if::{Condition, parse_condition};
-use super::plan::{Pids, parse_payload_size, parse_pids, parse_rate, parse_requests};
-use super::preflight::{Sources, parse_sources};
+use super::values::{Pids, parse_payload_size, parse_pids, parse_rate, parse_requests};
+use crate::load::plan::Arrivals;
+use crate::load::sources::{Sources, parse_sources};
 use crate::protocol::framing::Framing;
 
 #[derive(Debug, Args)]
@@ -123,13 +124,4 @@ pub(super) struct ReportArguments {
     /// Exit with 1 if this holds, such as 'p99>2ms'; may be repeated
     #[arg(long, value_name = "CONDITION", value_parser = parse_condition)]
     pub(super) fail_if: Vec<Condition>,
-}
-
-/// When requests of an open loop are due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Arrivals {
-    /// Evenly spaced.
-    Fixed,
-    /// As a Poisson process.
-    Poisson,
 }

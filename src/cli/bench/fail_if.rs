@@ -1,9 +1,8 @@
 //! `--fail-if 'p99>2ms'`: conditions on a report under which a run has failed. It does not end the
 //! program; it says which conditions hold.
 
-use super::report::{Quantiles, Report};
-use super::units;
 use crate::cli::values::parse_duration;
+use crate::report::{Quantiles, Report, units};
 
 /// `FIGURE OP VALUE`.
 #[derive(Clone, Debug)]

@@ -2,53 +2,33 @@
 //! load is a Service on the same reactor as the server of `epollo serve`.
 
 use std::fs::File;
+use std::path::Path;
 
-use super::log::Log;
-use super::trace::Sink;
-use super::trace::args::{Destination, TraceArguments};
-use super::{Failure, print, signals};
+use super::trace::TraceArguments;
+use super::{Failure, print};
+use crate::load::generator::Unreachable;
+use crate::load::plan::Plan;
+use crate::load::progress::Progress;
+use crate::load::{ab, preflight, run};
+use crate::report::{self, Report, compare, duel, html, text};
+use crate::system::log::Log;
+use crate::system::signals;
+use crate::system::trace_writer::Destination;
 use crate::trace::Off;
 use args::{BenchArguments, BenchCommand, ReportArguments};
-use load::Unreachable;
-use plan::{Plan, Wish};
-use progress::Progress;
-use report::Report;
+use plan::Wish;
 
-mod ab;
 pub(super) mod args;
-mod asking;
-mod book;
-mod compare;
-mod cost;
-mod duel;
 mod fail_if;
-mod figures;
 mod files;
-mod html;
-mod load;
-mod meters;
-mod owners;
-mod pace;
-mod payload;
 mod plan;
-mod plot;
-mod preflight;
-mod progress;
-mod report;
-mod run;
 mod saved;
-mod statistics;
-mod table;
-mod text;
-mod trust;
-mod units;
-mod verdict;
-mod verify;
+mod values;
 
 /// Loads, or compares.
 pub(super) fn run(arguments: &BenchArguments, log: &Log) -> Result<(), Failure> {
     if let Some(BenchCommand::Compare { a, b, json }) = &arguments.command {
-        return compare::run(a, b, *json);
+        return compare_files(a, b, *json);
     }
     match plan::understand(arguments)? {
         Wish::One(plan) => one(
@@ -67,6 +47,21 @@ pub(super) fn run(arguments: &BenchArguments, log: &Log) -> Result<(), Failure> 
     }
 }
 
+/// Compares the reports in two files.
+fn compare_files(a: &Path, b: &Path, json: bool) -> Result<(), Failure> {
+    let reports = (saved::report(a)?, saved::report(b)?);
+    let names = (a.display().to_string(), b.display().to_string());
+    let both = [
+        (names.0.as_str(), &reports.0),
+        (names.1.as_str(), &reports.1),
+    ];
+    let (comparison, words) = compare::compare(both).map_err(Failure::at_work)?;
+    if json {
+        return files::json(&comparison);
+    }
+    print(words.as_bytes())
+}
+
 fn one(
     plan: &Plan,
     wanted: &ReportArguments,
@@ -79,21 +74,21 @@ fn one(
     }
     let signals = Signals::listen()?;
     let mut progress = Progress::new(trace.trace != Some(Destination::Stderr));
-    let outcome = match Sink::open(trace, log, "epollo bench", Vec::new())? {
+    let outcome = match trace.open(log, "epollo bench", Vec::new())? {
         None => run::run(plan, Off, &mut progress, &signals.stream),
         Some(trace) => run::run(plan, trace, &mut progress, &signals.stream),
     };
     progress.end();
-    let outcome = outcome?;
+    let outcome = outcome.map_err(Failure::at_work)?;
     let report = &outcome.report;
     if let Some(path) = &wanted.csv {
-        files::csv(path, report)?;
+        files::write(path, &report::files::csv(report))?;
     }
     if let Some(path) = &wanted.hdr {
-        files::hdr(path, &outcome.response)?;
+        files::write(path, &report::files::hdr(&outcome.response))?;
     }
     if let Some(path) = &wanted.html {
-        html::write(path, report)?;
+        files::write(path, &html::page(report).map_err(Failure::at_work)?)?;
     }
     if wanted.json {
         files::json(report)?;
@@ -111,14 +106,15 @@ fn duel_of(a: &Plan, b: &Plan, blocks: usize, wanted: &ReportArguments) -> Resul
         ));
     }
     for target in [a.target, b.target] {
-        preflight::probe(target)
-            .map_err(|error| run::unreachable(target, &Unreachable::of(&error)))?;
+        preflight::probe(target).map_err(|error| {
+            Failure::at_work(run::unreachable(target, &Unreachable::of(&error)))
+        })?;
     }
     let signals = Signals::listen()?;
     let mut progress = Progress::new(true);
     let duel = ab::run(a, b, blocks, &mut progress, &signals.stream);
     progress.end();
-    let (duel, was_interrupted) = duel?;
+    let (duel, was_interrupted) = duel.map_err(Failure::at_work)?;
     if wanted.json {
         files::json(&duel)?;
     } else {

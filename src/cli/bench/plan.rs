@@ -1,16 +1,15 @@
-//! What was asked of `epollo bench`, checked and complete: a plan that a run can follow without asking
-//! again. Nothing is opened here.
+//! What was asked of `epollo bench`, checked and complete: a [`Plan`] for the load. Nothing is opened here.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::super::args::Protocol;
-use super::super::values::{parse_remote_address, parse_size};
-use super::super::{Failure, reason};
-use super::args::{Arrivals, BenchArguments, LoadArguments};
-use super::preflight::Sources;
-use super::report::Asked;
+use super::super::Failure;
+use super::super::values::parse_remote_address;
+use super::args::{BenchArguments, LoadArguments};
+use crate::load::plan::{End, Plan, SIZE_OF_NAME};
 use crate::protocol::framing::Framing;
+use crate::services::Protocol;
+use crate::system::reason;
 
 /// How long to measure when nothing else is said.
 const DURATION: Duration = Duration::from_secs(10);
@@ -22,73 +21,6 @@ const BLOCK_WARMUP: Duration = Duration::from_millis(300);
 const BLOCK: Duration = Duration::from_secs(2);
 /// The shortest measurement: less says nothing but how the first answers were.
 const DURATION_MIN: Duration = Duration::from_millis(100);
-/// The largest payload.
-pub(super) const SIZE_MAX: usize = 1 << 20;
-/// The smallest chat message and the smallest payload that name their request.
-pub(super) const SIZE_OF_NAME: usize = 16;
-
-/// One run.
-#[derive(Clone, Debug)]
-pub(super) struct Plan {
-    pub(super) service: Protocol,
-    pub(super) target: SocketAddr,
-    /// More addresses of the same name, to try where nobody listens at the first.
-    pub(super) others: Vec<SocketAddr>,
-    pub(super) connections: usize,
-    pub(super) idle: usize,
-    pub(super) size: usize,
-    pub(super) pipeline: usize,
-    /// Requests a second; `None` is a closed loop.
-    pub(super) rate: Option<f64>,
-    pub(super) arrivals: Arrivals,
-    pub(super) connect_rate: Option<f64>,
-    pub(super) warmup: Duration,
-    /// Our user chose the warm-up: if it is short, that is worth a word.
-    pub(super) warns_of_warmup: bool,
-    pub(super) end: End,
-    pub(super) sources: Option<Sources>,
-    pub(super) framing: Framing,
-    pub(super) seed: u64,
-    pub(super) spin: Duration,
-    pub(super) pid: Option<u32>,
-}
-
-/// What ends the measurement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
-    After(Duration),
-    Requests(u64),
-}
-
-impl Plan {
-    /// The settings that the report names.
-    pub(super) fn asked(&self) -> Asked {
-        let duration = match self.end {
-            End::After(duration) => duration,
-            End::Requests(_) => Duration::ZERO,
-        };
-        Asked {
-            connections: self.connections,
-            idle: self.idle,
-            size: self.size,
-            pipeline: self.pipeline,
-            rate: self.rate,
-            arrivals: self.rate.map(|_| match self.arrivals {
-                Arrivals::Fixed => "fixed".to_owned(),
-                Arrivals::Poisson => "poisson".to_owned(),
-            }),
-            duration: duration.as_secs_f64(),
-            requests: match self.end {
-                End::After(_) => None,
-                End::Requests(requests) => Some(requests),
-            },
-            warmup: self.warmup.as_secs_f64(),
-            framing: (self.service == Protocol::Chat).then(|| self.framing.to_string()),
-            seed: self.seed,
-        }
-    }
-}
-
 /// What the arguments ask for: one run, or two servers in turn.
 pub(super) enum Wish {
     One(Box<Plan>),
@@ -261,52 +193,4 @@ fn resolve(text: &str) -> Result<Vec<SocketAddr>, Failure> {
             reason(&error)
         ))),
     }
-}
-
-pub(super) fn parse_payload_size(text: &str) -> Result<usize, String> {
-    match parse_size(text)? {
-        size @ 1..=SIZE_MAX => Ok(size),
-        _ => Err(format!("a request takes 1 to 1M bytes, not {text}")),
-    }
-}
-
-pub(super) fn parse_rate(text: &str) -> Result<f64, String> {
-    let plain = text.parse::<f64>().ok();
-    let rate = plain.or_else(|| {
-        let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-        let factor = match unit {
-            "k" => 1e3,
-            "M" => 1e6,
-            _ => return None,
-        };
-        number.parse::<f64>().ok().map(|number| number * factor)
-    });
-    rate.filter(|rate| rate.is_finite() && *rate > 0.0 && *rate <= 1e7)
-        .ok_or_else(|| {
-            format!("'{text}' is not a rate (a number a second, up to 10M; try 500 or 50k)")
-        })
-}
-
-/// The processes of `--pid`.
-#[derive(Clone, Debug)]
-pub(super) struct Pids(Vec<u32>);
-
-pub(super) fn parse_pids(text: &str) -> Result<Pids, String> {
-    let pids: Option<Vec<u32>> = text
-        .split(',')
-        .map(|pid| pid.trim().parse().ok().filter(|&pid| pid > 0))
-        .collect();
-    pids.filter(|pids| pids.len() <= 2)
-        .map(Pids)
-        .ok_or_else(|| format!("'{text}' is not a process id (two with --ab: PID1,PID2)"))
-}
-
-pub(super) fn parse_requests(text: &str) -> Result<usize, String> {
-    parse_size::Config::new()
-        .with_decimal()
-        .parse_size(text)
-        .ok()
-        .and_then(|count| usize::try_from(count).ok())
-        .filter(|&count| count > 0)
-        .ok_or_else(|| format!("'{text}' is not a number of requests from 1 up (try 1000 or 100k)"))
 }

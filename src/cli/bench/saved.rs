@@ -7,8 +7,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::report::Report;
 use crate::cli::Failure;
+use crate::report::Report;
 
 /// The largest file that is read. A run of a day, second by second, is a tenth of it.
 const REPORT_BYTES_MAX: u64 = 128 << 20;

@@ -1,7 +1,12 @@
-//! Who gets what our user types: whoever has been shown first and has no answer yet. It knows messages
-//! by speaker and number; who is still there it does not ask.
+//! Who must hear what: in a chat, and of what our user types, which goes to whoever has been shown first and
+//! has no answer yet. It knows messages by speaker and number; who is still there it does not ask.
 
 use std::collections::BTreeMap;
+
+use crate::protocol::chat::Partner;
+use crate::sim::client::Client;
+use crate::sim::plan::Plan;
+use crate::sim::talker::OPERATOR;
 
 /// A message: its speaker, and which of the speaker's.
 type Said = (usize, u32);
@@ -53,4 +58,45 @@ fn said_in(line: &str) -> Option<Said> {
         .and_then(|rest| rest.split_once(" : <"))?;
     let (speaker, number) = text.split(':').next()?.split_once('.')?;
     Some((speaker.parse().ok()?, number.parse().ok()?))
+}
+
+/// What is wrong with this client hearing that message now, if anything.
+pub(super) fn is_out_of_place(
+    plan: &Plan,
+    listener: &Client,
+    speaker: Option<&Client>,
+    (serial, number): (usize, u32),
+    is_second: bool,
+) -> Option<String> {
+    let mine = listener.talker()?;
+    let wrong = |what: &str| Some(format!("hears {serial}.{number} {what}"));
+    match plan.partner {
+        Partner::Parrot if serial != listener.serial => wrong("of somebody else"),
+        Partner::Parrot if number != mine.heard => wrong("out of order"),
+        Partner::Parrot if number >= mine.said => wrong("before it was said"),
+        Partner::Parrot | Partner::User => None,
+        Partner::Operator if serial != OPERATOR => wrong("of somebody else"),
+        Partner::Operator if mine.heard >= mine.said => wrong("out of turn"),
+        Partner::Operator => None,
+        Partner::Guest => {
+            let Some(theirs) = speaker.and_then(Client::talker) else {
+                return wrong("of nobody");
+            };
+            if mine.partner.is_some_and(|partner| partner != serial)
+                || theirs
+                    .partner
+                    .is_some_and(|partner| partner != listener.serial)
+            {
+                return wrong("of somebody else's partner");
+            }
+            if number != mine.heard {
+                return wrong("out of order");
+            }
+            if number >= theirs.said {
+                return wrong("before it was said");
+            }
+            (mine.said < number + u32::from(!is_second))
+                .then(|| format!("hears {serial}.{number} out of turn"))
+        }
+    }
 }

@@ -1,12 +1,13 @@
 //! What the world saw the server do, written into the books of whom it was done to.
 
+use super::answers::is_out_of_place;
 use super::{ADDRESSES, SIGNALS, TERMINAL, World};
 use crate::protocol::chat::Partner;
 use crate::sim::client::Client;
 use crate::sim::judge::Circumstances;
 use crate::sim::kernel::{Clock, Deed};
 use crate::sim::net::{Net, SocketId};
-use crate::sim::talker::{Heard, LATE, OPERATOR, is_out_of_place};
+use crate::sim::talker::{Heard, LATE, OPERATOR};
 
 impl World {
     pub(super) fn look_at(&mut self, net: &mut Net, id: SocketId, deed: Deed<'_>) {

@@ -1,0 +1,163 @@
+//! What happens between two turns of a loop that is looked at: browsers get their news, and what they
+//! asked for is fetched. Nothing happens here while nobody looks.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use mio::net::TcpStream;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::http::{Reply, Status};
+use super::hub::Question;
+use super::recorder::Totals;
+use super::visit::TICK;
+use super::{Door, ExploredReactor, look, metrics};
+use crate::protocol::{Service, Time};
+use crate::reactor::{DoorId, OsStream, Policy};
+use crate::trace::Observer;
+
+/// How often the table is told.
+const TABLE_EVERY: Duration = Duration::from_millis(500);
+/// What the kernel may keep for a demo client: little, so that one that does not read is soon seen.
+const DEMO_BUFFER_BYTES: usize = 16 * 1024;
+/// Segments as on an Ethernet. With those of loopback, 64 KiB, the kernel would keep megabytes on the
+/// sending side too.
+const DEMO_SEGMENT_BYTES: u32 = 1460;
+
+/// Runs the loop until the service asks to stop; the same as
+/// [`Reactor::run`](crate::reactor::Reactor::run), with somebody looking.
+///
+/// # Errors
+/// Only if the kernel cannot wait any more.
+pub fn run<S: Service, O: Observer>(reactor: &mut ExploredReactor<S, O>) -> io::Result<()> {
+    let policy = Policy {
+        linger: Some(Duration::from_secs(1)),
+        // It floods and hears the echo: not to read while it owes would be to wait for itself.
+        reads_while_owing: true,
+        // Where memory is short, it goes before those that it was made to show.
+        is_uncounted: true,
+        ..Policy::default()
+    };
+    let mut feed = Feed {
+        demo: reactor.add_door(Door::Demo, policy),
+        is_watched: false,
+        ticked: Time::ZERO,
+        tabled: Time::ZERO,
+        before: Totals::default(),
+    };
+    while reactor.keeps_going() {
+        reactor.turn()?;
+        feed.answer(reactor);
+        feed.tell(reactor);
+    }
+    assert_eq!(reactor.holdings(), (0, 0, 0), "a run gives everything back");
+    Ok(())
+}
+
+struct Feed {
+    demo: DoorId,
+    is_watched: bool,
+    /// When the last tick was told, and what the totals were.
+    ticked: Time,
+    before: Totals,
+    tabled: Time,
+}
+
+impl Feed {
+    /// Fetches what visitors asked for.
+    fn answer<S: Service, O: Observer>(&mut self, reactor: &mut ExploredReactor<S, O>) {
+        for (peer, question) in reactor.service_mut().hub.take_questions() {
+            let reply = match question {
+                Question::Metrics { is_open } => metrics::reply(reactor, is_open),
+                Question::Connect(address) => self.connect(reactor, address),
+            };
+            reactor.service_mut().hub.reply(peer, reply);
+            reactor.wake_peer(peer);
+        }
+    }
+
+    fn connect<S: Service, O: Observer>(
+        &mut self,
+        reactor: &mut ExploredReactor<S, O>,
+        address: SocketAddr,
+    ) -> Reply {
+        if !reactor.service().hub.demos.has_room() {
+            return conflict("there are enough demo clients; close one");
+        }
+        let dialled = dial(address).and_then(|(stream, socket, own)| {
+            let stream = OsStream::Tcp(stream);
+            reactor.dial(stream, self.demo, format_args!("{own} (demo)"))?;
+            let demos = &mut reactor.service_mut().hub.demos;
+            Ok((demos.lend(socket, own, address), own))
+        });
+        match dialled {
+            Ok((number, own)) => {
+                let body = serde_json::json!({ "client": number, "address": own.to_string() });
+                Reply::json(Status::Ok, body.to_string())
+            }
+            Err(error) => conflict(&format!(
+                "cannot connect: {}",
+                crate::system::reason(&error)
+            )),
+        }
+    }
+
+    /// Tells all browsers what is new, if it is time.
+    fn tell<S: Service, O: Observer>(&mut self, reactor: &mut ExploredReactor<S, O>) {
+        let now = reactor.now();
+        let (explored, (recorder, _)) = reactor.service_and_observer();
+        let is_watched = !explored.hub.streams().is_empty();
+        recorder.watch(is_watched);
+        if is_watched && !self.is_watched {
+            (self.ticked, self.before) = (now, recorder.totals);
+            self.tabled = Time::ZERO;
+        }
+        self.is_watched = is_watched;
+        if !is_watched || now.since(self.ticked) < TICK {
+            return;
+        }
+        let tick = look::tick(recorder, now, self.ticked, &self.before);
+        (self.ticked, self.before) = (now, recorder.totals);
+        explored.hub.publish("tick", tick);
+        if let Some(turns) = recorder.take_turns() {
+            explored.hub.publish("turns", turns);
+        }
+        if now.since(self.tabled) >= TABLE_EVERY {
+            self.tabled = now;
+            let table = look::table(&reactor.observer().0, reactor.peers(), now);
+            reactor.service_mut().hub.publish("table", table);
+        }
+        for peer in reactor.service().hub.streams().to_vec() {
+            reactor.wake_peer(peer);
+        }
+    }
+}
+
+fn conflict(words: &str) -> Reply {
+    let body = serde_json::json!({ "error": words });
+    Reply::json(Status::Conflict, body.to_string())
+}
+
+/// A connection to one of our own services: the stream, its socket once more, its own address.
+fn dial(address: SocketAddr) -> io::Result<(TcpStream, Socket, SocketAddr)> {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
+    };
+    let address = SocketAddr::new(ip, address.port());
+    let domain = Domain::for_address(address);
+    let socket = Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
+    socket.set_tcp_mss(DEMO_SEGMENT_BYTES)?;
+    socket.set_recv_buffer_size(DEMO_BUFFER_BYTES)?;
+    match socket.connect(&address.into()) {
+        Err(error)
+            if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {}
+        connected => connected?,
+    }
+    let handle = socket.try_clone()?;
+    let stream = TcpStream::from_std(socket.into());
+    let own = stream.local_addr()?;
+    Ok((stream, handle, own))
+}

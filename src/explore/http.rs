@@ -1,0 +1,111 @@
+//! Answers in HTTP/1.1 (RFC 9112), one a connection. Which answer is right is not decided here.
+
+use crate::protocol::Context;
+
+/// An answer with a body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reply {
+    pub(crate) status: Status,
+    pub(crate) kind: &'static str,
+    pub(crate) body: String,
+    /// Lines of the head besides the usual ones, each with its line end.
+    pub(crate) extra: String,
+}
+
+/// A status code with the words for it (RFC 9110, section 15).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    Ok,
+    BadRequest,
+    Forbidden,
+    NotFound,
+    MethodNotAllowed,
+    TooSlow,
+    Conflict,
+    LengthRequired,
+    TooLarge,
+    WrongType,
+    Misdirected,
+    HeadTooLarge,
+    Unavailable,
+}
+
+impl Status {
+    /// `404 Not Found`.
+    pub(crate) fn line(self) -> &'static str {
+        match self {
+            Status::Ok => "200 OK",
+            Status::BadRequest => "400 Bad Request",
+            Status::Forbidden => "403 Forbidden",
+            Status::NotFound => "404 Not Found",
+            Status::MethodNotAllowed => "405 Method Not Allowed",
+            Status::TooSlow => "408 Request Timeout",
+            Status::Conflict => "409 Conflict",
+            Status::LengthRequired => "411 Length Required",
+            Status::TooLarge => "413 Content Too Large",
+            Status::WrongType => "415 Unsupported Media Type",
+            Status::Misdirected => "421 Misdirected Request",
+            Status::HeadTooLarge => "431 Request Header Fields Too Large",
+            Status::Unavailable => "503 Service Unavailable",
+        }
+    }
+}
+
+pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
+pub(crate) const JSON: &str = "application/json";
+
+/// What no answer may be used for: to be kept, to be guessed about, to be framed, to tell where one was.
+const CAUTIONS: &str = "Cache-Control: no-store\r\n\
+    X-Content-Type-Options: nosniff\r\n\
+    X-Frame-Options: DENY\r\n\
+    Referrer-Policy: no-referrer\r\n\
+    Cross-Origin-Resource-Policy: same-origin\r\n";
+
+impl Reply {
+    /// One line of plain text.
+    pub(crate) fn text(status: Status, words: &str) -> Reply {
+        Reply {
+            status,
+            kind: TEXT,
+            body: format!("{words}\n"),
+            extra: String::new(),
+        }
+    }
+
+    /// A JSON object that is written already.
+    pub(crate) fn json(status: Status, body: String) -> Reply {
+        Reply {
+            status,
+            kind: JSON,
+            body,
+            extra: String::new(),
+        }
+    }
+
+    /// Sends it and ends the connection. A HEAD request gets everything but the body.
+    pub(crate) fn send(&self, cx: &mut Context<'_>, is_head: bool) {
+        let Reply {
+            status,
+            kind,
+            body,
+            extra,
+        } = self;
+        let (status, length) = (status.line(), body.len());
+        let mut text = format!(
+            "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\
+             {CAUTIONS}{extra}Connection: close\r\n\r\n"
+        );
+        if !is_head {
+            text.push_str(body);
+        }
+        cx.send(text.as_bytes());
+        cx.leave();
+    }
+}
+
+/// The head of an event stream: no length, it ends with the connection.
+pub(crate) fn stream_head() -> String {
+    format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n{CAUTIONS}Connection: close\r\n\r\n"
+    )
+}

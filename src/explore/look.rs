@@ -1,0 +1,155 @@
+//! What a browser is told between two turns: a tick of figures, and the table of connections. Times
+//! are nanoseconds of the kernel's clock unless their name says otherwise.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::recorder::{Recorder, Totals};
+use super::{DEMO, PAGE};
+use crate::protocol::Time;
+use crate::reactor::{Interest, PeerView};
+
+/// Rows of the table; of so many connections a reader sees nothing anyway.
+const ROWS_MAX: usize = 200;
+/// Rows for the page's own connections and its demo clients.
+const OWN_ROWS_MAX: usize = 40;
+
+#[derive(Serialize)]
+struct Tick<'a> {
+    t: u64,
+    span: u64,
+    turns: u64,
+    asleep: u64,
+    events: u64,
+    reads: u64,
+    writes: u64,
+    would_block: u64,
+    bytes_in: u64,
+    bytes_out: u64,
+    opened: u64,
+    closed: u64,
+    accept_pauses: u64,
+    peers: &'a BTreeMap<&'static str, u64>,
+    turn_ns: Option<Lengths>,
+}
+
+#[derive(Serialize)]
+struct Lengths {
+    p50: u64,
+    p99: u64,
+    max: u64,
+}
+
+/// What has happened since `before`, without the closing brace.
+pub(crate) fn tick(recorder: &mut Recorder, now: Time, since: Time, before: &Totals) -> Vec<u8> {
+    let lengths = recorder.take_lengths();
+    let totals = &recorder.totals;
+    let tick = Tick {
+        t: now.as_nanos(),
+        span: now.as_nanos() - since.as_nanos(),
+        turns: totals.turns - before.turns,
+        asleep: totals.asleep - before.asleep,
+        events: totals.events - before.events,
+        reads: totals.reads - before.reads,
+        writes: totals.writes - before.writes,
+        would_block: totals.would_block - before.would_block,
+        bytes_in: totals.bytes_in - before.bytes_in,
+        bytes_out: totals.bytes_out - before.bytes_out,
+        opened: totals.opened - before.opened,
+        closed: totals.closed - before.closed,
+        accept_pauses: totals.accept_pauses - before.accept_pauses,
+        peers: &recorder.peers,
+        turn_ns: lengths.map(|(p50, p99, max)| Lengths { p50, p99, max }),
+    };
+    let mut text = serde_json::to_vec(&tick).expect("numbers and names");
+    text.pop();
+    text
+}
+
+#[derive(Serialize)]
+struct Table<'a> {
+    total: usize,
+    rows: Vec<Row<'a>>,
+    states: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    peer: String,
+    name: &'a str,
+    protocol: &'static str,
+    state: &'static str,
+    interest: &'static str,
+    r#in: u64,
+    out: u64,
+    outbox: usize,
+    idle_ms: u64,
+    timer_ms: Option<u64>,
+    halves: String,
+}
+
+/// The connections as they are now: those that moved last, in the order of their ids. `total` counts
+/// also those that have no row.
+pub(crate) fn table(
+    recorder: &Recorder,
+    peers: impl Iterator<Item = PeerView>,
+    now: Time,
+) -> Vec<u8> {
+    let mut states: BTreeMap<_, BTreeMap<_, u64>> = BTreeMap::new();
+    let (mut own, mut guests) = (Vec::new(), Vec::new());
+    for peer in peers {
+        let machine = states.entry(peer.standing.protocol).or_default();
+        *machine.entry(peer.standing.state).or_insert(0) += 1;
+        match peer.standing.protocol {
+            PAGE | DEMO => own.push(peer),
+            _ => guests.push(peer),
+        }
+    }
+    let total = own.len() + guests.len();
+    keep_latest(&mut guests, ROWS_MAX);
+    keep_latest(&mut own, OWN_ROWS_MAX);
+    guests.append(&mut own);
+    guests.sort_unstable_by_key(|peer| peer.id);
+    let rows = guests.iter().map(|peer| row(recorder, peer, now)).collect();
+    let table = Table {
+        total,
+        rows,
+        states,
+    };
+    serde_json::to_vec(&table).expect("numbers and names")
+}
+
+/// Those that moved last.
+fn keep_latest(peers: &mut Vec<PeerView>, count: usize) {
+    if peers.len() > count {
+        peers.select_nth_unstable_by_key(count, |peer| std::cmp::Reverse(peer.active));
+        peers.truncate(count);
+    }
+}
+
+fn row<'a>(recorder: &'a Recorder, peer: &PeerView, now: Time) -> Row<'a> {
+    let traffic = recorder.traffic(peer.id);
+    let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(0);
+    let timer = (peer.deadline < Time::NEVER).then(|| millis(peer.deadline.since(now)));
+    Row {
+        peer: peer.id.to_string(),
+        name: recorder
+            .memory
+            .peer(peer.id)
+            .map_or("", |known| known.name.as_str()),
+        protocol: peer.standing.protocol,
+        state: peer.standing.state,
+        interest: match peer.interest {
+            Interest::Readable => "read",
+            Interest::Writable => "write",
+            Interest::Both => "both",
+        },
+        r#in: traffic.bytes_in,
+        out: traffic.bytes_out,
+        outbox: peer.unsent,
+        idle_ms: millis(now.since(peer.active)),
+        timer_ms: timer,
+        halves: format!("{}/{}", peer.inbound, peer.outbound),
+    }
+}

@@ -1,0 +1,257 @@
+//! The explorer: a page that shows the loop at work, served by the same loop. [`Explored`] puts it
+//! beside any [`Service`], also one of your own; it opens no listener and starts no thread.
+//!
+//! ```
+//! use epollo::explore::{self, Door, Page};
+//! use epollo::protocol::{CloseReason, Context, Event, Service, Standing};
+//! use epollo::reactor::{Limits, ListenOptions, Policy, bind};
+//! use std::{fmt, io::{Read, Write}, net::{Shutdown, TcpStream}, time::Duration};
+//!
+//! /// Answers every message with its length; after one peer the run ends.
+//! struct Length;
+//!
+//! impl Service for Length {
+//!     type Session = ();
+//!     type Door = ();
+//!     fn open(&mut self, _: &mut Context<'_>, _: (), _: fmt::Arguments<'_>) {}
+//!     fn step(&mut self, cx: &mut Context<'_>, _: &mut (), event: Event<'_>) {
+//!         match event {
+//!             Event::Received(bytes) => cx.send(format!("{}\n", bytes.len()).as_bytes()),
+//!             Event::Finished => cx.finish(),
+//!             Event::Woken | Event::Stopping => {}
+//!         }
+//!     }
+//!     fn close(&mut self, cx: &mut Context<'_>, _: (), _: CloseReason) { cx.stop() }
+//!     fn window(&self, _: &()) -> usize { usize::MAX }
+//!     // What the page shows of a session.
+//!     fn standing(&self, _: &()) -> Standing {
+//!         Standing { protocol: "length", state: "counting" }
+//!     }
+//! }
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let options = ListenOptions::default();
+//! let listener = bind("127.0.0.1:0".parse().unwrap(), options)?;
+//! let page = bind("127.0.0.1:0".parse().unwrap(), options)?;
+//! let (address, url) = (listener.local_addr()?, page.local_addr()?);
+//! println!("look at http://{url}");
+//! let limits = Limits {
+//!     guests_max: 1000,
+//!     guests_per_address_max: None,
+//!     unsent_bytes_max: 1 << 20,
+//!     grace: Some(Duration::from_secs(1)),
+//!     spin: Duration::ZERO,
+//! };
+//! let services = vec![("length".into(), address)];
+//! let page = Page { listener: page, services, visits_max: explore::VISITS_MAX };
+//! let mut reactor = explore::reactor(page, Length, limits, explore::NOBODY)?;
+//! reactor.listen(listener, Door::Inner(()), Policy::default())?;
+//!
+//! let client = std::thread::spawn(move || -> std::io::Result<String> {
+//!     let mut peer = TcpStream::connect(address)?;
+//!     peer.write_all(b"hello")?;
+//!     peer.read_exact(&mut [0; 2])?;
+//!     let mut browser = TcpStream::connect(url)?;
+//!     write!(browser, "GET /metrics HTTP/1.1\r\nHost: {url}\r\n\r\n")?;
+//!     let mut metrics = String::new();
+//!     browser.read_to_string(&mut metrics)?;
+//!     peer.shutdown(Shutdown::Write)?;
+//!     Ok(metrics)
+//! });
+//! explore::run(&mut reactor)?;
+//! assert!(client.join().unwrap()?.contains("epollo_connections{service=\"length\"} 1\n"));
+//! # Ok(())
+//! # }
+//! ```
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use mio::net::TcpListener;
+
+use crate::protocol::{CloseReason, Context, Event, Service, Standing};
+use crate::reactor::{Limits, OsKernel, Policy, Reactor};
+use crate::trace::{Observer, Off};
+
+mod demo;
+mod feed;
+mod http;
+mod hub;
+mod look;
+mod metrics;
+mod page;
+mod recorder;
+mod request;
+mod routes;
+mod sample;
+mod visit;
+
+pub use feed::run;
+pub use recorder::Recorder;
+
+use hub::Hub;
+use visit::Visit;
+
+/// Connections to the page at the same time, where there are descriptors enough.
+pub const VISITS_MAX: usize = 128;
+/// What the page's own connections are called where a protocol is named, and the clients that it drives.
+pub(crate) const PAGE: &str = "page";
+pub(crate) const DEMO: &str = "demo";
+/// The listener that the reactor gets first.
+const PAGE_LISTENER: usize = 0;
+
+/// A reactor whose loop can be looked at: see [`reactor`].
+pub type ExploredReactor<S, O> = Reactor<OsKernel, Explored<S>, (Recorder, Option<O>)>;
+
+/// For [`reactor`]: nobody looks but the page.
+pub const NOBODY: Option<Off> = None;
+
+/// Where the page is served, and what can be tried from it.
+#[derive(Debug)]
+pub struct Page {
+    /// The page's own port. The buttons that drive demo clients are there only if its address is a
+    /// loopback address.
+    pub listener: TcpListener,
+    /// The services that will listen on this reactor, in the order in which they will: what each is
+    /// called, as in [`Standing::protocol`], and its address.
+    pub services: Vec<(String, SocketAddr)>,
+    /// Connections to the page at the same time; one more is closed at once.
+    pub visits_max: usize,
+}
+
+/// By which door a peer comes in.
+#[derive(Clone, Copy, Debug)]
+pub enum Door<D> {
+    /// A peer of the service that is looked at.
+    Inner(D),
+    /// A browser.
+    Page,
+    /// The client side of a connection that somebody tries the service with.
+    Demo,
+}
+
+/// One peer's machine.
+#[derive(Debug)]
+pub struct Session<S>(Kind<S>);
+
+#[derive(Debug)]
+enum Kind<S> {
+    Inner(S),
+    Visit(Box<Visit>),
+    /// A connection too many.
+    Surplus,
+    /// Which demo client.
+    Demo(u32),
+}
+
+/// A service, and the page that looks at it.
+#[derive(Debug)]
+pub struct Explored<S> {
+    inner: S,
+    hub: Hub,
+}
+
+impl<S> Explored<S> {
+    /// The service that is looked at.
+    pub fn inner(&self) -> &S {
+        &self.inner
+    }
+}
+
+/// A reactor that serves `page`, and `service` once its listeners are added with [`Door::Inner`].
+/// A second observer, if there is one, sees what the page sees.
+///
+/// # Errors
+/// Those of epoll_create1(2), epoll_ctl(2), getsockname(2) and getrandom(2).
+pub fn reactor<S: Service, O: Observer>(
+    page: Page,
+    service: S,
+    limits: Limits,
+    second: Option<O>,
+) -> io::Result<ExploredReactor<S, O>> {
+    let address = page.listener.local_addr()?;
+    let mut listeners = vec![PAGE.to_owned()];
+    listeners.extend(page.services.iter().map(|(name, _)| name.clone()));
+    let explored = Explored {
+        inner: service,
+        hub: Hub::new(address, page.services, page.visits_max)?,
+    };
+    // What peers say is for those alone who sit at this machine.
+    let payload = if address.ip().is_loopback() {
+        recorder::PAYLOAD_BYTES
+    } else {
+        0
+    };
+    let observer = (Recorder::new(listeners, payload), second);
+    let mut reactor = Reactor::observed(OsKernel::new()?, explored, limits, observer);
+    let policy = Policy {
+        idle_timeout: Some(Duration::from_secs(60)),
+        write_timeout: Some(Duration::from_secs(10)),
+        linger: Some(Duration::from_secs(1)),
+        is_uncounted: true,
+        ..Policy::default()
+    };
+    reactor.listen(page.listener, Door::Page, policy)?;
+    Ok(reactor)
+}
+
+impl<S: Service> Service for Explored<S> {
+    type Session = Session<S::Session>;
+    type Door = Door<S::Door>;
+
+    fn open(
+        &mut self,
+        cx: &mut Context<'_>,
+        door: Door<S::Door>,
+        name: fmt::Arguments<'_>,
+    ) -> Session<S::Session> {
+        Session(match door {
+            Door::Inner(door) => Kind::Inner(self.inner.open(cx, door, name)),
+            Door::Page if self.hub.admit(cx) => Kind::Visit(Box::new(Visit::new(cx))),
+            Door::Page => {
+                cx.abort();
+                Kind::Surplus
+            }
+            Door::Demo => Kind::Demo(self.hub.demos.arrived(cx.me())),
+        })
+    }
+
+    fn step(&mut self, cx: &mut Context<'_>, session: &mut Session<S::Session>, event: Event<'_>) {
+        match &mut session.0 {
+            Kind::Inner(inner) => self.inner.step(cx, inner, event),
+            Kind::Visit(visit) => visit.step(cx, &mut self.hub, event),
+            Kind::Demo(number) => self.hub.demos.step(cx, *number, event),
+            Kind::Surplus => {}
+        }
+    }
+
+    fn close(&mut self, cx: &mut Context<'_>, session: Session<S::Session>, reason: CloseReason) {
+        match session.0 {
+            Kind::Inner(inner) => self.inner.close(cx, inner, reason),
+            Kind::Visit(_) => self.hub.left(cx.me()),
+            Kind::Demo(number) => self.hub.demos.left(number),
+            Kind::Surplus => {}
+        }
+    }
+
+    fn window(&self, session: &Session<S::Session>) -> usize {
+        match &session.0 {
+            Kind::Inner(inner) => self.inner.window(inner),
+            Kind::Visit(visit) => visit.window(),
+            Kind::Demo(number) => self.hub.demos.window(*number),
+            Kind::Surplus => 0,
+        }
+    }
+
+    fn standing(&self, session: &Session<S::Session>) -> Standing {
+        let (protocol, state) = match &session.0 {
+            Kind::Inner(inner) => return self.inner.standing(inner),
+            Kind::Visit(visit) => (PAGE, visit.state()),
+            Kind::Demo(number) => (DEMO, self.hub.demos.state(*number)),
+            Kind::Surplus => (PAGE, "refused"),
+        };
+        Standing { protocol, state }
+    }
+}

@@ -1,0 +1,177 @@
+//! Who may have what: routes, hosts, and the token without which no button works. How it is fetched is
+//! not decided here.
+
+use std::net::SocketAddr;
+
+use super::demo::{self, Order};
+use super::http::{Reply, Status};
+use super::hub::{Hub, Question, random_word};
+use super::request::Request;
+use crate::protocol::Context;
+
+pub(crate) enum Answer {
+    Now(Reply),
+    /// The composition root has to do something first.
+    Later(Question),
+    /// Events, from this number on.
+    Stream(u64),
+}
+
+/// Answers a request.
+pub(crate) fn answer(hub: &mut Hub, cx: &mut Context<'_>, request: &Request<'_>) -> Answer {
+    if !is_for_us(hub.address, request) {
+        let words = "this server is not who you asked for (Host)";
+        return Answer::Now(Reply::text(Status::Misdirected, words));
+    }
+    let methods = match request.path {
+        "/" | "/events" | "/metrics" | "/healthz" => "GET, HEAD",
+        "/try" => "POST",
+        _ => return Answer::Now(Reply::text(Status::NotFound, "there is no such page")),
+    };
+    if !methods.split(", ").any(|method| method == request.method) {
+        let mut reply = Reply::text(Status::MethodNotAllowed, "not with this method");
+        reply.extra = format!("Allow: {methods}\r\n");
+        return Answer::Now(reply);
+    }
+    match request.path {
+        "/" => Answer::Now(page(hub)),
+        "/metrics" => {
+            let accept = request.field("accept").unwrap_or("");
+            let is_open = accept.contains("application/openmetrics-text");
+            Answer::Later(Question::Metrics { is_open })
+        }
+        "/healthz" => Answer::Now(Reply::text(Status::Ok, "ok")),
+        "/try" => try_it(hub, cx, request),
+        _ => events(hub, cx, request),
+    }
+}
+
+/// A stream is not for another site: it could not read it, but it would take one of the few.
+fn events(hub: &mut Hub, cx: &Context<'_>, request: &Request<'_>) -> Answer {
+    if !is_from_page(hub.address, request) {
+        return Answer::Now(Reply::text(Status::Forbidden, "only this page may look"));
+    }
+    if request.method == "HEAD" {
+        let mut reply = Reply::text(Status::Ok, "");
+        reply.kind = "text/event-stream";
+        return Answer::Now(reply);
+    }
+    hub.subscribe(cx.me()).map_or_else(
+        || {
+            let mut reply = Reply::text(Status::Unavailable, "too many browsers look already");
+            reply.extra = "Retry-After: 5\r\n".to_owned();
+            Answer::Now(reply)
+        },
+        Answer::Stream,
+    )
+}
+
+/// A name that somebody else made point at this machine (DNS rebinding) is not ours. Who is meant to be
+/// reached from elsewhere is called many names.
+fn is_for_us(address: SocketAddr, request: &Request<'_>) -> bool {
+    !address.ip().is_loopback() || request.host().is_some_and(|host| is_us(address, host))
+}
+
+fn is_us(address: SocketAddr, host: &str) -> bool {
+    let port = address.port();
+    let names = [
+        address.to_string(),
+        format!("localhost:{port}"),
+        format!("127.0.0.1:{port}"),
+        format!("[::1]:{port}"),
+    ];
+    // Browsers leave out the port that HTTP has anyway.
+    let host = match port {
+        80 if !host.ends_with(":80") => format!("{host}:80"),
+        _ => host.to_owned(),
+    };
+    names.iter().any(|name| name.eq_ignore_ascii_case(&host))
+}
+
+/// Whether the page itself sent this, as far as a browser tells (Fetch Metadata, Origin).
+fn is_from_page(address: SocketAddr, request: &Request<'_>) -> bool {
+    let is_same_site =
+        !request.has("sec-fetch-site") || request.field("sec-fetch-site") == Some("same-origin");
+    let is_same_origin = !request.has("origin")
+        || request
+            .field("origin")
+            .and_then(|origin| origin.strip_prefix("http://"))
+            .is_some_and(|origin| is_own_origin(address, request, origin));
+    is_same_site && is_same_origin
+}
+
+/// Where the page is called many names, the one that was asked for is its own.
+fn is_own_origin(address: SocketAddr, request: &Request<'_>, origin: &str) -> bool {
+    if address.ip().is_loopback() {
+        is_us(address, origin)
+    } else {
+        request
+            .host()
+            .is_some_and(|host| host.eq_ignore_ascii_case(origin))
+    }
+}
+
+fn page(hub: &Hub) -> Reply {
+    let nonce = match random_word() {
+        Ok(nonce) => nonce,
+        Err(error) => {
+            log::warn!("no random numbers for the explorer page: {error}");
+            return Reply::text(Status::Unavailable, "no random numbers");
+        }
+    };
+    Reply {
+        status: Status::Ok,
+        kind: "text/html; charset=utf-8",
+        body: hub.page.with_nonce(&nonce),
+        extra: format!(
+            "Content-Security-Policy: default-src 'none'; connect-src 'self'; img-src data:; \
+             style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; base-uri 'none'; \
+             form-action 'none'; frame-ancestors 'none'\r\n"
+        ),
+    }
+}
+
+fn wrong(status: Status, words: &str) -> Answer {
+    let body = serde_json::json!({ "error": words }).to_string();
+    Answer::Now(Reply::json(status, body))
+}
+
+/// A button was pressed.
+fn try_it(hub: &mut Hub, cx: &mut Context<'_>, request: &Request<'_>) -> Answer {
+    let Some(token) = &hub.token else {
+        let words = "nothing can be tried: the page is not on a loopback address";
+        return wrong(Status::Forbidden, words);
+    };
+    if !is_from_page(hub.address, request)
+        || request.field("x-epollo-token") != Some(token.as_str())
+    {
+        return wrong(Status::Forbidden, "this does not come from the page");
+    }
+    let kind = request.field("content-type").unwrap_or("");
+    if kind.split(';').next().map(str::trim) != Some("application/json") {
+        return wrong(Status::WrongType, "the body is to be application/json");
+    }
+    let (client, order) = match demo::parse(request.body) {
+        Ok(demo::Asked::Connect(to)) => return connect(hub, &to),
+        Ok(demo::Asked::Order(client, order)) => (client, order),
+        Err(words) => return wrong(Status::BadRequest, &words),
+    };
+    command(hub, cx, client, order)
+}
+
+fn connect(hub: &Hub, to: &str) -> Answer {
+    let Some(&(_, address)) = hub.services.iter().find(|(name, _)| name == to) else {
+        return wrong(Status::BadRequest, "there is no such service");
+    };
+    Answer::Later(Question::Connect(address))
+}
+
+fn command(hub: &mut Hub, cx: &mut Context<'_>, client: u32, order: Order) -> Answer {
+    match hub.demos.order(client, order) {
+        Ok(peer) => {
+            cx.wake(peer);
+            Answer::Now(Reply::json(Status::Ok, "{\"ok\":true}".to_owned()))
+        }
+        Err(why) => wrong(Status::Conflict, why),
+    }
+}

@@ -1,0 +1,226 @@
+//! Some of the turns, written down for browsers: at most so many a tick, spread over it, and those that
+//! a demo client had a part in. Nothing is counted here.
+
+use std::fmt::Write;
+use std::mem;
+use std::time::Duration;
+
+use super::{DEMO, PAGE, PAGE_LISTENER};
+use crate::protocol::{Event, PeerId, Time};
+use crate::trace::json;
+use crate::trace::{Memory, Moment};
+
+/// Turns written down in one tick, at most.
+const TURNS_MAX: usize = 20;
+/// How many of them may follow each other; the rest is spread over the tick.
+const TURNS_IN_A_ROW: usize = 12;
+const SPREAD: Duration = Duration::from_millis(20);
+/// Turns written down besides after a demo client did something: what comes of it is in one of them.
+const TURNS_AFTER_DEMO: usize = 6;
+/// Turns of which all is about the page's own connections, and hidden until asked for.
+const TURNS_OF_OWN_MAX: usize = 4;
+/// Moments of one turn, at most, and as many of those that talk with a demo client.
+const MOMENTS_MAX: usize = 60;
+/// What all turns of one tick may take, so that a browser can have them in one go.
+const BYTES_MAX: usize = 40 * 1024;
+
+/// The turns of this tick that are written down.
+#[derive(Debug, Default)]
+pub(crate) struct Sample {
+    payload: usize,
+    /// Demo clients by their addresses, and the peers of services that they talk to.
+    demos: Vec<String>,
+    followed: Vec<PeerId>,
+    /// Whole turns, as JSON objects with commas between them.
+    text: Vec<u8>,
+    kept: usize,
+    skipped: u64,
+    in_a_row: usize,
+    /// How many are still to come because of a demo client, and how many were the page's own.
+    wanted_for_demo: usize,
+    kept_of_own: usize,
+    latest: Option<Time>,
+    /// The turn at hand: whether all of it is the page's own; its moments, `None` if it is not
+    /// written down.
+    is_own: bool,
+    moments: Option<Vec<u8>>,
+    moments_kept: usize,
+    moments_followed: usize,
+    moments_cut: u64,
+    events: usize,
+}
+
+impl Sample {
+    /// Nothing is written down yet. Of what a peer says, so many bytes are shown.
+    pub(crate) fn new(payload: usize) -> Sample {
+        Sample {
+            payload,
+            ..Sample::default()
+        }
+    }
+
+    /// Forgets the turns, and not whom it follows.
+    pub(crate) fn forget(&mut self) {
+        *self = Sample {
+            demos: mem::take(&mut self.demos),
+            followed: mem::take(&mut self.followed),
+            ..Sample::new(self.payload)
+        };
+    }
+
+    /// The turns since it was called last, as one JSON object; `None` if there were none.
+    pub(crate) fn take(&mut self) -> Option<Vec<u8>> {
+        let (skipped, kept) = (mem::take(&mut self.skipped), self.kept);
+        (self.kept, self.in_a_row, self.kept_of_own) = (0, 0, 0);
+        let text = mem::take(&mut self.text);
+        (kept > 0 || skipped > 0).then(|| {
+            let head = format!("{{\"skipped\":{skipped},\"turns\":[");
+            [head.as_bytes(), &text, b"]}"].concat()
+        })
+    }
+
+    /// To be called for every moment, whether somebody looks or not: who talks with a demo client?
+    pub(crate) fn follow(&mut self, memory: &Memory, moment: &Moment<'_>) {
+        let address = |peer| {
+            let name = memory.peer(peer).map_or("", |known| known.name.as_str());
+            name.split(' ').next().unwrap_or(name)
+        };
+        if let Moment::Opened { peer, standing, .. } = *moment {
+            if standing.protocol == DEMO {
+                self.demos.push(address(peer).to_owned());
+                self.followed.push(peer);
+            } else if self.demos.iter().any(|demo| demo == address(peer)) {
+                self.followed.push(peer);
+            }
+        } else if let Moment::Closed { peer, .. } = *moment
+            && self.followed.contains(&peer)
+        {
+            self.followed.retain(|&other| other != peer);
+            self.demos.retain(|demo| demo != address(peer));
+        }
+    }
+
+    fn is_followed(&self, moment: &Moment<'_>) -> bool {
+        let peer = moment.peer();
+        peer.is_some_and(|peer| self.followed.contains(&peer))
+    }
+
+    /// Writes the moment down if its turn is one of those that are.
+    pub(crate) fn write_down(
+        &mut self,
+        at: Time,
+        memory: &Memory,
+        timeout: Option<Duration>,
+        moment: &Moment<'_>,
+    ) {
+        if is_of_demo(moment) {
+            self.wanted_for_demo = TURNS_AFTER_DEMO;
+        }
+        if let Moment::Woke { events } = moment {
+            self.begin(at);
+            self.events = *events.as_ref().unwrap_or(&0);
+        } else if let Moment::Ended = moment {
+            self.end(at, memory, timeout);
+        } else if !matches!(moment, Moment::Waiting { .. }) {
+            self.add(at, memory, moment);
+        }
+    }
+
+    /// A turn begins: is it one of those that are written down?
+    fn begin(&mut self, at: Time) {
+        let is_apart = self.latest.is_none_or(|latest| at.since(latest) >= SPREAD);
+        let is_wanted = self.kept < TURNS_MAX
+            && self.text.len() < BYTES_MAX / 2
+            && (is_apart || self.in_a_row < TURNS_IN_A_ROW);
+        let is_for_demo = self.wanted_for_demo > 0 && self.text.len() < BYTES_MAX;
+        self.moments = (is_wanted || is_for_demo).then(Vec::new);
+        self.moments_kept = 0;
+        self.moments_cut = 0;
+        self.moments_followed = 0;
+        self.is_own = true;
+        self.skipped += u64::from(self.moments.is_none());
+    }
+
+    /// Whether there is a place for the turn at hand. What a demo client does is done once it comes to others.
+    fn counts(&mut self, at: Time) -> bool {
+        if self.is_own {
+            self.kept_of_own += 1;
+            return self.kept_of_own <= TURNS_OF_OWN_MAX;
+        }
+        self.wanted_for_demo = self.wanted_for_demo.saturating_sub(1);
+        self.latest = Some(at);
+        self.in_a_row += 1;
+        true
+    }
+
+    fn add(&mut self, at: Time, memory: &Memory, moment: &Moment<'_>) {
+        let is_followed = self.is_followed(moment);
+        let Some(moments) = &mut self.moments else {
+            return;
+        };
+        self.is_own = self.is_own && is_own(memory, moment);
+        let kept = if is_followed {
+            &mut self.moments_followed
+        } else {
+            &mut self.moments_kept
+        };
+        if *kept >= MOMENTS_MAX || moments.len() >= BYTES_MAX / 2 {
+            self.moments_cut += 1;
+            return;
+        }
+        if !moments.is_empty() {
+            moments.push(b',');
+        }
+        json::object(moments, at, memory, moment, self.payload);
+        *kept += 1;
+    }
+
+    fn end(&mut self, at: Time, memory: &Memory, timeout: Option<Duration>) {
+        let Some(moments) = self.moments.take() else {
+            return;
+        };
+        if !self.counts(at) {
+            self.skipped += 1;
+            return;
+        }
+        let busy = memory.busy(at);
+        let woke = at.as_nanos() - nanos(busy);
+        let mut head = String::new();
+        let _ = write!(
+            head,
+            "{}{{\"n\":{},\"t\":{woke},\"waited\":{},\"timeout\":{},\"ready\":{},\"busy\":{},\
+             \"cut\":{},\"moments\":[",
+            if self.kept > 0 { "," } else { "" },
+            memory.turn(),
+            nanos(memory.waited()),
+            timeout.map_or("null".to_owned(), |timeout| nanos(timeout).to_string()),
+            self.events,
+            nanos(busy),
+            self.moments_cut,
+        );
+        self.text.extend_from_slice(head.as_bytes());
+        self.text.extend_from_slice(&moments);
+        self.text.extend_from_slice(b"]}");
+        self.kept += 1;
+    }
+}
+
+/// Whether a demo client begins to do something.
+fn is_of_demo(moment: &Moment<'_>) -> bool {
+    matches!(
+        moment,
+        Moment::Opened { standing, .. } | Moment::Told { event: Event::Woken, standing, .. }
+            if standing.protocol == DEMO
+    )
+}
+
+/// Whether a moment is about the page's own connections and nobody else.
+fn is_own(memory: &Memory, moment: &Moment<'_>) -> bool {
+    let known = moment.peer().and_then(|peer| memory.peer(peer));
+    let is_guests = known.is_some_and(|known| known.protocol != PAGE && known.protocol != DEMO);
+    !is_guests && !matches!(moment, Moment::Accepted { listener, .. } if *listener != PAGE_LISTENER)
+}
+
+pub(crate) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

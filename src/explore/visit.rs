@@ -1,0 +1,177 @@
+//! One connection of a browser: it asks once, within its deadline, and is answered or told of the loop
+//! until it leaves. What the answers are is in `routes.rs`.
+
+use std::time::Duration;
+
+use super::http::{Reply, Status, stream_head};
+use super::hub::{Hub, Stage};
+use super::request::{BODY_BYTES_MAX, HEAD_BYTES_MAX, Parsed, parse};
+use super::routes::{Answer, answer};
+use crate::protocol::{Context, Event, Time};
+use crate::reactor::OUTBOX_BYTES_MAX;
+
+/// How long a request may take to come.
+const REQUEST_TIME_MAX: Duration = Duration::from_secs(5);
+/// How often a stream is told of the loop.
+pub(crate) const TICK: Duration = Duration::from_millis(200);
+
+#[derive(Debug)]
+pub(crate) struct Visit {
+    deadline: Time,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// It has not asked yet.
+    Asking(Vec<u8>),
+    /// What it asked for is being fetched.
+    Waiting { is_head: bool },
+    /// It is told of the loop.
+    Streaming { next: u64, missed: u64 },
+    /// It has its answer.
+    Answered,
+}
+
+impl Visit {
+    pub(crate) fn new(cx: &mut Context<'_>) -> Visit {
+        let deadline = cx.now().after(REQUEST_TIME_MAX);
+        cx.wake_at(Some(deadline));
+        Visit {
+            deadline,
+            state: State::Asking(Vec::new()),
+        }
+    }
+
+    pub(crate) fn window(&self) -> usize {
+        match &self.state {
+            State::Asking(bytes) => HEAD_BYTES_MAX + BODY_BYTES_MAX - bytes.len(),
+            // What is said now is said in vain, but its end is heard.
+            State::Waiting { .. } | State::Streaming { .. } => 1024,
+            State::Answered => 0,
+        }
+    }
+
+    pub(crate) fn state(&self) -> &'static str {
+        match self.state {
+            State::Asking(_) => "asking",
+            State::Waiting { .. } => "waiting",
+            State::Streaming { .. } => "streaming",
+            State::Answered => "answered",
+        }
+    }
+
+    pub(crate) fn step(&mut self, cx: &mut Context<'_>, hub: &mut Hub, event: Event<'_>) {
+        if !hub.has_place(cx.me()) {
+            return cx.abort();
+        }
+        match (&mut self.state, event) {
+            (State::Asking(bytes), Event::Received(more)) => {
+                bytes.extend_from_slice(more);
+                self.consider(cx, hub);
+            }
+            (State::Asking(_), Event::Finished) => {
+                cx.leave();
+                self.answered(cx, hub);
+            }
+            (State::Asking(_), Event::Woken) if cx.now() >= self.deadline => {
+                let words = "the request took too long";
+                self.say(cx, hub, &Reply::text(Status::TooSlow, words), false);
+            }
+            (&mut State::Waiting { is_head }, Event::Woken) => {
+                if let Some(reply) = hub.take_reply(cx.me()) {
+                    self.say(cx, hub, &reply, is_head);
+                }
+            }
+            (State::Streaming { next, missed }, Event::Woken) => tell(cx, hub, next, missed),
+            // It must not hold up the end of the run; nor must who has asked for nothing: browsers
+            // connect in advance.
+            (State::Streaming { .. } | State::Asking(_), Event::Stopping) => cx.abort(),
+            (
+                State::Asking(_)
+                | State::Waiting { .. }
+                | State::Streaming { .. }
+                | State::Answered,
+                Event::Received(_) | Event::Finished | Event::Woken | Event::Stopping,
+            ) => {}
+        }
+    }
+
+    /// Answers the request if it is whole.
+    fn consider(&mut self, cx: &mut Context<'_>, hub: &mut Hub) {
+        let State::Asking(bytes) = &mut self.state else {
+            return;
+        };
+        let bytes = std::mem::take(bytes);
+        let request = match parse(&bytes) {
+            Parsed::Partial => {
+                self.state = State::Asking(bytes);
+                return;
+            }
+            Parsed::Wrong(reply) => return self.say(cx, hub, &reply, false),
+            Parsed::Whole(request) => request,
+        };
+        let is_head = request.method == "HEAD";
+        match answer(hub, cx, &request) {
+            Answer::Now(reply) => self.say(cx, hub, &reply, is_head),
+            Answer::Later(question) => {
+                hub.reached(cx.me(), Stage::Served);
+                hub.ask(cx.me(), question);
+                cx.wake_at(None);
+                self.state = State::Waiting { is_head };
+            }
+            Answer::Stream(next) => {
+                hub.reached(cx.me(), Stage::Served);
+                cx.send(stream_head().as_bytes());
+                cx.send_with(|out| write_event(out, "meta", hub.meta().as_bytes()));
+                cx.wake_at(Some(cx.now().after(TICK)));
+                self.state = State::Streaming { next, missed: 0 };
+            }
+        }
+    }
+
+    fn say(&mut self, cx: &mut Context<'_>, hub: &mut Hub, reply: &Reply, is_head: bool) {
+        cx.wake_at(None);
+        reply.send(cx, is_head);
+        self.answered(cx, hub);
+    }
+
+    fn answered(&mut self, cx: &Context<'_>, hub: &mut Hub) {
+        hub.reached(cx.me(), Stage::Answered);
+        self.state = State::Answered;
+    }
+}
+
+/// Sends what is new and fits; what is too old by the time it does is missed.
+fn tell(cx: &mut Context<'_>, hub: &mut Hub, next: &mut u64, missed: &mut u64) {
+    let oldest = hub.oldest_news().max(*next);
+    let lost = oldest - *next;
+    *missed += lost;
+    hub.missed += lost;
+    *next = oldest;
+    for news in hub.news_since(*next) {
+        let mut event = Vec::with_capacity(news.data.len() + 64);
+        if news.name == "tick" {
+            let closed = [&news.data[..], format!(",\"missed\":{missed}}}").as_bytes()].concat();
+            write_event(&mut event, news.name, &closed);
+        } else {
+            write_event(&mut event, news.name, &news.data);
+        }
+        // What is larger than any outbox goes out when there is nothing else.
+        if event.len() > cx.room() && cx.room() < OUTBOX_BYTES_MAX {
+            break;
+        }
+        cx.send(&event);
+        *next = news.number + 1;
+    }
+    cx.wake_at(Some(cx.now().after(TICK)));
+}
+
+/// One server-sent event (WHATWG HTML, section 9.2). JSON has no line ends.
+fn write_event(out: &mut Vec<u8>, name: &str, data: &[u8]) {
+    out.extend_from_slice(b"event: ");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\ndata: ");
+    out.extend_from_slice(data);
+    out.extend_from_slice(b"\n\n");
+}

@@ -1,0 +1,287 @@
+//! What a session of the load does with what it is told. When it may ask is decided by the stage of
+//! the run, in `conduct.rs`.
+
+use std::fmt;
+use std::io;
+
+use super::{Call, Door, Load, Protocol, Session, Stage};
+use crate::load::asking::Asking;
+use crate::load::book::{Request, nanoseconds};
+use crate::load::pace::Pace;
+use crate::protocol::display::Escaped;
+use crate::protocol::{CloseReason, Context, Event, Service, Standing, Time};
+use crate::system::reason;
+
+/// Bytes that are shown of what is no answer.
+const STRANGE_BYTES_MAX: usize = 40;
+/// The longest greeting that is compared.
+const GREETING_BYTES_MAX: usize = 64 * 1024;
+
+impl Load {
+    /// The connection stands, as far as we know since now.
+    fn stand(&mut self, call: &mut Call, door: Door, cx: &Context<'_>) {
+        if std::mem::replace(&mut call.stands, true) {
+            return;
+        }
+        let now = cx.now();
+        self.progress_at = now;
+        self.failed_in_a_row = 0;
+        match door {
+            Door::Silent => self.stands.silent += 1,
+            Door::Active | Door::Conductor => self.stands.active += 1,
+        }
+        if door == Door::Active && self.plan.service != Protocol::Hello {
+            self.active.push(cx.me());
+        }
+        self.book
+            .connect
+            .saturating_record(nanoseconds(call.began, now));
+    }
+
+    fn step_active(
+        &mut self,
+        cx: &mut Context<'_>,
+        call: &mut Call,
+        asking: &mut Asking,
+        event: Event<'_>,
+    ) -> bool {
+        self.stand(call, Door::Active, cx);
+        let was_busy = self.orders.under_way > 0;
+        let on_track = match event {
+            Event::Received(bytes) => asking.hear(cx, &mut self.orders, &mut self.book, bytes),
+            Event::Woken => {
+                self.begin(asking, cx.now());
+                asking.hear_messages(cx, &mut self.orders, &mut self.book)
+            }
+            Event::Finished | Event::Stopping => false,
+        };
+        if on_track {
+            asking.ask(cx, &mut self.orders, &mut self.book);
+        } else {
+            cx.abort();
+        }
+        if was_busy
+            && self.orders.under_way == 0
+            && let Some(conductor) = self.conductor
+        {
+            cx.wake(conductor);
+        }
+        on_track
+    }
+
+    fn begin(&self, asking: &mut Asking, now: Time) {
+        let is_loading = matches!(self.stage, Stage::Warming(_) | Stage::Measuring);
+        let Some(rate) = self.plan.rate.filter(|_| is_loading && !asking.is_paced()) else {
+            return;
+        };
+        let place = (asking.number() as usize, self.plan.connections);
+        asking.begin(Pace::new(
+            now,
+            rate,
+            self.plan.arrivals,
+            place,
+            self.plan.seed,
+        ));
+    }
+
+    fn judge_greeting(&mut self, call: Call, greeting: &[u8], now: Time) {
+        let first = self.greeting.get_or_insert_with(|| greeting.to_vec());
+        if first == greeting && !greeting.is_empty() {
+            let request = Request {
+                due: call.due,
+                sent: call.began,
+                is_ordered: call.is_ordered,
+            };
+            self.book.answered(request, now);
+        } else {
+            let first = first.len();
+            self.book.changed_greeting(greeting.len(), first);
+        }
+    }
+
+    /// Whether a connection that ended like this did so before its time.
+    fn is_expected(&self, session: &Session) -> bool {
+        match session {
+            Session::Conductor | Session::Done => true,
+            Session::Silent(_) | Session::Active(..) | Session::Greeted(..) => {
+                self.stage == Stage::Over
+            }
+        }
+    }
+
+    /// The server sends no more on a connection.
+    fn ended_by_server(&mut self, asking: &Asking) {
+        let number = asking.number();
+        let strange = asking.strange();
+        let shown = Escaped(&strange[..strange.len().min(STRANGE_BYTES_MAX)]);
+        if strange.is_empty() {
+            self.book
+                .broke(format_args!("the server ended connection {number}"));
+        } else {
+            self.book.broke(format_args!(
+                "the server ended connection {number} after sending '{shown}', which is no answer"
+            ));
+        }
+    }
+
+    /// A connection ended before its time.
+    fn broke(&mut self, session: &Session, ending: CloseReason) {
+        let stands = match session {
+            Session::Silent(call) | Session::Active(call, _) | Session::Greeted(call, _) => {
+                call.stands
+            }
+            Session::Conductor | Session::Done => true,
+        };
+        match ending {
+            CloseReason::Broken(number) => {
+                let error = io::Error::from_raw_os_error(number);
+                if stands {
+                    let why = reason(&error);
+                    self.book.broke(format_args!("a connection broke: {why}"));
+                } else {
+                    self.could_not_connect(&error);
+                }
+            }
+            CloseReason::Finished
+            | CloseReason::Idle
+            | CloseReason::WriteStalled
+            | CloseReason::Lingered
+            | CloseReason::Evicted
+            | CloseReason::Aborted
+            | CloseReason::Stopped => {
+                self.book
+                    .broke(format_args!("a connection ended: {ending:?}"));
+            }
+        }
+    }
+}
+
+impl Service for Load {
+    type Session = Session;
+    type Door = Door;
+
+    fn open(&mut self, cx: &mut Context<'_>, door: Door, _name: fmt::Arguments<'_>) -> Session {
+        if door == Door::Conductor {
+            self.conductor = Some(cx.me());
+            cx.wake(cx.me());
+            return Session::Conductor;
+        }
+        let call = self.calling.take().expect("a peer comes after its call");
+        match (door, self.plan.service) {
+            (Door::Silent | Door::Conductor, _) => Session::Silent(call),
+            (Door::Active, Protocol::Hello) => Session::Greeted(call, Vec::new()),
+            (Door::Active, Protocol::Echo | Protocol::Chat) => {
+                let number = self.made.active - 1;
+                let number = u32::try_from(number).expect("descriptors are fewer");
+                Session::Active(call, Box::new(Asking::new(number, &self.orders)))
+            }
+        }
+    }
+
+    fn step(&mut self, cx: &mut Context<'_>, session: &mut Session, event: Event<'_>) {
+        match (&mut *session, event) {
+            (Session::Conductor, Event::Received(_)) => {
+                self.interrupt(cx);
+                self.conduct(cx);
+            }
+            (Session::Conductor, Event::Woken) => self.conduct(cx),
+            (Session::Silent(call), Event::Woken | Event::Received(_)) => {
+                self.stand(call, Door::Silent, cx);
+            }
+            (Session::Silent(_), Event::Finished) => {
+                self.book
+                    .broke(format_args!("the server ended a silent connection"));
+                cx.abort();
+            }
+            (
+                Session::Active(call, asking),
+                event @ (Event::Received(_) | Event::Woken | Event::Finished),
+            ) => {
+                if !self.step_active(cx, call, asking, event) && event == Event::Finished {
+                    self.ended_by_server(asking);
+                }
+            }
+            (Session::Greeted(call, _), Event::Woken) => {
+                self.stand(call, Door::Active, cx);
+            }
+            (Session::Greeted(call, greeting), Event::Received(bytes)) => {
+                self.stand(call, Door::Active, cx);
+                let room = GREETING_BYTES_MAX - greeting.len();
+                greeting.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            }
+            (Session::Greeted(call, greeting), Event::Finished) => {
+                self.stand(call, Door::Active, cx);
+                let (call, greeting) = (*call, std::mem::take(greeting));
+                self.judge_greeting(call, &greeting, cx.now());
+                *session = Session::Done;
+                cx.finish();
+            }
+            (Session::Conductor, Event::Finished | Event::Stopping)
+            | (Session::Silent(_) | Session::Active(..) | Session::Greeted(..), Event::Stopping)
+            | (
+                Session::Done,
+                Event::Woken | Event::Received(_) | Event::Finished | Event::Stopping,
+            ) => {}
+        }
+    }
+
+    fn close(&mut self, cx: &mut Context<'_>, mut session: Session, reason: CloseReason) {
+        let is_expected = self.is_expected(&session);
+        if !is_expected && reason != CloseReason::Aborted {
+            self.broke(&session, reason);
+        }
+        match &mut session {
+            Session::Conductor => return,
+            Session::Silent(_) => self.ended.silent += 1,
+            Session::Active(_, asking) => {
+                self.ended.active += 1;
+                self.served += usize::from(asking.was_answered());
+                self.unserved += usize::from(is_expected && asking.is_unanswered());
+                asking.give_up(&mut self.orders);
+                if !self.was_interrupted {
+                    asking.lose_unanswered(&mut self.book);
+                }
+            }
+            Session::Greeted(..) | Session::Done => {
+                let is_owed = matches!(session, Session::Greeted(..));
+                if is_owed && is_expected && !self.was_interrupted {
+                    self.book.lose_greeting();
+                }
+                self.ended.active += 1;
+                self.orders.under_way -= 1;
+            }
+        }
+        let is_waited_for = self.orders.under_way == 0 || self.stage == Stage::Connecting;
+        if let Some(conductor) = self.conductor.filter(|_| is_waited_for) {
+            cx.wake(conductor);
+        }
+    }
+
+    fn window(&self, session: &Session) -> usize {
+        match session {
+            Session::Active(_, asking) => asking.window(),
+            Session::Conductor | Session::Silent(_) | Session::Greeted(..) | Session::Done => {
+                usize::MAX
+            }
+        }
+    }
+
+    fn standing(&self, session: &Session) -> Standing {
+        let state = match session {
+            Session::Conductor => return self.stage.standing(),
+            Session::Silent(call) | Session::Active(call, _) | Session::Greeted(call, _)
+                if !call.stands =>
+            {
+                "connecting"
+            }
+            Session::Silent(_) => "silent",
+            Session::Active(..) => "asking",
+            Session::Greeted(..) => "listening",
+            Session::Done => "done",
+        };
+        Standing {
+            protocol: self.plan.service.name(),
+            state,
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The costs of a run: the server's process and our own, sampled when a stage changes and at every
+//! second. System calls are counted while the load warms up, since counting them costs the server
+//! something; without a warm-up they are counted in the measurement.
+
+use super::cost::{Sample, Watch};
+use super::generator::{Load, Stage};
+use crate::protocol::Time;
+use crate::report::Cost;
+
+/// What is watched, and what was seen when.
+pub(super) struct Meters {
+    generator: Meter,
+    server: Option<Meter>,
+    seconds: f64,
+    began: Option<Time>,
+    doubts: Vec<String>,
+}
+
+struct Meter {
+    watch: Watch,
+    at_first: Sample,
+    at_begin: Option<Sample>,
+    at_end: Option<Sample>,
+    /// System calls and answers since they are counted.
+    counting: Option<(Sample, u64)>,
+    syscalls_per_echo: Option<f64>,
+}
+
+impl Meters {
+    /// Watches ourselves, and the server if it is known.
+    ///
+    /// # Errors
+    /// In words for the user: the server's process cannot be looked at.
+    pub(super) fn of(server: Option<u32>) -> Result<Meters, String> {
+        let mut generator = Meter::of(std::process::id())?;
+        let mut server = server.map(Meter::of).transpose()?;
+        let both = std::iter::once(&mut generator).chain(&mut server);
+        let doubts = both.flat_map(|meter| meter.watch.missing()).collect();
+        Ok(Meters {
+            generator,
+            server,
+            seconds: 0.0,
+            began: None,
+            doubts,
+        })
+    }
+
+    /// A stage of the run has changed, or a second is over.
+    pub(super) fn mark(&mut self, load: &mut Load, at: Time) {
+        let answers = load.book.answers;
+        if let Err(words) = self.try_mark(load.stage, answers, at) {
+            self.doubts.push(words);
+        }
+        if load.book.since <= at {
+            let server = self.server.as_ref();
+            let cpu = server.and_then(|server| server.watch.cpu().ok());
+            let cpu = cpu.and_then(|cpu| u64::try_from(cpu.as_nanos()).ok());
+            load.book.end_second(at, cpu);
+        }
+    }
+
+    fn try_mark(&mut self, stage: Stage, answers: u64, at: Time) -> Result<(), String> {
+        let both = std::iter::once(&mut self.generator).chain(&mut self.server);
+        for meter in both {
+            meter.mark(stage, answers, self.began.is_none())?;
+        }
+        match (stage, self.began) {
+            (Stage::Measuring, None) => self.began = Some(at),
+            (Stage::Draining(_), Some(began)) => self.seconds = at.since(began).as_secs_f64(),
+            (Stage::Measuring, Some(_))
+            | (Stage::Draining(_), None)
+            | (Stage::Connecting | Stage::Warming(_) | Stage::Over, _) => {}
+        }
+        Ok(())
+    }
+
+    /// What the load cost us.
+    pub(super) fn generator(&self, echoes: u64) -> Cost {
+        self.generator
+            .cost(echoes, self.seconds)
+            .unwrap_or_default()
+    }
+
+    /// What it cost the server.
+    pub(super) fn server(&self, echoes: u64) -> Option<Cost> {
+        self.server.as_ref()?.cost(echoes, self.seconds)
+    }
+
+    /// What could not be looked at, in words.
+    pub(super) fn doubts(&self) -> Vec<String> {
+        self.doubts.clone()
+    }
+}
+
+impl Meter {
+    fn of(pid: u32) -> Result<Meter, String> {
+        let mut watch = Watch::of(pid)?;
+        let at_first = watch.sample().map_err(|error| error.to_string())?;
+        Ok(Meter {
+            watch,
+            at_first,
+            at_begin: None,
+            at_end: None,
+            counting: None,
+            syscalls_per_echo: None,
+        })
+    }
+
+    fn mark(&mut self, stage: Stage, answers: u64, is_first: bool) -> Result<(), String> {
+        let failed = |error: std::io::Error| error.to_string();
+        match stage {
+            Stage::Warming(_) => self.begin_counting(answers),
+            Stage::Measuring if is_first => {
+                if self.counting.is_some() {
+                    self.end_counting(answers)?;
+                } else {
+                    self.begin_counting(answers);
+                }
+                self.at_begin = Some(self.watch.sample().map_err(failed)?);
+            }
+            Stage::Draining(_) => {
+                self.at_end = Some(self.watch.sample().map_err(failed)?);
+                self.end_counting(answers)?;
+            }
+            Stage::Connecting | Stage::Measuring | Stage::Over => {}
+        }
+        Ok(())
+    }
+
+    /// Where the kernel does not let us count them, there is no figure.
+    fn begin_counting(&mut self, answers: u64) {
+        if self.watch.count_syscalls().is_ok()
+            && let Ok(sample) = self.watch.sample()
+        {
+            self.counting = Some((sample, answers));
+        }
+    }
+
+    fn end_counting(&mut self, answers: u64) -> Result<(), String> {
+        let Some((then, answers_then)) = self.counting.take() else {
+            return Ok(());
+        };
+        let now = self.watch.sample().map_err(|error| error.to_string())?;
+        self.watch.count_no_syscalls();
+        let cost = now.since(&then, answers.saturating_sub(answers_then), 0.0);
+        self.syscalls_per_echo = cost.syscalls_per_echo.filter(|_| answers > answers_then);
+        Ok(())
+    }
+
+    fn cost(&self, echoes: u64, seconds: f64) -> Option<Cost> {
+        let (begin, end) = (self.at_begin.as_ref()?, self.at_end.as_ref()?);
+        Some(Cost {
+            rss_before: self.at_first.since(&self.at_first, 0, 0.0).rss_before,
+            syscalls_per_echo: self.syscalls_per_echo,
+            ..end.since(begin, echoes, seconds)
+        })
+    }
+}

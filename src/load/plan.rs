@@ -1,0 +1,103 @@
+//! A plan of a load that a run can follow without asking again. Nothing is opened here.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::sources::Sources;
+use crate::protocol::framing::Framing;
+use crate::report::Asked;
+use crate::services::Protocol;
+
+/// The largest payload.
+pub const SIZE_MAX: usize = 1 << 20;
+/// The smallest chat message and the smallest payload that name their request.
+pub const SIZE_OF_NAME: usize = 16;
+
+/// One run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What the server is expected to speak.
+    pub service: Protocol,
+    /// The server.
+    pub target: SocketAddr,
+    /// More addresses of the same name, to try where nobody listens at the first.
+    pub others: Vec<SocketAddr>,
+    /// Connections with requests; hello: at the same time.
+    pub connections: usize,
+    /// Connections that stay silent beside them.
+    pub idle: usize,
+    /// Bytes of a request.
+    pub size: usize,
+    /// Requests under way on one connection.
+    pub pipeline: usize,
+    /// Requests a second; `None` is a closed loop.
+    pub rate: Option<f64>,
+    /// How the requests of a rate are spaced.
+    pub arrivals: Arrivals,
+    /// Connections opened per second; `None`: as fast as possible.
+    pub connect_rate: Option<f64>,
+    /// Load before it is measured.
+    pub warmup: Duration,
+    /// Our user chose the warm-up: if it is short, that is worth a word.
+    pub warns_of_warmup: bool,
+    /// What ends the measurement.
+    pub end: End,
+    /// Addresses to connect from; `None` leaves it to the kernel.
+    pub sources: Option<Sources>,
+    /// Of chat.
+    pub framing: Framing,
+    /// Of payloads and arrivals.
+    pub seed: u64,
+    /// How long to look again without sleeping.
+    pub spin: Duration,
+    /// The server's process, if its cost is to be told.
+    pub pid: Option<u32>,
+}
+
+/// What ends the measurement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It was measured for so long.
+    After(Duration),
+    /// So many requests were answered or lost.
+    Requests(u64),
+}
+
+impl Plan {
+    /// The settings that the report names.
+    pub fn asked(&self) -> Asked {
+        let duration = match self.end {
+            End::After(duration) => duration,
+            End::Requests(_) => Duration::ZERO,
+        };
+        Asked {
+            connections: self.connections,
+            idle: self.idle,
+            size: self.size,
+            pipeline: self.pipeline,
+            rate: self.rate,
+            arrivals: self.rate.map(|_| match self.arrivals {
+                Arrivals::Fixed => "fixed".to_owned(),
+                Arrivals::Poisson => "poisson".to_owned(),
+            }),
+            duration: duration.as_secs_f64(),
+            requests: match self.end {
+                End::After(_) => None,
+                End::Requests(requests) => Some(requests),
+            },
+            warmup: self.warmup.as_secs_f64(),
+            framing: (self.service == Protocol::Chat).then(|| self.framing.to_string()),
+            seed: self.seed,
+        }
+    }
+}
+
+/// When requests of an open loop are due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum Arrivals {
+    /// Evenly spaced.
+    Fixed,
+    /// As a Poisson process.
+    Poisson,
+}

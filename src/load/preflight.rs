@@ -1,0 +1,138 @@
+//! Before a run: are there descriptors and source ports enough for it, and where do its connections come
+//! from? It refuses a run that cannot succeed, with the remedy; it starts none.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::time::Duration;
+
+use mio::net::TcpStream;
+use nix::sys::socket::{setsockopt, sockopt};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::plan::Plan;
+use super::sources::{Sources, Spread, ports};
+use crate::system::descriptors;
+
+/// Descriptors of a run that are no connections: standard streams, epoll, files, counters.
+const DESCRIPTORS_BESIDE: usize = 16;
+/// How long a probe waits for an answer.
+const PROBE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// What a run needs of the machine.
+#[derive(Debug)]
+pub struct Needs<'a> {
+    /// Connections open at once, silent ones too.
+    pub sockets: usize,
+    /// Where they go.
+    pub target: SocketAddr,
+    /// Where they come from; none leaves it to the kernel.
+    pub sources: Option<&'a Sources>,
+}
+
+/// Checks that a run can have what it needs; raises the fd limit as far as it may be.
+///
+/// # Errors
+/// One line for the user: what is missing, and what helps.
+pub fn check(needs: &Needs<'_>) -> Result<(), String> {
+    check_descriptors(needs.sockets, descriptors::raise_limit())?;
+    let spread = needs.sources.map(|sources| sources.spread(needs.sockets));
+    if let Some(spread) = &spread {
+        check_sources(spread, needs.target)?;
+    }
+    check_ports(needs, spread.as_ref(), ports())
+}
+
+fn check_descriptors(sockets: usize, limit: usize) -> Result<(), String> {
+    let needed = sockets.saturating_add(DESCRIPTORS_BESIDE);
+    if needed <= limit {
+        return Ok(());
+    }
+    let most = limit.saturating_sub(DESCRIPTORS_BESIDE);
+    Err(format!(
+        "{sockets} connections need {needed} descriptors, the limit is {limit} (raise it with ulimit -n, \
+         or ask for at most {most} connections)"
+    ))
+}
+
+fn check_sources(spread: &Spread, target: SocketAddr) -> Result<(), String> {
+    for &source in &spread.0 {
+        if source.is_ipv4() != target.is_ipv4() {
+            let kind = |is_ipv4| if is_ipv4 { "IPv4" } else { "IPv6" };
+            let (here, there) = (kind(source.is_ipv4()), kind(target.is_ipv4()));
+            return Err(format!(
+                "from {source} ({here}) there is no way to {target} ({there})"
+            ));
+        }
+        // A listener is the shortest way to ask.
+        TcpListener::bind((source, 0)).map_err(|error| {
+            let reason = crate::system::reason(&error);
+            format!("cannot connect from {source}: {reason} (ip address tells which it has)")
+        })?;
+    }
+    Ok(())
+}
+
+fn check_ports(needs: &Needs<'_>, spread: Option<&Spread>, ports: usize) -> Result<(), String> {
+    let addresses = spread.map_or(1, |spread| spread.0.len());
+    let most = ports.saturating_mul(addresses);
+    if needs.sockets <= most {
+        return Ok(());
+    }
+    let is_loopback = needs.target.ip().is_loopback() && needs.target.is_ipv4();
+    let remedy = match needs.target {
+        SocketAddr::V4(_) if is_loopback => "try --source-ip 127.0.0.0/8",
+        SocketAddr::V4(_) | SocketAddr::V6(_) => "name more of this machine with --source-ip A,B",
+    };
+    let from = match addresses {
+        1 => "one address".to_owned(),
+        count => format!("{count} addresses"),
+    };
+    Err(format!(
+        "{} connections to {} need a port each, from {from} there are {most} ({remedy}, or widen \
+         net.ipv4.ip_local_port_range)",
+        needs.sockets, needs.target
+    ))
+}
+
+/// The plan with the first address of its server's name at which somebody listens, else the last. The
+/// last one is not tried: a server that takes one client only would have had it.
+pub fn settled(plan: Plan) -> Plan {
+    let Some(&last) = plan.others.last() else {
+        return plan;
+    };
+    let mut addresses = std::iter::once(&plan.target).chain(&plan.others);
+    let is_reachable = |address: &&SocketAddr| **address == last || probe(**address).is_ok();
+    let target = addresses.find(is_reachable).copied().unwrap_or(last);
+    Plan { target, ..plan }
+}
+
+/// Whether somebody listens there: connects, and leaves at once.
+///
+/// # Errors
+/// Why not.
+pub fn probe(address: SocketAddr) -> io::Result<()> {
+    std::net::TcpStream::connect_timeout(&address, PROBE_PATIENCE).map(drop)
+}
+
+/// Begins to connect. It does not wait: whether it worked is known when the stream is writable.
+///
+/// # Errors
+/// What the kernel refuses at once, such as that no port is left (`AddrNotAvailable`).
+pub fn connect(target: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> {
+    let kind = Type::STREAM.nonblocking();
+    let socket = Socket::new(Domain::for_address(target), kind, Some(Protocol::TCP))?;
+    socket.set_tcp_nodelay(true)?;
+    if let Some(source) = source {
+        // The port is chosen when the target is known, so that each target has all of them.
+        setsockopt(&socket, sockopt::IpBindAddressNoPort, &true)?;
+        socket.bind(&SocketAddr::new(source, 0).into())?;
+    }
+    match socket.connect(&target.into()) {
+        Err(error) if !is_in_progress(&error) => Err(error),
+        Ok(()) | Err(_) => Ok(TcpStream::from_std(socket.into())),
+    }
+}
+
+fn is_in_progress(error: &io::Error) -> bool {
+    rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::INPROGRESS)
+}

@@ -1,0 +1,283 @@
+//! One run: the load on the reactor, turn by turn, with calls made and costs looked at between turns.
+//! What a session says or hears is in `load.rs`; nothing is printed here but progress.
+
+use std::fs::File;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use hdrhistogram::Histogram;
+
+use super::book::{curve, quantiles};
+use super::generator::{Door, Load, Unreachable};
+use super::meters::Meters;
+use super::owners;
+use super::payload::NAME_BYTES;
+use super::plan::{End, Plan};
+use super::preflight::{self, Needs};
+use super::progress::Progress;
+use super::trust::{self, Machine};
+use crate::protocol::Time;
+use crate::reactor::{
+    self, DoorId, Kernel, Limits, Manner, OsKernel, OsStream, Policy, Reactor, Side, Terminal,
+};
+use crate::report::{INTERRUPTED, Report};
+use crate::services::Protocol;
+use crate::trace::Observer;
+
+/// Calls made between two turns, so that those that stand are seen to soon.
+const CALLS_PER_TURN_MAX: usize = 16;
+
+/// What came of a run.
+pub struct Outcome {
+    /// What it found.
+    pub report: Report,
+    /// All response times, in nanoseconds.
+    pub response: Histogram<u64>,
+    /// Why answers are missing, where that shows.
+    pub cause: Option<String>,
+    /// Something beside both programs spoilt it.
+    pub is_disturbed: bool,
+    /// Our user ended it.
+    pub was_interrupted: bool,
+}
+
+/// Loads the server as planned.
+///
+/// `signals` gives a byte when our user wants it to end.
+pub fn run(
+    plan: &Plan,
+    observer: impl Observer,
+    progress: &mut Progress,
+    signals: &File,
+) -> Result<Outcome, String> {
+    let sockets = plan.connections + plan.idle;
+    preflight::check(&Needs {
+        sockets,
+        target: plan.target,
+        sources: plan.sources.as_ref(),
+    })?;
+    let spread = plan.sources.as_ref().map(|sources| sources.spread(sockets));
+    let source = |call: usize| spread.as_ref().and_then(|spread| spread.nth(call));
+    let mut meters = Meters::of(plan.pid)?;
+    let owners = owners::listening(plan.target);
+    let server = plan.pid.or(owners.first().copied());
+    let before = Machine::look(server);
+    let mut reactor = reactor(plan, observer, signals)?;
+    let wait = |error| cannot("wait for events", &error);
+    let doors = [Door::Silent, Door::Active].map(|door| (door, reactor.add_door(door, POLICY)));
+    let mut calls = 0;
+    while reactor.keeps_going() {
+        call(&mut reactor, plan, &doors, &mut calls, &source);
+        reactor.turn().map_err(wait)?;
+        let began = reactor.now();
+        let now = reactor.kernel_mut().now();
+        let load = reactor.service_mut();
+        load.book.turned(began, now);
+        if let Some(at) = load.mark.take() {
+            meters.mark(load, at);
+        }
+        progress.show(load, now);
+        if let Some(why) = load.unreachable() {
+            return Err(unreachable(plan.target, why));
+        }
+    }
+    let load = reactor.service();
+    let after = Machine::look(server);
+    let mut report = report(plan, load, &meters);
+    let own = doubts(plan, &report);
+    report.trust = own
+        .into_iter()
+        .chain(after.doubts(&before))
+        .chain(meters.doubts())
+        .collect();
+    report.trust.extend(stranger(plan, &owners));
+    let cause = load.serves_few().filter(|_| !load.was_interrupted);
+    let first = load.was_interrupted.then(|| INTERRUPTED.to_owned());
+    report
+        .trust
+        .splice(0..0, first.into_iter().chain(cause.clone()));
+    Ok(Outcome {
+        cause,
+        report,
+        response: load.book.response.clone(),
+        is_disturbed: trust::disturbs(&before, &after),
+        was_interrupted: load.was_interrupted,
+    })
+}
+
+/// The generator reads also while the server does not, or both could wait for each other.
+const POLICY: Policy = Policy {
+    idle_timeout: None,
+    write_timeout: None,
+    linger: None,
+    reads_while_owing: true,
+    resets_after_linger: false,
+    is_uncounted: false,
+};
+
+fn reactor<O: Observer>(
+    plan: &Plan,
+    observer: O,
+    signals: &File,
+) -> Result<Reactor<OsKernel, Load, O>, String> {
+    let cannot = |error| cannot("start the event loop", &error);
+    let kernel = OsKernel::new().map_err(cannot)?;
+    let limits = Limits {
+        guests_max: 0,
+        guests_per_address_max: None,
+        unsent_bytes_max: usize::MAX,
+        grace: Some(std::time::Duration::ZERO),
+        spin: plan.spin,
+    };
+    let mut reactor = Reactor::observed(kernel, Load::new(plan.clone()), limits, observer);
+    let signals = signals.try_clone().map_err(cannot)?;
+    let signals = Side::new(signals, Manner::Nonblocking);
+    let signals = Terminal::new(Some(signals), None, reactor::Failure::Swallowed);
+    let stream = OsStream::Terminal(Box::new(signals));
+    reactor
+        .attach(
+            stream,
+            Door::Conductor,
+            Policy::default(),
+            format_args!("signals"),
+        )
+        .map_err(cannot)?;
+    Ok(reactor)
+}
+
+/// Makes the calls that are due.
+fn call<O: Observer>(
+    reactor: &mut Reactor<OsKernel, Load, O>,
+    plan: &Plan,
+    doors: &[(Door, DoorId)],
+    calls: &mut usize,
+    source: &impl Fn(usize) -> Option<IpAddr>,
+) {
+    for _ in 0..CALLS_PER_TURN_MAX {
+        let now = reactor.kernel_mut().now();
+        let Some(door) = reactor.service_mut().next_call(now) else {
+            break;
+        };
+        let number = *calls;
+        *calls += 1;
+        let id = doors
+            .iter()
+            .find(|(other, _)| *other == door)
+            .expect("both doors")
+            .1;
+        let called = preflight::connect(plan.target, source(number)).and_then(|stream| {
+            // The far end is the same for all: a trace tells them apart by their own.
+            let own = stream.local_addr()?;
+            reactor.dial(OsStream::Tcp(stream), id, format_args!("{own}"))
+        });
+        if let Err(error) = called {
+            reactor.service_mut().call_failed(door, &error);
+        }
+    }
+}
+
+/// No connection to the server could be established.
+pub fn unreachable(target: SocketAddr, unreachable: &Unreachable) -> String {
+    let Unreachable { why, remedy, .. } = unreachable;
+    format!("cannot connect to {target}: {why}{remedy}")
+}
+
+fn cannot(what: &str, error: &io::Error) -> String {
+    format!("cannot {what}: {}", crate::system::reason(error))
+}
+
+fn report(plan: &Plan, load: &Load, meters: &Meters) -> Report {
+    let book = &load.book;
+    let is_measured = book.since != Time::NEVER && book.until != Time::NEVER;
+    let seconds = if is_measured {
+        book.until.since(book.since).as_secs_f64()
+    } else {
+        0.0
+    };
+    let per_second = if seconds > 0.0 {
+        as_float(book.echoes) / seconds
+    } else {
+        0.0
+    };
+    let wrongs = book.wrongs;
+    Report {
+        epollo: env!("CARGO_PKG_VERSION").to_owned(),
+        service: plan.service.name().to_owned(),
+        address: plan.target.to_string(),
+        asked: plan.asked(),
+        seconds,
+        echoes: book.echoes,
+        per_second,
+        bytes_per_second: per_second * as_float(load.answer_bytes() as u64),
+        lost: book.lost(),
+        changed: wrongs.changed,
+        duplicated: wrongs.duplicated,
+        crossed: wrongs.crossed,
+        reordered: wrongs.reordered,
+        broken: wrongs.broken,
+        wrong: book.words(),
+        response_ns: quantiles(&book.response),
+        service_ns: quantiles(&book.service),
+        send_lag_ns: quantiles(&book.lag),
+        connect_ns: quantiles(&book.connect),
+        generator: meters.generator(book.echoes),
+        turn_ns: quantiles(&book.turn),
+        server: meters.server(book.echoes),
+        interrupted: load.was_interrupted,
+        trust: Vec::new(),
+        timeline: book.timeline.clone(),
+        curve: curve(&book.response),
+    }
+}
+
+/// What the run itself gives reason to doubt.
+fn doubts(plan: &Plan, report: &Report) -> Vec<String> {
+    let is_closed_loop = plan.rate.is_none();
+    let server = report.server.as_ref();
+    let has_payload = plan.service != Protocol::Hello;
+    let all = [
+        trust::generator_saturated(&report.generator, !plan.spin.is_zero()),
+        server.and_then(|server| trust::server_not_saturated(server, is_closed_loop)),
+        (report.echoes > 0)
+            .then(|| trust::few_answers(report.echoes))
+            .flatten(),
+        plan.warns_of_warmup
+            .then(|| trust::short_warmup(plan.warmup.as_secs_f64()))
+            .flatten(),
+        has_payload
+            .then(|| trust::small_payload(plan.size, NAME_BYTES))
+            .flatten(),
+        behind(plan, report),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+/// The process whose cost is told is not the one under load.
+fn stranger(plan: &Plan, owners: &[u32]) -> Option<String> {
+    let pid = plan
+        .pid
+        .filter(|pid| !owners.is_empty() && !owners.contains(pid))?;
+    let (target, owner) = (plan.target, owners[0]);
+    Some(format!(
+        "process {pid} does not listen at {target}, process {owner} does: the cost is not that of this load"
+    ))
+}
+
+/// Less was sent than was due: nobody waited for what was never asked.
+fn behind(plan: &Plan, report: &Report) -> Option<String> {
+    let rate = plan.rate?;
+    let due = rate * report.seconds;
+    let missing = due - as_float(report.echoes + report.lost);
+    let is_behind = missing > 0.01 * due && report.echoes > 0;
+    (is_behind && matches!(plan.end, End::After(_))).then(|| {
+        format!(
+            "{missing:.0} of {due:.0} requests that were due were never sent: the server does not keep up \
+             with this rate, and its latency grows for as long as it lasts"
+        )
+    })
+}
+
+#[allow(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+fn as_float(count: u64) -> f64 {
+    count as f64
+}

@@ -1,0 +1,234 @@
+//! `epollo bench compare`: two runs, measured one after the other, and what can be told from that.
+//! It measures nothing; for servers that run at the same time `--ab` sees more.
+
+use serde::Serialize;
+
+use super::statistics::{self, Spread, median};
+use super::table::{aligned, row};
+use super::verdict::{self, APART, Figure, Judged};
+use super::{Asked, Report, Second, text, units};
+use crate::protocol::display::Escaped;
+
+/// With fewer seconds there are too few blocks to draw from.
+const SECONDS_MIN: usize = 8;
+
+/// What `compare --json` prints.
+#[derive(Debug, Serialize)]
+pub struct Comparison {
+    /// The two files.
+    a: String,
+    b: String,
+    differences: Vec<Difference>,
+    /// A line each.
+    verdict: Vec<String>,
+    /// What speaks against comparing the two.
+    notes: Vec<String>,
+}
+
+/// One figure of both.
+#[derive(Debug, Serialize)]
+struct Difference {
+    figure: &'static str,
+    a: f64,
+    b: f64,
+    /// That of B divided by that of A, and its 95 % interval.
+    b_to_a: f64,
+    low: f64,
+    high: f64,
+}
+
+/// Compares two runs, each with what it is called.
+///
+/// # Errors
+/// They cannot be compared, in words for our user.
+pub fn compare([a, b]: [(&str, &Report); 2]) -> Result<(Comparison, String), String> {
+    let ((name_a, a), (name_b, b)) = (a, b);
+    if a.service != b.service {
+        return Err(format!(
+            "{name_a} is of {} and {name_b} of {}: these cannot be compared",
+            a.service, b.service
+        ));
+    }
+    let (comparison, judged) = compared(a, b, name_a.to_owned(), name_b.to_owned());
+    let words = words(&comparison, &judged, [a, b]);
+    Ok((comparison, words))
+}
+
+fn compared(a: &Report, b: &Report, name_a: String, name_b: String) -> (Comparison, Vec<Judged>) {
+    let mut notes = notes(a, b);
+    let (seconds_a, seconds_b) = (slices(&a.timeline), slices(&b.timeline));
+    let shorter = seconds_a.len().min(seconds_b.len());
+    let spreads = spreads(&seconds_b, &seconds_a);
+    let judged = verdict::judge(&spreads, APART);
+    let verdict = if shorter < SECONDS_MIN {
+        notes.push(format!(
+            "the shorter run has {}: at least {SECONDS_MIN} are needed",
+            units::counted(shorter as u64, "whole second", "whole seconds")
+        ));
+        vec!["too short to tell a difference".to_owned()]
+    } else {
+        verdict::words(&judged, "B", "A")
+    };
+    let difference = |judged: &Judged| Difference {
+        figure: judged.figure.name(),
+        a: of(judged.figure, &seconds_a),
+        b: of(judged.figure, &seconds_b),
+        b_to_a: judged.ratio,
+        low: judged.low,
+        high: judged.high,
+    };
+    let comparison = Comparison {
+        a: name_a,
+        b: name_b,
+        differences: judged.iter().map(difference).collect(),
+        verdict,
+        notes,
+    };
+    (comparison, judged)
+}
+
+/// A second of a run and how long it was.
+#[derive(Clone, Copy, Debug)]
+struct Slice {
+    seconds: f64,
+    second: Second,
+}
+
+/// The seconds of a run. What is left at its end is none, and its percentiles stand on too little.
+fn slices(timeline: &[Second]) -> Vec<Slice> {
+    let mut began = 0.0;
+    let mut slices = Vec::with_capacity(timeline.len());
+    for &second in timeline {
+        let seconds = second.at - began;
+        began = second.at;
+        if seconds > 0.5 {
+            slices.push(Slice { seconds, second });
+        }
+    }
+    slices
+}
+
+/// Each figure that both have: B divided by A.
+fn spreads(b: &[Slice], a: &[Slice]) -> Vec<(Figure, Spread)> {
+    let figures = [
+        Figure::PerSecond,
+        Figure::ServerCpu,
+        Figure::P50,
+        Figure::P99,
+    ];
+    let spread = |figure| {
+        let spread = statistics::series(b, a, |slices| of(figure, slices))?;
+        spread.is_finite().then_some((figure, spread))
+    };
+    figures.into_iter().filter_map(spread).collect()
+}
+
+/// A figure of these seconds: throughput and cost over all of them, latencies of the median second,
+/// because percentiles cannot be added up. NaN where it is not known.
+fn of(figure: Figure, slices: &[Slice]) -> f64 {
+    let echoes = || slices.iter().map(|slice| slice.second.echoes as f64).sum();
+    let latency = |pick: fn(&Second) -> u64| {
+        let answered = slices.iter().filter(|slice| slice.second.echoes > 0);
+        median(
+            &mut answered
+                .map(|slice| pick(&slice.second) as f64)
+                .collect::<Vec<_>>(),
+        )
+    };
+    match figure {
+        Figure::PerSecond => {
+            let echoes: f64 = echoes();
+            echoes / slices.iter().map(|slice| slice.seconds).sum::<f64>()
+        }
+        Figure::ServerCpu => {
+            let cpu = slices.iter().map(|slice| slice.second.server_cpu_ns);
+            let cpu = cpu.map(|cpu| cpu.map_or(f64::NAN, |cpu| cpu as f64));
+            cpu.sum::<f64>() / echoes()
+        }
+        Figure::P50 => latency(|second| second.p50),
+        Figure::P99 => latency(|second| second.p99),
+        Figure::P999 => f64::NAN,
+    }
+}
+
+/// What speaks against comparing the two, and against each of them.
+fn notes(a: &Report, b: &Report) -> Vec<String> {
+    let mut notes = Vec::new();
+    if a.epollo != b.epollo {
+        let (a, b) = (&a.epollo, &b.epollo);
+        notes.push(format!(
+            "measured by different versions of epollo: A {a}, B {b}"
+        ));
+    }
+    for (setting, a, b) in settings(&a.asked, &b.asked) {
+        if a != b {
+            notes.push(format!("measured with different {setting}: A {a}, B {b}"));
+        }
+    }
+    for (name, report) in [("A", a), ("B", b)] {
+        if let Some(wrong) = text::wrong(report) {
+            notes.push(format!("{name} went wrong: {wrong}"));
+        }
+        notes.extend(
+            report
+                .trust
+                .iter()
+                .map(|reason| format!("{name}: {reason}")),
+        );
+    }
+    notes
+}
+
+/// What must be equal in both for their figures to mean the same.
+fn settings(a: &Asked, b: &Asked) -> [(&'static str, String, String); 8] {
+    let each = |name, of: fn(&Asked) -> String| (name, of(a), of(b));
+    let word = |word: &Option<String>| word.clone().unwrap_or_else(|| "none".to_owned());
+    [
+        each("connections", |asked| asked.connections.to_string()),
+        each("idle connections", |asked| asked.idle.to_string()),
+        each("size", |asked| asked.size.to_string()),
+        each("pipeline", |asked| asked.pipeline.to_string()),
+        each("rate", |asked| {
+            asked
+                .rate
+                .map_or("none".to_owned(), |rate| rate.to_string())
+        }),
+        ("arrivals", word(&a.arrivals), word(&b.arrivals)),
+        ("framing", word(&a.framing), word(&b.framing)),
+        each("seed", |asked| asked.seed.to_string()),
+    ]
+}
+
+fn words(comparison: &Comparison, judged: &[Judged], [a, b]: [&Report; 2]) -> String {
+    let which = |name: &str, file: &str, report: &Report| {
+        let title = text::title(report);
+        format!("{name}  {}  {title}\n", Escaped(file.as_bytes()))
+    };
+    let mut words = which("A", &comparison.a, a) + &which("B", &comparison.b, b) + "\n";
+    let mut rows = vec![row(["", "A", "B", "B/A", "95 % interval"])];
+    for (difference, judged) in comparison.differences.iter().zip(judged) {
+        let figure = judged.figure;
+        rows.push(vec![
+            match figure {
+                Figure::P50 | Figure::P99 | Figure::P999 => {
+                    format!("{} of a second", figure.title())
+                }
+                Figure::PerSecond | Figure::ServerCpu => figure.title().to_owned(),
+            },
+            figure.show(difference.a),
+            figure.show(difference.b),
+            format!("{:.3}", difference.b_to_a),
+            format!("{:.3} to {:.3}", difference.low, difference.high),
+        ]);
+    }
+    words += &aligned(&rows);
+    words +=
+        "B/A: over whole runs, one after the other; --ab takes the median over pairs of blocks\n\n";
+    for line in &comparison.verdict {
+        words += &format!("{line}\n");
+    }
+    for note in &comparison.notes {
+        words += &format!("note: {}\n", Escaped(note.as_bytes()));
+    }
+    words
+}

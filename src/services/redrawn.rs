@@ -1,0 +1,99 @@
+//! A client on a terminal that may be stopped (Ctrl-Z) and go on (`fg`): the shell has written over its
+//! prompt meanwhile, so it draws it again. It hands everything else to the client untouched.
+
+use std::fmt;
+
+use super::{SIGNAL_BYTES_MAX, SIGNALS, Windowed};
+use crate::protocol::chat::Chat;
+use crate::protocol::echo::client::Dialogue;
+use crate::protocol::{CloseReason, Context, Event, Service, Standing};
+
+/// A service with a prompt.
+pub trait Redraw: Service {
+    /// Draws the prompt again, if one is due.
+    fn redraw(&mut self, cx: &mut Context<'_>);
+}
+
+impl Redraw for Chat {
+    fn redraw(&mut self, cx: &mut Context<'_>) {
+        Chat::redraw(self, cx);
+    }
+}
+
+impl Redraw for Dialogue {
+    fn redraw(&mut self, cx: &mut Context<'_>) {
+        Dialogue::redraw(self, cx);
+    }
+}
+
+impl<C: Redraw> Redraw for Windowed<C> {
+    fn redraw(&mut self, cx: &mut Context<'_>) {
+        self.service.redraw(cx);
+    }
+}
+
+/// A client whose prompt is drawn again after each stop.
+pub struct Redrawn<C>(pub C);
+
+/// By which door a peer comes in.
+#[derive(Clone, Copy, Debug)]
+pub enum Door<D> {
+    /// A peer of the client.
+    Client(D),
+    /// The stream that tells that the program goes on.
+    Continued,
+}
+
+/// A peer's machine.
+pub enum Session<S> {
+    /// A peer of the client.
+    Client(S),
+    /// What tells that the program goes on.
+    Continued,
+}
+
+impl<C: Redraw> Service for Redrawn<C> {
+    type Session = Session<C::Session>;
+    type Door = Door<C::Door>;
+
+    fn open(
+        &mut self,
+        cx: &mut Context<'_>,
+        door: Door<C::Door>,
+        name: fmt::Arguments<'_>,
+    ) -> Session<C::Session> {
+        match door {
+            Door::Client(door) => Session::Client(self.0.open(cx, door, name)),
+            Door::Continued => Session::Continued,
+        }
+    }
+
+    fn step(&mut self, cx: &mut Context<'_>, session: &mut Session<C::Session>, event: Event<'_>) {
+        match (session, event) {
+            (Session::Client(session), event) => self.0.step(cx, session, event),
+            (Session::Continued, Event::Received(_)) => self.0.redraw(cx),
+            (Session::Continued, Event::Finished | Event::Woken | Event::Stopping) => {}
+        }
+    }
+
+    fn close(&mut self, cx: &mut Context<'_>, session: Session<C::Session>, reason: CloseReason) {
+        match session {
+            Session::Client(session) => self.0.close(cx, session, reason),
+            Session::Continued => {}
+        }
+    }
+
+    fn window(&self, session: &Session<C::Session>) -> usize {
+        match session {
+            Session::Client(session) => self.0.window(session),
+            Session::Continued => SIGNAL_BYTES_MAX,
+        }
+    }
+
+    fn standing(&self, session: &Session<C::Session>) -> Standing {
+        match session {
+            Session::Client(session) => self.0.standing(session),
+            Session::Continued => SIGNALS,
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! A client's service with the window that shows it: before each step it asks how wide that is. What is
+//! drawn there is the service's.
+
+use std::fmt;
+
+use crate::protocol::{CloseReason, Context, Event, Service, Standing};
+
+/// A service whose user sees what it sends on standard output.
+#[derive(Debug)]
+pub struct Windowed<S> {
+    /// What it hands everything to.
+    pub service: S,
+    /// Asks how wide the window is; `None` if there is none.
+    pub columns: fn() -> Option<usize>,
+}
+
+impl<S: Service> Service for Windowed<S> {
+    type Session = S::Session;
+    type Door = S::Door;
+
+    fn open(
+        &mut self,
+        cx: &mut Context<'_>,
+        door: S::Door,
+        name: fmt::Arguments<'_>,
+    ) -> S::Session {
+        cx.set_columns((self.columns)());
+        self.service.open(cx, door, name)
+    }
+
+    fn step(&mut self, cx: &mut Context<'_>, session: &mut S::Session, event: Event<'_>) {
+        cx.set_columns((self.columns)());
+        self.service.step(cx, session, event);
+    }
+
+    fn close(&mut self, cx: &mut Context<'_>, session: S::Session, reason: CloseReason) {
+        self.service.close(cx, session, reason);
+    }
+
+    fn window(&self, session: &S::Session) -> usize {
+        self.service.window(session)
+    }
+
+    fn standing(&self, session: &S::Session) -> Standing {
+        self.service.standing(session)
+    }
+}

@@ -1,0 +1,231 @@
+//! One moment as one flat JSON object: a line of `--trace FILE.jsonl`, and what the explorer page is
+//! told. Where it is written to is not decided here.
+
+use std::borrow::Cow;
+use std::fmt::{Debug, Display};
+use std::io;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::{Flags, Hold, Memory, Moment, Source};
+use crate::protocol::Time;
+use crate::protocol::display::Escaped;
+
+/// Appends a moment that `memory` has seen to `out`, without a line end. At most `payload` bytes of
+/// what a peer sends or is sent are shown, escaped.
+pub fn object(out: &mut Vec<u8>, at: Time, memory: &Memory, moment: &Moment<'_>, payload: usize) {
+    let object = Object {
+        at,
+        memory,
+        moment,
+        payload,
+    };
+    serde_json::to_writer(out, &object).expect("a Vec takes everything, and the keys are text");
+}
+
+/// A moment to be serialized.
+pub struct Object<'a> {
+    /// When it was.
+    pub at: Time,
+    /// What has seen it.
+    pub memory: &'a Memory,
+    /// What happened.
+    pub moment: &'a Moment<'a>,
+    /// How many bytes of a read or write are shown.
+    pub payload: usize,
+}
+
+/// Only its turn and what this kind of moment has to say.
+pub struct Particulars<'a>(pub Object<'a>);
+
+impl Serialize for Particulars<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = Fields(serializer.serialize_map(None)?);
+        fields.put("turn", &self.0.memory.turn())?;
+        self.0.particulars(&mut fields)?;
+        fields.0.end()
+    }
+}
+
+impl Serialize for Object<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = Fields(serializer.serialize_map(None)?);
+        fields
+            .put("t", &self.at.as_nanos())?
+            .put("turn", &self.memory.turn())?
+            .put("moment", self.moment.kind())?;
+        if let Some(peer) = self.moment.peer() {
+            match self.memory.peer(peer) {
+                Some(known) => fields.put("peer", &known.id)?.put("name", &known.name)?,
+                None => fields.put("peer", &Shown(peer))?,
+            };
+        }
+        self.particulars(&mut fields)?;
+        fields.0.end()
+    }
+}
+
+impl Object<'_> {
+    /// What this kind of moment has to say.
+    fn particulars<M: SerializeMap>(&self, fields: &mut Fields<M>) -> Result<(), M::Error> {
+        let listener = |index| self.memory.listener(index);
+        match *self.moment {
+            Moment::Waiting { timeout } => fields.put("timeout", &timeout.map(nanos))?,
+            Moment::Woke { events } => fields
+                .put("waited", &nanos(self.memory.waited()))?
+                .put("events", events.as_ref().unwrap_or(&0))?
+                .trouble(events.err())?,
+            Moment::Ended => fields.put("busy", &nanos(self.memory.busy(self.at)))?,
+            Moment::Ready { source, flags } => match source {
+                Source::Listener(index) => fields.put("listener", listener(index))?,
+                Source::Peer(_) => fields,
+            }
+            .put("flags", &Shown(flags))?,
+            Moment::Accepted {
+                listener: index,
+                result,
+            } => match result {
+                Ok(address) => fields.put("address", &Shown(address))?,
+                Err(_) => fields,
+            }
+            .put("listener", listener(index))?
+            .done(result.map(|_| ()))?,
+            Moment::Paused {
+                listener: index,
+                until,
+            } => fields
+                .put("listener", listener(index))?
+                .put("until", &until.as_nanos())?,
+            Moment::Opened { standing, .. } => fields
+                .put("protocol", standing.protocol)?
+                .put("state", standing.state)?,
+            Moment::Read { room, result, .. } => fields
+                .put("room", &room)?
+                .count(result.map(<[u8]>::len))?
+                .data(result.unwrap_or_default(), self.payload)?,
+            Moment::Held { why, .. } => fields.held(why)?,
+            Moment::Peeked { result, .. } => fields.count(result)?,
+            Moment::Wrote {
+                offered, result, ..
+            } => fields
+                .put("offered", &offered.len())?
+                .count(result)?
+                .data(&offered[..result.unwrap_or(0)], self.payload)?,
+            Moment::Shut { result, .. } => fields.done(result)?,
+            Moment::Told { event, .. } => fields.put("event", &Shown(event))?,
+            Moment::Moved { from, to, .. } => {
+                fields.put("from", from.state)?.put("to", to.state)?
+            }
+            Moment::Wished { effect, .. } => fields.put("effect", &Shown(effect))?,
+            Moment::Watched {
+                peer,
+                interest,
+                result,
+            } => {
+                let before = self.memory.peer(peer).map(|known| known.interest_before);
+                let before = before.filter(|&before| result.is_ok() && before != Flags::NONE);
+                fields.put("interest", interest.interest())?;
+                match before {
+                    Some(before) => fields.put("was", before.interest())?,
+                    None => fields,
+                }
+                .trouble(result.err())?
+            }
+            Moment::Armed { at, .. } => fields.put("at", &at.as_nanos())?,
+            Moment::Fired { .. } => fields,
+            Moment::Closed { reason, .. } => fields.put("reason", &Debugged(reason))?,
+        };
+        Ok(())
+    }
+}
+
+/// The fields of an object, one after the other.
+struct Fields<M>(M);
+
+impl<M: SerializeMap> Fields<M> {
+    fn put(
+        &mut self,
+        key: &'static str,
+        value: &(impl Serialize + ?Sized),
+    ) -> Result<&mut Self, M::Error> {
+        self.0.serialize_entry(key, value)?;
+        Ok(self)
+    }
+
+    /// How many bytes a call moved, or why none.
+    fn count(&mut self, result: Result<usize, &io::Error>) -> Result<&mut Self, M::Error> {
+        match result {
+            Ok(count) => self.put("result", &count),
+            Err(error) => self.trouble(Some(error)),
+        }
+    }
+
+    /// What came of a call that moves no bytes.
+    fn done(&mut self, result: Result<(), &io::Error>) -> Result<&mut Self, M::Error> {
+        match result {
+            Ok(()) => self.put("result", "ok"),
+            Err(error) => self.trouble(Some(error)),
+        }
+    }
+
+    fn trouble(&mut self, error: Option<&io::Error>) -> Result<&mut Self, M::Error> {
+        match error {
+            Some(error) => self.put("result", error_word(error).as_ref()),
+            None => Ok(self),
+        }
+    }
+
+    /// Why a peer is not read.
+    fn held(&mut self, why: Hold) -> Result<&mut Self, M::Error> {
+        match why {
+            Hold::Outbox { unsent } => self.put("why", "outbox")?.put("unsent", &unsent),
+            Hold::Session => self.put("why", "session"),
+        }
+    }
+
+    fn data(&mut self, bytes: &[u8], payload: usize) -> Result<&mut Self, M::Error> {
+        match &bytes[..bytes.len().min(payload)] {
+            [] => Ok(self),
+            bytes => self.put("data", &Shown(Escaped(bytes))),
+        }
+    }
+}
+
+/// A trouble by the name that errno(3) gives it: `ECONNRESET`. What is no trouble, nothing to read or no
+/// room to write, is `WouldBlock`.
+pub fn error_word(error: &io::Error) -> Cow<'static, str> {
+    if error.kind() == io::ErrorKind::WouldBlock {
+        return Cow::Borrowed("WouldBlock");
+    }
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::UnknownErrno) => {
+            Cow::Owned(format!("errno {}", error.raw_os_error().unwrap_or(0)))
+        }
+        Some(errno) => Cow::Owned(format!("{errno:?}")),
+        None => Cow::Owned(format!("{:?}", error.kind())),
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// A value as the text that people see.
+struct Shown<T>(T);
+
+impl<T: Display> Serialize for Shown<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// A value by its name in the code.
+struct Debugged<T>(T);
+
+impl<T: Debug> Serialize for Debugged<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:?}", self.0))
+    }
+}
