@@ -2,7 +2,7 @@
 //! buffers, what was shut, and what epoll would say of it. It moves no time and wakes nobody.
 //!
 //! Sources: tcp_poll, tcp_recvmsg, tcp_sendmsg, tcp_reset and tcp_fin of Linux 6, as told by their
-//! behaviour; `tests/it/simulated.rs` holds it against the real kernel.
+//! behaviour; `tests/it/sim/simulated.rs` holds it against the real kernel.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! The target `arguments` for cargo-fuzz; what it promises stands in `tests/it/fuzzed/targets/arguments.rs`.
+//! The target `arguments` for cargo-fuzz; what it promises stands in `tests/it/protocol/fuzzed/targets/arguments.rs`.
 
 #![no_main]
 

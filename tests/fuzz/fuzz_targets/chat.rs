@@ -1,4 +1,4 @@
-//! The target `chat` for cargo-fuzz; what it promises stands in `tests/it/fuzzed/targets/chat.rs`.
+//! The target `chat` for cargo-fuzz; what it promises stands in `tests/it/protocol/fuzzed/targets/chat.rs`.
 
 #![no_main]
 

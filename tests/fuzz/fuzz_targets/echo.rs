@@ -1,4 +1,4 @@
-//! The target `echo` for cargo-fuzz; what it promises stands in `tests/it/fuzzed/targets/echo.rs`.
+//! The target `echo` for cargo-fuzz; what it promises stands in `tests/it/protocol/fuzzed/targets/echo.rs`.
 
 #![no_main]
 

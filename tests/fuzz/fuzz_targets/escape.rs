@@ -1,4 +1,4 @@
-//! The target `escape` for cargo-fuzz; what it promises stands in `tests/it/fuzzed/targets/escape.rs`.
+//! The target `escape` for cargo-fuzz; what it promises stands in `tests/it/protocol/fuzzed/targets/escape.rs`.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The target `framing` for cargo-fuzz; what it promises stands in `tests/it/fuzzed/targets/framing.rs`.
+//! The target `framing` for cargo-fuzz; what it promises stands in `tests/it/protocol/fuzzed/targets/framing.rs`.
 
 #![no_main]
 

@@ -7,12 +7,14 @@
 /// The folder of the integration tests, of which only these files are needed here.
 #[path = "../../it"]
 mod it {
-    pub(crate) mod fuzzed {
-        pub(crate) mod targets;
+    pub(crate) mod protocol {
+        pub(crate) mod fuzzed {
+            pub(crate) mod targets;
+        }
+        pub(crate) mod script;
     }
-    pub(crate) mod script;
 }
 
-use it::script;
+use it::protocol;
 
-pub use it::fuzzed::targets::{arguments, chat, echo, escape, framing};
+pub use protocol::fuzzed::targets::{arguments, chat, echo, escape, framing};

@@ -1,0 +1,3 @@
+//! The rules of the house, over the text of the sources.
+
+mod layers;

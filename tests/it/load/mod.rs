@@ -1,0 +1,7 @@
+//! `epollo bench`: the load, what it reports, and how two runs compare.
+
+mod benched;
+mod compared;
+mod faulty;
+mod machine;
+mod reported;

@@ -1,0 +1,3 @@
+//! The loop, over a kernel that is set up byte by byte.
+
+mod rare;

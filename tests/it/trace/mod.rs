@@ -1,0 +1,3 @@
+//! `--trace`: what is told, in which format, and what it costs.
+
+mod traced;
