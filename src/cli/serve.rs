@@ -60,24 +60,19 @@ pub(super) fn run(mut arguments: ServeArguments, log: &Log) -> Result<(), Failur
     let places = descriptors::places(page.as_ref().map_or(0, |_| explore::VISITS_MAX));
     let limits = limits::plan(&arguments, places)?;
     let cannot_start = |error| Failure::cannot("start the event loop", &error);
+    let plan = Plan {
+        arguments,
+        listeners,
+        announced,
+    };
     match (page, trace) {
         (None, None) => {
             let reactor = Reactor::new(OsKernel::new().map_err(cannot_start)?, server, limits);
-            let plan = Plan {
-                arguments,
-                listeners,
-                announced,
-            };
             serve(reactor, |door| door, |server| server, Reactor::run, plan)
         }
         (None, Some(trace)) => {
             let kernel = OsKernel::new().map_err(cannot_start)?;
             let reactor = Reactor::observed(kernel, server, limits, trace);
-            let plan = Plan {
-                arguments,
-                listeners,
-                announced,
-            };
             serve(reactor, |door| door, |server| server, Reactor::run, plan)
         }
         (Some(listener), trace) => {
@@ -88,11 +83,6 @@ pub(super) fn run(mut arguments: ServeArguments, log: &Log) -> Result<(), Failur
             };
             let reactor = explore::reactor(page, server, limits, trace).map_err(cannot_start)?;
             let door = explore::Door::Inner;
-            let plan = Plan {
-                arguments,
-                listeners,
-                announced,
-            };
             serve(reactor, door, explore::Explored::inner, explore::run, plan)
         }
     }
