@@ -12,16 +12,6 @@ mod operator;
 mod pairs;
 mod stopped;
 
-const PADDED_BYTES: usize = 1024;
-
-/// Serves chat on a terminal; where.
-fn serve(options: &[&str]) -> (Terminal, SocketAddr) {
-    let mut screen = Terminal::run(&[&["serve", "chat=0"], options].concat());
-    let shown = screen.until("\r\n");
-    let address = shown.trim().rsplit(' ').next().unwrap().parse().unwrap();
-    (screen, address)
-}
-
 /// A client with lines, and its name.
 fn come(screen: &mut Terminal, address: SocketAddr) -> (TcpStream, SocketAddr) {
     let stream = connect(address);
@@ -60,11 +50,4 @@ fn client(options: &[&str]) -> (Terminal, TcpStream) {
     stream.set_nonblocking(false).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     (screen, stream)
-}
-
-/// A message in the buffer of the course programs.
-fn frame(text: &str) -> Vec<u8> {
-    let mut bytes = text.as_bytes().to_vec();
-    bytes.resize(PADDED_BYTES, 0);
-    bytes
 }

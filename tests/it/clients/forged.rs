@@ -11,9 +11,7 @@ const COLUMNS: u16 = 80;
 
 /// A server on a window of [`COLUMNS`], with a client on it.
 fn operator() -> (Terminal, SocketAddr) {
-    let mut screen = Terminal::run(&["serve", "chat=0", "--framing", "line"]);
-    let shown = screen.until("\r\n");
-    let address = shown.trim().rsplit(' ').next().unwrap().parse().unwrap();
+    let (screen, address) = Terminal::serve(&["chat=0", "--framing", "line"]);
     screen.resize(COLUMNS);
     (screen, address)
 }

@@ -70,7 +70,7 @@ impl Explored {
     }
 
     fn get(&self, path: &str) -> Answer {
-        self.ask(&format!("GET {path}"), "", "")
+        Answer::get(self.address, path)
     }
 
     /// What the page sends along with each button.
@@ -120,13 +120,20 @@ impl Explored {
 
 /// An answer in HTTP.
 #[derive(Debug)]
-struct Answer {
-    status: u16,
+pub struct Answer {
+    pub status: u16,
     head: String,
-    body: String,
+    pub body: String,
 }
 
 impl Answer {
+    /// What a GET of this path is answered.
+    pub fn get(page: SocketAddr, path: &str) -> Answer {
+        let mut stream = connect(page);
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {page}\r\n\r\n").unwrap();
+        Answer::read(&mut stream)
+    }
+
     fn read(stream: &mut impl Read) -> Answer {
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).unwrap();

@@ -1,7 +1,6 @@
 //! What the reactor relies on in Linux and in mio and neither promises, each fact with raw sockets
 //! and without a line of the reactor. A test that fails here says that the reactor has to change.
 
-use std::fs::read_to_string;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown};
 use std::os::fd::{AsFd, AsRawFd};
@@ -16,7 +15,7 @@ use rustix::io::{fcntl_dupfd_cloexec, ioctl_fionread};
 use slab::Slab;
 use socket2::SockRef;
 
-use crate::support::{PATIENCE, Random, connect, eventually};
+use crate::support::{PATIENCE, Random, connect, eventually, sockets_on};
 
 mod deliveries;
 mod descriptors;
@@ -125,16 +124,12 @@ pub fn await_bytes(stream: &impl AsFd, count: u64) {
     });
 }
 
-/// The queues of a TCP socket between these ports, accepted or not, as /proc/net/tcp has them; a
-/// listener's are between its port and 0, and its second number counts who waits (proc(5)).
-fn queues(ours: u16, theirs: u16) -> Option<String> {
-    let table = read_to_string("/proc/net/tcp").unwrap();
-    let (ours, theirs) = (format!(":{ours:04X}"), format!(":{theirs:04X}"));
-    table.lines().find_map(|line| {
-        let words: Vec<_> = line.split_whitespace().collect();
-        let is_it = words[1].ends_with(&ours) && words[2].ends_with(&theirs);
-        is_it.then(|| words[4].to_owned())
-    })
+/// How many bytes a TCP socket between these ports, accepted or not, has to be read; of a listener, which is
+/// between its port and 0, how many wait to be accepted (proc(5)).
+fn unread(ours: u16, theirs: u16) -> Option<u32> {
+    let sockets = sockets_on(ours).into_iter();
+    let mut matching = sockets.filter(|socket| socket.remote_address.port() == theirs);
+    matching.next().map(|socket| socket.rx_queue)
 }
 
 /// Waits until poll(2) says one of these about a descriptor; epoll is not asked.
@@ -268,7 +263,7 @@ fn a_read_stops_at_the_urgent_mark_and_only_a_priority_event_says_so() {
         let port = ours.local_addr().unwrap().port();
         let their_port = theirs.local_addr().unwrap().port();
         eventually("all has come, the urgent byte too", || {
-            queues(port, their_port).is_some_and(|queues| queues.ends_with(":0000000D"))
+            unread(port, their_port) == Some(13)
         });
         let mut watch = Watch::new();
         watch.add(&mut ours, 7, interest);

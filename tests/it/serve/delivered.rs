@@ -1,16 +1,16 @@
 //! Delivered means acknowledged: what the kernel still holds when the program has handed it over is watched,
 //! bounded and waited for. Real sockets, with the buffers that Linux gives them.
 
-use std::fs::read_to_string;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
+use procfs::net::TcpState;
 use rustix::process::Signal;
 use socket2::SockRef;
 
 use crate::kernel::facts::endings::reset;
-use crate::support::{Random, Server, eventually, read_exactly, read_to_end};
+use crate::support::{Random, Server, eventually, fill, read_exactly, read_to_end, sockets_on};
 
 /// Reads as an application does that takes so many bytes a second, in small pieces; `meanwhile` is called
 /// before each. What came until the end, or the error.
@@ -34,34 +34,28 @@ fn read_slowly(
     }
 }
 
-/// What /proc/net/tcp tells of the server's sockets on this port: their state, and the bytes in their
-/// send and receive queues.
-fn queues(port: u16) -> Vec<(String, usize, usize)> {
-    let table = read_to_string("/proc/net/tcp").unwrap();
-    let ours = table.lines().filter_map(|line| {
-        let words: Vec<_> = line.split_whitespace().collect();
-        let (sending, receiving) = words.get(4)?.split_once(':')?;
-        let bytes = |hexadecimal| usize::from_str_radix(hexadecimal, 16).ok();
-        let is_ours = words[1].ends_with(&format!(":{port:04X}")) && words[3] != "0A";
-        is_ours.then_some((words[3].to_owned(), bytes(sending)?, bytes(receiving)?))
-    });
-    ours.collect()
+/// The bytes in the send and receive queues of the server's connections on this port.
+fn queues(port: u16) -> Vec<(u32, u32)> {
+    let mut sockets = sockets_on(port);
+    sockets.retain(|socket| socket.state != TcpState::Listen);
+    let queues = sockets
+        .iter()
+        .map(|socket| (socket.tx_queue, socket.rx_queue));
+    queues.collect()
 }
 
 /// Sends until the server takes no more for a while, and reads nothing.
-fn fill(stream: &mut TcpStream) -> usize {
+fn fill_up(stream: &mut TcpStream) -> usize {
     stream.set_nonblocking(true).unwrap();
-    let piece = [b'x'; 16 * 1024];
     let mut sent = 0;
     let mut moved = Instant::now();
     while moved.elapsed() < Duration::from_millis(200) {
-        match stream.write(&piece) {
-            Ok(count) => {
+        match fill(stream).expect("it is open while it is filled") {
+            0 => std::thread::yield_now(),
+            count => {
                 sent += count;
                 moved = Instant::now();
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::yield_now(),
-            Err(error) => panic!("closed while it was filled: {error}"),
         }
     }
     stream.set_nonblocking(false).unwrap();
@@ -97,7 +91,7 @@ fn after_a_signal_a_slow_talker_gets_all_that_it_is_owed() {
     assert_eq!(read_exactly(&mut client, 1), sent[..1]);
     let port = server.address("echo").port();
     eventually("it is not read, since it does not read", || {
-        queues(port).iter().any(|&(_, _, unread)| unread > 64 << 10)
+        queues(port).iter().any(|&(_, unread)| unread > 64 << 10)
     });
     server.process.signal(Signal::TERM);
     let mut pieces = 0;
@@ -125,11 +119,7 @@ fn what_had_arrived_before_the_signal_is_answered() {
     client.write_all(&sent).unwrap();
     let port = server.address("echo").port();
     eventually("all of it has arrived", || {
-        queues(port)
-            .iter()
-            .map(|&(_, _, unread)| unread)
-            .sum::<usize>()
-            == sent.len()
+        queues(port).iter().map(|&(_, unread)| unread).sum::<u32>() == 100_000
     });
     server.process.signal(Signal::TERM);
     server.process.signal(Signal::CONT);
@@ -150,7 +140,7 @@ fn who_never_reads_keeps_its_place_and_the_kernel_forgets_it_in_the_end() {
     eventually("everything is the kernel's", || {
         queues(port)
             .iter()
-            .any(|(_, unsent, unread)| *unsent > 1 && *unread == 0)
+            .any(|&(unsent, unread)| unsent > 1 && unread == 0)
     });
     // Both halves have ended, and yet it takes the one place of its address.
     let mut second = server.connect("echo");
@@ -186,7 +176,7 @@ fn of_many_from_one_address_that_never_read_all_but_one_are_turned_away() {
         })
         .collect();
     eventually("one is left", || queues(port).len() == 1);
-    let held: usize = queues(port).iter().map(|&(_, unsent, _)| unsent).sum();
+    let held: u32 = queues(port).iter().map(|&(unsent, _)| unsent).sum();
     assert!(held < 256 << 10, "{held} bytes");
     drop(orphans);
     server.stop();
@@ -198,8 +188,8 @@ fn the_kernel_keeps_little_for_a_client_that_never_reads() {
     let mut client = server.connect("echo");
     // What arrives in the client's own kernel is not the server's.
     SockRef::from(&client).set_recv_buffer_size(4096).unwrap();
-    let sent = fill(&mut client);
-    let (_, unsent, _) = queues(server.address("echo").port())[0];
+    let sent = fill_up(&mut client);
+    let (unsent, _) = queues(server.address("echo").port())[0];
     assert!(sent > 256 << 10, "it was filled: {sent}");
     assert!(unsent <= 192 << 10, "{unsent} bytes wait in the kernel");
     drop(client);
@@ -210,8 +200,8 @@ fn the_kernel_keeps_little_for_a_client_that_never_reads() {
 fn the_kernel_keeps_as_much_as_it_likes_where_it_is_told_so() {
     let server = Server::start(&["echo=0", "--send-buffer", "kernel"]);
     let mut client = server.connect("echo");
-    fill(&mut client);
-    let (_, unsent, _) = queues(server.address("echo").port())[0];
+    fill_up(&mut client);
+    let (unsent, _) = queues(server.address("echo").port())[0];
     assert!(unsent > 192 << 10, "only {unsent} bytes wait in the kernel");
     drop(client);
     server.stop();
@@ -252,7 +242,7 @@ fn a_reset_out_of_turn_is_noticed() {
     client.write_all(b"two\n").unwrap();
     let port = server.address("chat").port();
     eventually("the second message waits", || {
-        queues(port).iter().any(|&(_, _, unread)| unread == 4)
+        queues(port).iter().any(|&(_, unread)| unread == 4)
     });
     reset(client);
     assert_eq!(server.process.line(), "Disconnected");
@@ -314,7 +304,7 @@ fn a_chat_message_that_only_silence_would_end_is_answered_at_the_signal() {
         client.write_all(b"save this").unwrap();
         let port = server.address("chat").port();
         eventually("it was read", || {
-            queues(port).iter().any(|&(_, _, unread)| unread == 0)
+            queues(port).iter().any(|&(_, unread)| unread == 0)
         });
         server.process.signal(Signal::TERM);
         assert_eq!(read_to_end(&mut client), b"save thisQUIT", "{framing}");

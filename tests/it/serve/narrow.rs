@@ -18,10 +18,6 @@ fn epollo(arguments: &[&str]) -> Command {
     command
 }
 
-fn port(server: &Server, name: &str) -> String {
-    server.address(name).port().to_string()
-}
-
 /// An echo server as courses write it, on sockets with a small send buffer.
 fn blocking_echo(send_buffer: usize) -> (String, std::thread::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -64,7 +60,7 @@ fn the_echo_client_reads_while_its_own_bytes_wait() {
 
 /// Runs the echo client with this standard output; what came of it.
 fn copy_to(server: &Server, output: Stdio, bytes: &[u8]) -> Epollo {
-    let mut command = epollo(&["echo", "127.0.0.1", &port(server, "echo")]);
+    let mut command = epollo(&["echo", "127.0.0.1", &server.port("echo")]);
     let mut client = Epollo::spawn_with_stdout(&mut command, output);
     client.type_in(bytes);
     client.end_input();
@@ -92,7 +88,7 @@ fn a_file_that_takes_only_a_part_is_a_failure_and_no_hang() {
     let script = format!(
         "trap '' XFSZ; ulimit -f 8; exec {} echo 127.0.0.1 {} >{}",
         env!("CARGO_BIN_EXE_epollo"),
-        port(&server, "echo"),
+        server.port("echo"),
         path.display()
     );
     let mut command = Command::new("sh");

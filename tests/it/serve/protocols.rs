@@ -6,10 +6,6 @@ use std::time::Duration;
 
 use crate::support::{Epollo, Random, Server, read_exactly, read_to_end};
 
-fn port(server: &Server, name: &str) -> String {
-    server.address(name).port().to_string()
-}
-
 #[test]
 fn hello_greets_and_closes() {
     let server = Server::start(&["hello=0"]);
@@ -29,7 +25,7 @@ fn a_greeting_survives_what_the_client_sent_unasked() {
 #[test]
 fn the_hello_client_prints_up_to_the_nul() {
     let server = Server::start(&["hello=0", "--greeting", r"안녕\x1b[31m\0garbage"]);
-    let mut client = Epollo::run(&["hello", "127.0.0.1", &port(&server, "hello")]);
+    let mut client = Epollo::run(&["hello", "127.0.0.1", &server.port("hello")]);
     assert_eq!(client.code(), 0);
     let shown = String::from_utf8(client.rest()).unwrap();
     assert_eq!(shown, "Message from server: 안녕\\x1b[31m\n");
@@ -78,7 +74,7 @@ fn a_reader_that_pauses_loses_nothing_after_a_half_close() {
 fn the_echo_client_copies_a_pipe_byte_for_byte() {
     let server = Server::start(&["echo=0"]);
     let sent = Random::new(2).bytes(3_000_000);
-    let mut client = Epollo::run(&["echo", "127.0.0.1", &port(&server, "echo")]);
+    let mut client = Epollo::run(&["echo", "127.0.0.1", &server.port("echo")]);
     client.type_in(&sent);
     client.end_input();
     assert_eq!(client.code(), 0, "{}", client.errors());
@@ -141,7 +137,7 @@ fn print_shows_what_echo_clients_send_escaped() {
 #[test]
 fn an_operator_and_a_client_talk_in_turns() {
     let mut server = Server::start(&["chat=0"]);
-    let mut client = Epollo::run(&["chat", "127.0.0.1", &port(&server, "chat")]);
+    let mut client = Epollo::run(&["chat", "127.0.0.1", &server.port("chat")]);
     assert_eq!(client.line(), "Connected");
     let joined = server.process.line();
     assert!(joined.starts_with("Connection from 127.0.0.1:"), "{joined}");
@@ -164,7 +160,7 @@ fn an_operator_and_a_client_talk_in_turns() {
 #[test]
 fn the_operator_quits_too() {
     let mut server = Server::start(&["chat=0", "--once"]);
-    let mut client = Epollo::run(&["chat", "127.0.0.1", &port(&server, "chat")]);
+    let mut client = Epollo::run(&["chat", "127.0.0.1", &server.port("chat")]);
     client.type_in("hi\n");
     server.process.type_in("QUIT\n");
     assert_eq!(client.line(), "Connected");

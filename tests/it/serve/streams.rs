@@ -15,14 +15,10 @@ fn epollo() -> Command {
     Command::new(env!("CARGO_BIN_EXE_epollo"))
 }
 
-fn port(server: &Server, name: &str) -> String {
-    server.address(name).port().to_string()
-}
-
 #[test]
 fn the_echo_client_prompts_on_a_terminal_and_leaves_on_q() {
     let server = Server::start(&["echo=0"]);
-    let mut screen = Terminal::run(&["echo", "127.0.0.1", &port(&server, "echo")]);
+    let mut screen = Terminal::run(&["echo", "127.0.0.1", &server.port("echo")]);
     screen.until("Exit(Q to quit) : ");
     screen.type_in("안녕 you\n");
     let shown = screen.until("Exit(Q to quit) : ");
@@ -38,7 +34,7 @@ fn the_echo_client_prompts_on_a_terminal_and_leaves_on_q() {
 #[test]
 fn the_chat_client_prompts_on_a_terminal_and_end_of_input_quits() {
     let mut server = Server::start(&["chat=0"]);
-    let mut screen = Terminal::run(&["chat", "127.0.0.1", &port(&server, "chat")]);
+    let mut screen = Terminal::run(&["chat", "127.0.0.1", &server.port("chat")]);
     let shown = screen.until("me > ");
     assert_eq!(shown, "Connected\r\nme > ");
     screen.type_in("hi\n");
@@ -74,7 +70,7 @@ fn a_hostile_client_cannot_act_on_the_operators_terminal() {
 #[test]
 fn our_nonblocking_flag_does_not_leak_into_the_users_terminal_or_pipes() {
     let server = Server::start(&["chat=0", "--chat-with", "echo"]);
-    let mut screen = Terminal::run(&["chat", "127.0.0.1", &port(&server, "chat")]);
+    let mut screen = Terminal::run(&["chat", "127.0.0.1", &server.port("chat")]);
     screen.until("me > ");
     assert!(!screen.is_nonblocking(), "while it runs");
     screen.kill();
@@ -82,7 +78,7 @@ fn our_nonblocking_flag_does_not_leak_into_the_users_terminal_or_pipes() {
 
     let (reader, writer) = rustix::pipe::pipe().unwrap();
     let mut command = epollo();
-    command.args(["chat", "127.0.0.1", &port(&server, "chat")]);
+    command.args(["chat", "127.0.0.1", &server.port("chat")]);
     let output = writer.try_clone().unwrap();
     let mut client = Epollo::spawn_with_stdout(&mut command, output.into());
     assert_eq!(read_exactly(&mut File::from(reader), 10), b"Connected\n");
@@ -94,7 +90,7 @@ fn our_nonblocking_flag_does_not_leak_into_the_users_terminal_or_pipes() {
 /// Runs the echo client with this standard input; its exit code and output.
 fn echo_with_input(server: &Server, input: Stdio) -> (Option<i32>, Vec<u8>) {
     let output = epollo()
-        .args(["echo", "127.0.0.1", &port(server, "echo")])
+        .args(["echo", "127.0.0.1", &server.port("echo")])
         .stdin(input)
         .output()
         .unwrap();
@@ -121,7 +117,7 @@ fn standard_input_may_be_a_file_dev_null_a_socket_or_closed() {
     let script = format!(
         "exec {} echo 127.0.0.1 {} <&-",
         env!("CARGO_BIN_EXE_epollo"),
-        port(&server, "echo")
+        server.port("echo")
     );
     let status = Command::new("sh").args(["-c", &script]).status().unwrap();
     assert_eq!(status.code(), Some(0));
@@ -132,7 +128,7 @@ fn standard_output_may_be_a_socket_and_loses_nothing() {
     let server = Server::start(&["echo=0"]);
     let (mut ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
     let mut command = epollo();
-    command.args(["echo", "127.0.0.1", &port(&server, "echo")]);
+    command.args(["echo", "127.0.0.1", &server.port("echo")]);
     let mut client = Epollo::spawn_with_stdout(&mut command, OwnedFd::from(theirs).into());
     drop(command);
     let sent = crate::support::Random::new(3).bytes(500_000);
@@ -161,8 +157,8 @@ fn a_server_without_input_quits_its_chat_clients() {
 fn a_closed_standard_output_ends_a_client_quietly_and_a_full_one_does_not() {
     let server = Server::start(&["hello=0", "echo=0"]);
     for arguments in [
-        ["hello", &port(&server, "hello")],
-        ["echo", &port(&server, "echo")],
+        ["hello", &server.port("hello")],
+        ["echo", &server.port("echo")],
     ] {
         let (reader, writer) = rustix::pipe::pipe().unwrap();
         drop(reader);

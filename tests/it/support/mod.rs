@@ -7,6 +7,9 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use epollo::protocol::framing::PADDED_BYTES;
+use procfs::net::TcpNetEntry;
+
 pub mod terminal;
 
 /// How long anything may take before the test fails.
@@ -245,6 +248,11 @@ impl Server {
             .1
     }
 
+    /// Its port, as an argument.
+    pub fn port(&self, name: &str) -> String {
+        self.address(name).port().to_string()
+    }
+
     pub fn connect(&self, name: &str) -> TcpStream {
         connect(self.address(name))
     }
@@ -294,6 +302,32 @@ pub fn read_exactly(stream: &mut impl Read, count: usize) -> Vec<u8> {
 pub fn read_to_end(stream: &mut impl Read) -> Vec<u8> {
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+/// Writes to a stream that does not block until it takes no more; how much it took.
+pub fn fill(stream: &mut impl Write) -> std::io::Result<usize> {
+    let mut total = 0;
+    loop {
+        match stream.write(&[b'x'; 16 * 1024]) {
+            Ok(count) => total += count,
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(total),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// What the kernel knows of the IPv4 sockets on this port, listeners too (proc(5), /proc/net/tcp).
+pub fn sockets_on(port: u16) -> Vec<TcpNetEntry> {
+    let mut sockets = procfs::net::tcp().unwrap();
+    sockets.retain(|socket| socket.local_address.port() == port);
+    sockets
+}
+
+/// A message in the buffer of the course programs.
+pub fn padded(text: &str) -> Vec<u8> {
+    let mut bytes = text.as_bytes().to_vec();
+    bytes.resize(PADDED_BYTES, 0);
     bytes
 }
 

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::process::{Child, Command};
 use std::sync::mpsc::{Receiver, channel};
@@ -40,6 +41,19 @@ impl Terminal {
     /// The same of a command with an environment of its own.
     pub fn of(command: &mut Command) -> Terminal {
         Terminal::sized(command, 0)
+    }
+
+    /// Serves on a terminal with these arguments, of which one is the service; where.
+    pub fn serve(arguments: &[&str]) -> (Terminal, SocketAddr) {
+        let mut screen = Terminal::run(&[&["serve"], arguments].concat());
+        let address = screen.until_listening();
+        (screen, address)
+    }
+
+    /// Where it listens, once that is the next line.
+    pub fn until_listening(&mut self) -> SocketAddr {
+        let shown = self.until("\r\n");
+        shown.trim().rsplit(' ').next().unwrap().parse().unwrap()
     }
 
     fn sized(command: &mut Command, columns: u16) -> Terminal {

@@ -2,8 +2,8 @@
 
 use std::io::{ErrorKind, Read, Write};
 
-use super::{client, frame, line};
-use crate::support::{read_exactly, read_to_end};
+use super::{client, line};
+use crate::support::{padded, read_exactly, read_to_end};
 
 #[test]
 fn the_chat_client_talks_with_a_server_of_lines() {
@@ -11,7 +11,7 @@ fn the_chat_client_talks_with_a_server_of_lines() {
     screen.shows("Connected\r\nme > ");
     screen.type_in("hi\n");
     assert!(
-        read_exactly(&mut server, 1024) == frame("hi"),
+        read_exactly(&mut server, 1024) == padded("hi"),
         "nobody knows yet"
     );
     server.write_all(b"hello there\n").unwrap();
@@ -34,8 +34,8 @@ fn the_chat_client_talks_with_a_server_of_buffers() {
     screen.until("me > ");
     for (said, answer) in [("hi", "hello"), ("안녕", "네"), ("", "x")] {
         screen.type_in(&format!("{said}\n"));
-        assert!(read_exactly(&mut server, 1024) == frame(said));
-        let mut buffer = frame(answer);
+        assert!(read_exactly(&mut server, 1024) == padded(said));
+        let mut buffer = padded(answer);
         buffer[answer.len() + 1..].fill(b'\n');
         server.write_all(&buffer).unwrap();
         screen.until(&format!("server : {answer}\r\nme > "));

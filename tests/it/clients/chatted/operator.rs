@@ -3,11 +3,11 @@
 use crate::support::terminal::Terminal;
 use std::io::Write;
 
-use super::{come, line, say, serve};
+use super::{come, line, say};
 
 #[test]
 fn what_is_typed_for_a_client_that_leaves_never_reaches_another() {
-    let (mut screen, address) = serve(&["--framing", "line"]);
+    let (mut screen, address) = Terminal::serve(&["chat=0", "--framing", "line"]);
     let (mut first, name) = come(&mut screen, address);
     let (mut second, other) = come(&mut screen, address);
     say(&mut first, "hi");
@@ -30,7 +30,7 @@ fn what_is_typed_for_a_client_that_leaves_never_reaches_another() {
 
 #[test]
 fn what_is_typed_for_a_client_that_leaves_never_reaches_one_that_comes_later() {
-    let (mut screen, address) = serve(&["--framing", "line"]);
+    let (mut screen, address) = Terminal::serve(&["chat=0", "--framing", "line"]);
     let (mut first, name) = come(&mut screen, address);
     say(&mut first, "hi");
     screen.until("me > ");
@@ -54,7 +54,7 @@ fn what_is_typed_for_a_client_that_leaves_never_reaches_one_that_comes_later() {
 
 #[test]
 fn what_is_typed_before_a_prompt_names_somebody_else_is_not_for_them() {
-    let (mut screen, address) = serve(&["--framing", "line"]);
+    let (mut screen, address) = Terminal::serve(&["chat=0", "--framing", "line"]);
     let (mut first, name) = come(&mut screen, address);
     let (mut second, other) = come(&mut screen, address);
     say(&mut first, "hi");
@@ -72,7 +72,7 @@ fn what_is_typed_before_a_prompt_names_somebody_else_is_not_for_them() {
 
 #[test]
 fn what_is_typed_ahead_for_the_one_client_waits_for_its_turn() {
-    let (mut screen, address) = serve(&["--framing", "line"]);
+    let (mut screen, address) = Terminal::serve(&["chat=0", "--framing", "line"]);
     let (mut client, _) = come(&mut screen, address);
     say(&mut client, "hi");
     screen.until("me > ");
@@ -90,7 +90,7 @@ fn what_is_typed_ahead_for_the_one_client_waits_for_its_turn() {
 
 #[test]
 fn once_there_were_two_clients_prompts_go_on_naming() {
-    let (mut screen, address) = serve(&["--framing", "line"]);
+    let (mut screen, address) = Terminal::serve(&["chat=0", "--framing", "line"]);
     let (mut first, name) = come(&mut screen, address);
     let (second, other) = come(&mut screen, address);
     drop(second);
@@ -107,7 +107,7 @@ fn once_there_were_two_clients_prompts_go_on_naming() {
 
 #[test]
 fn the_operator_sees_why_a_client_was_refused() {
-    let (mut screen, address) = serve(&["--framing", "line"]);
+    let (mut screen, address) = Terminal::serve(&["chat=0", "--framing", "line"]);
     let (mut client, name) = come(&mut screen, address);
     client.write_all(&[b'x'; 4099]).unwrap();
     screen.shows(&format!(
@@ -120,7 +120,7 @@ fn the_operator_sees_why_a_client_was_refused() {
 #[test]
 fn a_client_that_leaves_out_of_turn_is_missed_at_the_operators_prompt() {
     for last in ["\u{4}", "QUIT\n"] {
-        let (mut screen, address) = serve(&[]);
+        let (mut screen, address) = Terminal::serve(&["chat=0"]);
         let port = address.port().to_string();
         let mut client = Terminal::run(&["chat", "127.0.0.1", &port]);
         client.until("me > ");

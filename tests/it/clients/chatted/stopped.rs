@@ -4,7 +4,7 @@ use std::process::Command;
 
 use rustix::process::Signal;
 
-use super::{client, come, line, say, serve};
+use super::{client, come, line, say};
 use crate::support::terminal::Terminal;
 
 #[test]
@@ -21,7 +21,7 @@ fn a_client_that_was_stopped_draws_its_prompt_again() {
 
 #[test]
 fn an_operator_whose_server_was_stopped_is_asked_again() {
-    let (mut screen, address) = serve(&["--framing", "line"]);
+    let (mut screen, address) = Terminal::serve(&["chat=0", "--framing", "line"]);
     let (mut client, _) = come(&mut screen, address);
     say(&mut client, "hi");
     screen.until("me > ");
@@ -51,8 +51,7 @@ fn ctrl_z_and_fg_bring_the_prompt_back() {
         "line",
     ]);
     let mut screen = Terminal::of(&mut shell);
-    let shown = screen.until("\r\n");
-    let address = shown.trim().rsplit(' ').next().unwrap().parse().unwrap();
+    let address = screen.until_listening();
     let (mut client, _) = come(&mut screen, address);
     say(&mut client, "hi");
     screen.until("me > ");

@@ -1,7 +1,6 @@
 //! Hostile clients, and a server with our user on a real terminal.
 
 use std::io::Write;
-use std::net::SocketAddr;
 
 use epollo::protocol::framing::{Framing, encode};
 
@@ -12,14 +11,6 @@ use crate::support::terminal::Terminal;
 use crate::support::{connect, read_exactly};
 
 const MIXTURES: u64 = 12;
-
-/// Serves on a terminal; where.
-fn serve(arguments: &[&str]) -> (Terminal, SocketAddr) {
-    let mut screen = Terminal::run(&[&["serve"], arguments].concat());
-    let shown = screen.until("\r\n");
-    let address = shown.trim().rsplit(' ').next().unwrap().parse().unwrap();
-    (screen, address)
-}
 
 /// The attack without what would be two messages, and the bytes of it as one.
 fn framed(framing: Framing, attack: Vec<u8>) -> (Vec<u8>, Vec<u8>) {
@@ -44,7 +35,7 @@ fn framed(framing: Framing, attack: Vec<u8>) -> (Vec<u8>, Vec<u8>) {
 }
 
 fn attack_the_operator(framing: Framing, has_others: bool) {
-    let (mut screen, address) = serve(&["chat=0", "--framing", &framing.to_string()]);
+    let (mut screen, address) = Terminal::serve(&["chat=0", "--framing", &framing.to_string()]);
     let other = has_others.then(|| {
         let other = connect(address);
         screen.until("\r\n");
@@ -101,7 +92,8 @@ fn no_client_with_buffers_can_act_on_the_operators_terminal() {
 
 #[test]
 fn no_client_whose_message_is_refused_can_act_on_the_operators_terminal() {
-    let (mut screen, address) = serve(&["chat=0", "-vvv", "--color", "never", "--framing", "line"]);
+    let (mut screen, address) =
+        Terminal::serve(&["chat=0", "-vvv", "--color", "never", "--framing", "line"]);
     for attack in attacks(MIXTURES) {
         let mut client = connect(address);
         let attack = without(attack, b'\n');
@@ -119,7 +111,7 @@ fn no_client_whose_message_is_refused_can_act_on_the_operators_terminal() {
 
 #[test]
 fn nothing_that_a_server_prints_of_an_echo_can_act_on_its_terminal() {
-    let (mut screen, address) = serve(&["echo=0", "--print"]);
+    let (mut screen, address) = Terminal::serve(&["echo=0", "--print"]);
     for (number, attack) in (0..).zip(attacks(MIXTURES)) {
         let mut client = connect(address);
         let end = format!("끝{number}");

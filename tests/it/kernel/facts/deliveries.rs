@@ -9,7 +9,7 @@ use socket2::SockRef;
 
 use super::endings::reset;
 use super::{READABLE, Watch, await_bytes, await_state, pair};
-use crate::support::{connect, eventually};
+use crate::support::{connect, eventually, fill, sockets_on};
 
 /// A connection to a listener of ours whose client takes little; how much a write to it takes at once.
 fn small_client(send_buffer: Option<u32>) -> (mio::net::TcpStream, TcpStream) {
@@ -28,18 +28,6 @@ fn small_client(send_buffer: Option<u32>) -> (mio::net::TcpStream, TcpStream) {
     (accepted.unwrap().0, client)
 }
 
-/// Writes until nothing is taken any more.
-fn fill(stream: &mut impl Write) -> usize {
-    let mut total = 0;
-    loop {
-        match stream.write(&[b'x'; 16 * 1024]) {
-            Ok(count) => total += count,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return total,
-            Err(error) => panic!("{error}"),
-        }
-    }
-}
-
 fn delivery(stream: &OsStream) -> Delivery {
     OsKernel::new().unwrap().delivery(stream).unwrap()
 }
@@ -49,9 +37,9 @@ fn accepted_sockets_inherit_how_much_unsent_the_kernel_keeps() {
     let (ours, _theirs) = small_client(Some(70_000));
     assert_eq!(SockRef::from(&ours).tcp_notsent_lowat().unwrap(), 70_000);
     let (mut ours, _theirs) = small_client(Some(128 * 1024));
-    let little = fill(&mut ours);
+    let little = fill(&mut ours).unwrap();
     let (mut ours, _theirs) = small_client(None);
-    let much = fill(&mut ours);
+    let much = fill(&mut ours).unwrap();
     assert!(little < 256 * 1024, "{little} bytes with a limit");
     assert!(much > 2 * little, "{much} bytes without");
 }
@@ -59,7 +47,7 @@ fn accepted_sockets_inherit_how_much_unsent_the_kernel_keeps() {
 #[test]
 fn what_is_acknowledged_is_told_and_our_end_is_part_of_it() {
     let (mut ours, mut theirs) = small_client(Some(128 * 1024));
-    let total = fill(&mut ours);
+    let total = fill(&mut ours).unwrap();
     let stream = OsStream::Tcp(ours);
     let early = delivery(&stream);
     assert!(
@@ -79,7 +67,7 @@ fn what_is_acknowledged_is_told_and_our_end_is_part_of_it() {
 #[test]
 fn the_last_acknowledgement_of_a_connection_that_both_have_ended_is_an_event() {
     let (mut ours, mut theirs) = small_client(Some(128 * 1024));
-    let total = fill(&mut ours);
+    let total = fill(&mut ours).unwrap();
     theirs.shutdown(Shutdown::Write).unwrap();
     await_state(&ours, PollFlags::RDHUP);
     ours.shutdown(Shutdown::Write).unwrap();
@@ -114,15 +102,11 @@ fn a_reset_is_told_while_unread_bytes_wait_and_they_can_still_be_read() {
 #[test]
 fn what_is_closed_by_a_reset_is_not_delivered_and_forgotten() {
     let (mut ours, mut theirs) = small_client(Some(128 * 1024));
-    fill(&mut ours);
+    fill(&mut ours).unwrap();
     let local = ours.local_addr().unwrap().port();
     OsKernel::new().unwrap().reset(OsStream::Tcp(ours));
     let error = theirs.read_to_end(&mut Vec::new()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
-    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
-    let is_left = table.lines().any(|line| {
-        let words: Vec<_> = line.split_whitespace().collect();
-        words[1].ends_with(&format!(":{local:04X}"))
-    });
-    assert!(!is_left, "the kernel forgets it at once");
+    let left = sockets_on(local);
+    assert!(left.is_empty(), "the kernel forgets it at once: {left:?}");
 }

@@ -9,7 +9,7 @@ use mio::net::TcpListener;
 use rustix::event::PollFlags;
 use socket2::{Domain, SockRef, Socket, Type};
 
-use super::{READABLE, Watch, await_bytes, await_state, kind_of, pair, queues};
+use super::{READABLE, Watch, await_bytes, await_state, kind_of, pair, unread};
 use crate::support::{connect, eventually};
 
 /// Closes with a reset instead of a FIN.
@@ -118,9 +118,8 @@ fn a_write_after_a_reset_takes_the_error_and_leaves_what_came_before_it() {
 }
 
 fn await_waiting(listener: SocketAddr, count: u32) {
-    let expected = format!("00000000:{count:08X}");
     eventually("they wait to be accepted", || {
-        queues(listener.port(), 0).as_ref() == Some(&expected)
+        unread(listener.port(), 0) == Some(count)
     });
 }
 
@@ -150,7 +149,7 @@ fn a_connection_reset_before_its_accept_is_accepted_without_a_peer_address() {
         await_waiting(address, 1);
         reset(client);
         eventually("the reset has come", || {
-            queues(address.port(), client_address.port()).is_none()
+            unread(address.port(), client_address.port()).is_none()
         });
         let next = connect(address);
         await_waiting(address, 2);

@@ -6,6 +6,7 @@ use epollo::protocol::{CloseReason, PeerId};
 
 use super::{A_SECOND, chat, settings};
 use crate::protocol::script::{ROOM, Script};
+use crate::support::padded;
 
 /// A server with its operator.
 fn operator(prompts: bool) -> (Script<Chat>, PeerId) {
@@ -297,25 +298,19 @@ fn client(prompts: bool) -> (Script<Chat>, PeerId, PeerId) {
     (script, console, server)
 }
 
-fn frame(text: &str) -> Vec<u8> {
-    let mut bytes = text.as_bytes().to_vec();
-    bytes.resize(PADDED_BYTES, 0);
-    bytes
-}
-
 #[test]
 fn the_user_of_a_client_speaks_first() {
     let (mut script, console, server) = client(true);
     assert_eq!(script.shown(console), "Connected\nme > ");
     script.send(console, "hi\n");
-    assert_eq!(script.sent(server), frame("hi"));
+    assert_eq!(script.sent(server), padded("hi"));
     assert_eq!(script.shown(console), "");
-    let mut answer = frame("안녕");
+    let mut answer = padded("안녕");
     answer[10..].fill(b'g');
     script.send(server, &answer);
     assert_eq!(script.shown(console), "server : 안녕\nme > ");
     script.send(console, "QUIT\n");
-    assert_eq!(script.sent(server), frame("QUIT"));
+    assert_eq!(script.sent(server), padded("QUIT"));
     assert!(script.has_end(server));
     assert_eq!(script.shown(console), "Disconnected\n");
     assert!(script.has_stopped());
@@ -329,10 +324,10 @@ fn the_end_of_the_input_quits_in_its_turn() {
     script.put(console, "hi\n");
     script.put_end(console);
     script.settle();
-    assert_eq!(script.sent(server), frame("hi"));
+    assert_eq!(script.sent(server), padded("hi"));
     assert!(!script.has_end(server), "the server has yet to answer");
-    script.send_bytewise(server, frame("ho"));
-    assert_eq!(script.sent(server), frame("QUIT"));
+    script.send_bytewise(server, padded("ho"));
+    assert_eq!(script.sent(server), padded("QUIT"));
     assert_eq!(
         script.shown(console),
         "Connected\nserver : ho\nDisconnected\n"
@@ -344,7 +339,7 @@ fn the_end_of_the_input_quits_in_its_turn() {
 fn a_server_that_leaves_ends_the_client() {
     let (mut script, console, server) = client(true);
     script.send(console, "hi\n");
-    script.send(server, frame("QUIT"));
+    script.send(server, padded("QUIT"));
     let shown = script.shown(console);
     assert_eq!(shown, "Connected\nme > server : QUIT\nDisconnected\n");
     assert!(script.has_end(server) && script.has_stopped());

@@ -7,7 +7,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::limited_to;
-use crate::support::{Epollo, Server, connect, eventually, read_to_end};
+use crate::explore::explored::Answer;
+use crate::support::{Epollo, Server, connect, eventually};
 
 /// How soon a client is served or turned away.
 const TOLD_WITHIN: Duration = Duration::from_millis(100);
@@ -15,13 +16,11 @@ const TOLD_WITHIN: Duration = Duration::from_millis(100);
 const AT_ONCE: Duration = Duration::from_secs(2);
 const CLIENTS: usize = 100;
 
-/// The body of what the page says to a GET.
+/// The body of what the page says to a GET, which succeeds.
 fn get(page: SocketAddr, path: &str) -> String {
-    let mut stream = connect(page);
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {page}\r\n\r\n").unwrap();
-    let answer = String::from_utf8(read_to_end(&mut stream)).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{path}: {answer}");
-    answer
+    let answer = Answer::get(page, path);
+    assert_eq!(answer.status, 200, "{path}: {answer:?}");
+    answer.body
 }
 
 /// A stream of the page, if it has room for one more.
