@@ -1,16 +1,37 @@
-//! Source files as the rules see them: code without its comments and literals, the paths and the
-//! functions in it. It knows just enough of Rust's grammar for that, and no rule.
+//! Source files as the rules see them: the paths in them, each as it is seen from the top of the crate,
+//! and every identifier. It reads Rust with syn(1) and knows no rule.
 
+use std::collections::BTreeSet;
 use std::fs::{read_dir, read_to_string};
 use std::path::{Path, PathBuf};
+
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use syn::visit::{self, Visit};
+use syn::{ItemMod, ItemUse, Macro, MetaList, UseTree};
 
 /// A source file.
 pub struct Source {
     /// From the top of the repository.
     pub path: String,
     pub text: String,
-    /// The text with comments and literals blanked, line by line the same.
-    pub code: String,
+}
+
+/// What is in a source file.
+pub struct Code {
+    /// The file's module: `src/reactor/peer.rs` is `["reactor", "peer"]`.
+    pub module: Vec<String>,
+    pub mentions: Vec<Mention>,
+    /// What the file's `use` items bind at its top, by name.
+    pub imports: Vec<(String, Mention)>,
+    /// Every identifier and keyword, also inside macros, and its line.
+    pub words: Vec<(usize, String)>,
+}
+
+/// A path, from `crate`, or from the name of another crate, a type or a primitive.
+#[derive(Clone, Debug)]
+pub struct Mention {
+    pub line: usize,
+    pub names: Vec<String>,
 }
 
 impl Source {
@@ -18,21 +39,50 @@ impl Source {
         Source {
             path: path.to_owned(),
             text: text.to_owned(),
-            code: code_of(text),
         }
     }
 
-    /// The module that it is: `src/reactor/peer.rs` is `["reactor", "peer"]`.
-    pub fn module(&self) -> Vec<&str> {
-        let inside = self.path.trim_start_matches("src/").trim_end_matches(".rs");
-        let names = inside.split('/');
-        names
-            .filter(|name| !["mod", "lib", "main"].contains(name))
-            .collect()
+    pub fn violation(&self, line: usize, rule: &str) -> String {
+        format!("{}:{line}: {rule}", self.path)
     }
 
-    pub fn violation(&self, at: usize, rule: &str) -> String {
-        format!("{}:{}: {rule}", self.path, line_of(&self.code, at))
+    fn module(&self) -> Vec<String> {
+        let inside = self.path.trim_start_matches("src/").trim_end_matches(".rs");
+        let names = inside.split('/');
+        let names = names.filter(|name| !["mod", "lib", "main"].contains(name));
+        names.map(str::to_owned).collect()
+    }
+
+    pub fn read(&self) -> Code {
+        let syntax = syn::parse_file(&self.text);
+        let syntax = syntax.unwrap_or_else(|error| panic!("{}: {error}", self.path));
+        let mut reader = Reader {
+            module: self.module(),
+            ..Reader::default()
+        };
+        reader.visit_file(&syntax);
+        let mut words = Vec::new();
+        each_ident(self.text.parse().unwrap(), &mut |ident| {
+            words.push((line_of(ident), ident.to_string()));
+        });
+        reader.code(&self.module(), words)
+    }
+}
+
+impl Code {
+    /// The paths that do not lead into this crate; names that stand alone are left out.
+    pub fn foreign(&self) -> impl Iterator<Item = &Mention> {
+        let mentions = self.mentions.iter();
+        mentions.filter(|mention| mention.names[0] != "crate" && mention.names.len() > 1)
+    }
+
+    /// The paths that lead into this crate, without the `crate`.
+    pub fn own(&self) -> impl Iterator<Item = (usize, &[String])> {
+        let mentions = self.mentions.iter();
+        mentions.filter_map(|mention| match mention.names.split_first()? {
+            (root, rest) if root == "crate" && !rest.is_empty() => Some((mention.line, rest)),
+            _ => None,
+        })
     }
 }
 
@@ -40,7 +90,7 @@ pub fn top() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// All `.rs` files below these folders, of which some may not exist yet.
+/// All `.rs` files below these folders.
 pub fn sources(folders: &[&str]) -> Vec<Source> {
     let mut paths: Vec<PathBuf> = folders.iter().map(|folder| top().join(folder)).collect();
     let mut sources = Vec::new();
@@ -56,190 +106,199 @@ pub fn sources(folders: &[&str]) -> Vec<Source> {
     sources
 }
 
-pub fn is_word(letter: char) -> bool {
-    letter.is_alphanumeric() || letter == '_'
+fn line_of(ident: &Ident) -> usize {
+    ident.span().start().line
 }
 
-pub fn line_of(text: &str, at: usize) -> usize {
-    text[..at].matches('\n').count() + 1
-}
-
-/// Blanks comments and literals.
-fn code_of(text: &str) -> String {
-    let mut code = String::new();
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let word = rest.len() - rest.trim_start_matches(is_word).len();
-        let (kept, blanked) = if word > 0 {
-            let is_raw = ["r", "br", "cr"].contains(&&rest[..word]);
-            (word, if is_raw { raw_string(&rest[word..]) } else { 0 })
-        } else {
-            let blanked = comment_or_literal(rest);
-            (if blanked > 0 { 0 } else { first.len_utf8() }, blanked)
-        };
-        let (now, later) = rest.split_at(kept + blanked);
-        code.push_str(&now[..kept]);
-        code.extend(now[kept..].chars().map(|c| if c == '\n' { c } else { ' ' }));
-        rest = later;
+fn each_ident(tokens: TokenStream, see: &mut impl FnMut(&Ident)) {
+    for token in tokens {
+        match token {
+            TokenTree::Ident(ident) => see(&ident),
+            TokenTree::Group(group) => each_ident(group.stream(), see),
+            TokenTree::Punct(_) | TokenTree::Literal(_) => {}
+        }
     }
-    code
 }
 
-/// How long the rest of a raw string is that begins here behind its `r`; 0 if none does.
-fn raw_string(text: &str) -> usize {
-    let inside = text.trim_start_matches('#');
-    let end = format!("\"{}", &text[..text.len() - inside.len()]);
-    let Some(inside) = inside.strip_prefix('"') else {
-        return 0;
-    };
-    let length = inside.find(&end).expect("a raw string ends");
-    text.len() - inside.len() + length + end.len()
+/// A path as it is written.
+struct Written {
+    /// The module in which it stands.
+    module: Vec<String>,
+    mention: Mention,
+    /// It begins with `::`.
+    is_global: bool,
 }
 
-/// How long the comment or literal is that begins here; 0 if none does.
-fn comment_or_literal(text: &str) -> usize {
-    if text.starts_with("//") {
-        return text.find('\n').unwrap_or(text.len());
+#[derive(Default)]
+struct Reader {
+    /// Where it reads: the file's module and the inline ones around.
+    module: Vec<String>,
+    /// The modules that are declared, whole.
+    children: BTreeSet<Vec<String>>,
+    written: Vec<Written>,
+    /// The `use` items: the name that each binds.
+    bound: Vec<(String, Written)>,
+}
+
+impl Reader {
+    fn written(&self, line: usize, names: Vec<String>, is_global: bool) -> Written {
+        Written {
+            module: self.module.clone(),
+            mention: Mention { line, names },
+            is_global,
+        }
     }
-    if text.starts_with("/*") {
-        let mut depth = 0;
-        for (at, pair) in text.as_bytes().windows(2).enumerate() {
-            depth += i32::from(pair == b"/*") - i32::from(pair == b"*/");
-            if depth == 0 {
-                return at + 2;
+
+    fn expand(&mut self, tree: &UseTree, prefix: &[String], is_global: bool) {
+        let (ident, bound) = match tree {
+            UseTree::Path(path) => {
+                let prefix = [prefix, &[path.ident.to_string()]].concat();
+                return self.expand(&path.tree, &prefix, is_global);
             }
-        }
-        return text.len();
-    }
-    let mut letters = text.char_indices();
-    let quote = letters.next().map(|(_, letter)| letter);
-    let is_literal = match quote {
-        Some('"') => true,
-        // Anything else behind a single quote is a lifetime.
-        Some('\'') => text[1..].starts_with('\\') || text.chars().nth(2) == Some('\''),
-        Some(_) | None => false,
-    };
-    while is_literal && let Some((at, letter)) = letters.next() {
-        if Some(letter) == quote {
-            return at + 1;
-        }
-        if letter == '\\' {
-            letters.next();
-        }
-    }
-    0
-}
-
-/// Where a word stands, not as a part of a longer one.
-pub fn places(code: &str, word: &str) -> Vec<usize> {
-    let is_apart = |at: &usize| {
-        let before = code[..*at].chars().next_back();
-        let behind = code[at + word.len()..].chars().next();
-        !(before.is_some_and(is_word) && word.starts_with(is_word)
-            || behind.is_some_and(is_word) && word.ends_with(is_word))
-    };
-    code.match_indices(word)
-        .map(|(at, _)| at)
-        .filter(is_apart)
-        .collect()
-}
-
-/// What the `use` items name, each path whole, and where.
-pub fn used_paths(code: &str) -> Vec<(usize, String)> {
-    let mut paths = Vec::new();
-    for at in places(code, "use") {
-        let item = &code[at + 3..];
-        if !item.starts_with('<') {
-            let tree = &item[..item.find(';').unwrap_or(item.len())];
-            expand("", tree, &mut |path| paths.push((at, path)));
-        }
-    }
-    paths
-}
-
-fn expand(prefix: &str, tree: &str, add: &mut impl FnMut(String)) {
-    let Some((head, inside)) = tree.split_once('{') else {
-        let path = tree.split(" as ").next().unwrap().trim();
-        return add(format!("{prefix}{path}"));
-    };
-    let prefix = format!("{prefix}{}", head.trim());
-    let (mut depth, mut start) = (0, 0);
-    for (at, letter) in inside.char_indices() {
-        match letter {
-            '{' => depth += 1,
-            ',' | '}' if depth == 0 => {
-                if !inside[start..at].trim().is_empty() {
-                    expand(&prefix, &inside[start..at], add);
+            UseTree::Group(group) => {
+                for tree in &group.items {
+                    self.expand(tree, prefix, is_global);
                 }
-                start = at + 1;
+                return;
             }
-            _ => {}
-        }
-        depth -= i32::from(letter == '}');
-    }
-}
-
-/// The names behind every `crate::` and every `super::` that leaves the top layer: what of ours the
-/// source knows, besides its own module.
-pub fn roots_known(source: &Source) -> Vec<(usize, String)> {
-    let module = source.module();
-    let inline = ["crate", "super"].into_iter().flat_map(|word| {
-        let places = places(&source.code, word).into_iter();
-        places.map(|at| (at, source.code[at..].to_owned()))
-    });
-    let mut roots = Vec::new();
-    for (at, path) in inline.chain(used_paths(&source.code)) {
-        let mut names = path.split("::");
-        let mut depth = module.len();
-        let root = loop {
-            match names.next() {
-                Some("crate") => break names.next(),
-                Some("self") => {}
-                Some("super") if depth > 1 => depth -= 1,
-                Some("super") => break names.next(),
-                Some(_) | None => break None,
+            UseTree::Glob(glob) => {
+                let line = glob.star_token.spans[0].start().line;
+                let written = self.written(line, prefix.to_vec(), is_global);
+                return self.bound.push(("*".to_owned(), written));
             }
+            UseTree::Name(name) => (&name.ident, &name.ident),
+            UseTree::Rename(rename) => (&rename.ident, &rename.rename),
         };
-        let root = root.unwrap_or_default();
-        let end = root.find(|c| !is_word(c)).unwrap_or(root.len());
-        if end > 0 {
-            roots.push((at, root[..end].to_owned()));
+        let mut names = prefix.to_vec();
+        let mut bound = bound.to_string();
+        if ident != "self" {
+            names.push(ident.to_string());
+        } else if bound == "self" {
+            bound = names.last().cloned().unwrap_or_default();
+        }
+        if names.len() == 1 {
+            // A crate or a module as a whole.
+            names.push("self".to_owned());
+        }
+        let written = self.written(line_of(ident), names, is_global);
+        self.bound.push((bound, written));
+    }
+
+    /// The paths among the tokens of a macro: names with `::` between them.
+    fn tokens(&mut self, tokens: TokenStream) {
+        let mut tokens = tokens.into_iter();
+        let mut path: Vec<Ident> = Vec::new();
+        let mut colons = 0;
+        loop {
+            let token = tokens.next();
+            match &token {
+                Some(TokenTree::Punct(punct)) if punct.as_char() == ':' => {
+                    colons += 1;
+                    continue;
+                }
+                Some(TokenTree::Ident(ident)) if colons == 2 && !path.is_empty() => {
+                    path.push(ident.clone());
+                    colons = 0;
+                    continue;
+                }
+                _ => {}
+            }
+            if path.len() > 1 {
+                let names = path.iter().map(ToString::to_string).collect();
+                let written = self.written(line_of(&path[0]), names, false);
+                self.written.push(written);
+            }
+            path.clear();
+            colons = 0;
+            match token {
+                Some(TokenTree::Ident(ident)) => path.push(ident),
+                Some(TokenTree::Group(group)) => self.tokens(group.stream()),
+                Some(_) => {}
+                None => return,
+            }
         }
     }
-    roots.sort();
-    roots.dedup();
-    roots
+
+    fn code(&self, module: &[String], words: Vec<(usize, String)>) -> Code {
+        let whole = |written: &Written| whole(written, &self.children);
+        let used = self.bound.iter().map(|(_, written)| whole(written));
+        let others = self.written.iter().map(|written| {
+            let names = &written.mention.names;
+            let is_it = |(name, _): &&(String, Written)| *name == names[0] && !written.is_global;
+            match self.bound.iter().find(is_it) {
+                Some((_, import)) => Mention {
+                    line: written.mention.line,
+                    names: [&whole(import).names, &names[1..]].concat(),
+                },
+                None => whole(written),
+            }
+        });
+        let at_top = self.bound.iter().filter(|(_, used)| used.module == module);
+        let imports = at_top.map(|(name, used)| (name.clone(), whole(used)));
+        Code {
+            mentions: used.chain(others).collect(),
+            imports: imports.collect(),
+            words,
+            module: module.to_vec(),
+        }
+    }
 }
 
-/// Every function with a body: where its `fn` stands, its name, how many lines it has.
-pub fn functions(code: &str) -> Vec<(usize, String, usize)> {
-    let mut functions = Vec::new();
-    for at in places(code, "fn") {
-        let name: String = code[at + 2..]
-            .trim_start()
-            .chars()
-            .take_while(|&c| is_word(c))
-            .collect();
-        if let (false, Some(end)) = (name.is_empty(), end_of_function(&code[at..])) {
-            functions.push((at, name, line_of(&code[at..], end)));
-        }
+/// The path from the top of the crate, if it leads into the crate, or as it is.
+fn whole(written: &Written, children: &BTreeSet<Vec<String>>) -> Mention {
+    let mut names = &written.mention.names[..];
+    let mut from = written.module.clone();
+    let child = [&written.module[..], &names[..1]].concat();
+    let is_ours = ["crate", "self", "super"].contains(&&*names[0]) || children.contains(&child);
+    if written.is_global || !is_ours {
+        return written.mention.clone();
     }
-    functions
+    while let Some((name, rest)) = names.split_first() {
+        match &**name {
+            "crate" => from.clear(),
+            "super" => drop(from.pop()),
+            "self" => {}
+            _ => break,
+        }
+        names = rest;
+    }
+    Mention {
+        line: written.mention.line,
+        names: [&["crate".to_owned()], &from[..], names].concat(),
+    }
 }
 
-/// Where its last brace is; `None` if it is only declared.
-fn end_of_function(code: &str) -> Option<usize> {
-    let (mut brackets, mut braces) = (0, 0);
-    for (at, letter) in code.char_indices() {
-        match letter {
-            '(' | '[' => brackets += 1,
-            ')' | ']' => brackets -= 1,
-            ';' if brackets == 0 && braces == 0 => return None,
-            '{' => braces += 1,
-            '}' if braces == 1 => return Some(at),
-            '}' => braces -= 1,
-            _ => {}
-        }
+impl<'ast> Visit<'ast> for Reader {
+    fn visit_item_mod(&mut self, item: &'ast ItemMod) {
+        self.module.push(item.ident.to_string());
+        self.children.insert(self.module.clone());
+        visit::visit_item_mod(self, item);
+        self.module.pop();
     }
-    None
+
+    fn visit_item_use(&mut self, item: &'ast ItemUse) {
+        self.expand(&item.tree, &[], item.leading_colon.is_some());
+    }
+
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        let idents: Vec<&Ident> = path.segments.iter().map(|part| &part.ident).collect();
+        // `self` alone is a value.
+        if idents.len() > 1 || idents[0] != "self" {
+            let names = idents.iter().map(ToString::to_string).collect();
+            let is_global = path.leading_colon.is_some();
+            let written = self.written(line_of(idents[0]), names, is_global);
+            self.written.push(written);
+        }
+        visit::visit_path(self, path);
+    }
+
+    fn visit_macro(&mut self, call: &'ast Macro) {
+        self.tokens(call.tokens.clone());
+        visit::visit_macro(self, call);
+    }
+
+    fn visit_meta_list(&mut self, list: &'ast MetaList) {
+        self.tokens(list.tokens.clone());
+        visit::visit_meta_list(self, list);
+    }
 }
