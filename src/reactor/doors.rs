@@ -4,19 +4,9 @@
 use std::fmt;
 use std::io;
 
-use super::{Accepting, Kernel, Listening, Outbound, Policy, Reactor, Token};
+use super::{Accepting, DoorId, Kernel, Listening, Outbound, Policy, Reactor, Token};
 use crate::protocol::{PeerId, Service};
 use crate::trace::Observer;
-
-/// By which door a peer came in, with the policy that it is held to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DoorId(u16);
-
-impl DoorId {
-    pub(super) fn index(self) -> usize {
-        usize::from(self.0)
-    }
-}
 
 impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// Accepts from `listener`. Its peers come in by `door` and are held to `policy`.
@@ -69,7 +59,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     pub fn add_door(&mut self, door: S::Door, policy: Policy) -> DoorId {
         self.debts.expect(&policy);
         self.doors.push((door, policy));
-        DoorId(u16::try_from(self.doors.len() - 1).expect("doors are few"))
+        DoorId::nth(self.doors.len() - 1)
     }
 
     /// Takes a stream that is still connecting, or connected at once, as a peer. When the connection

@@ -42,3 +42,17 @@ pub struct Policy {
     /// such a door bounds how many come in.
     pub is_uncounted: bool,
 }
+
+/// By which door a peer came in, with the policy that it is held to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DoorId(u16);
+
+impl DoorId {
+    pub(super) fn nth(index: usize) -> DoorId {
+        DoorId(u16::try_from(index).expect("doors are few"))
+    }
+
+    pub(super) fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}

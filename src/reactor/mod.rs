@@ -36,9 +36,8 @@ mod wait;
 
 pub use accept::{ACCEPT_PAUSE, ACCEPTS_PER_TURN_MAX};
 pub use counters::Counters;
-pub use doors::DoorId;
 pub use kernel::{Crowding, Delivery, EVENTS_PER_TURN_MAX, Interest, Kernel, Readiness};
-pub use limits::{Limits, Policy};
+pub use limits::{DoorId, Limits, Policy};
 #[cfg(feature = "os")]
 pub use os::listen::{ListenOptions, bind};
 #[cfg(feature = "os")]

@@ -82,6 +82,3 @@ pub const LIBRARY_NEEDS: &str = "log slab";
 /// The one file that may say `unsafe` and `libc`: a system call that no safe crate has.
 pub const AUDITED: &str = "src/reactor/os/tcp_info.rs";
 pub const AUDITED_ALONE: &str = "unsafe libc";
-
-/// Files that know each other in a circle, and are to be parted. What is mended is taken off the list.
-pub const KNOWN_CIRCLES: [&str; 1] = ["reactor::accept reactor::connection reactor::doors"];
