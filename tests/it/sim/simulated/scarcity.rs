@@ -15,7 +15,7 @@ use crate::support::PATIENCE;
 
 const IS_CHILD: &str = "EPOLLO_TEST_MAY_RUN_OUT_OF_DESCRIPTORS";
 const NAME: &str =
-    "simulated::scarcity::who_has_no_descriptor_left_is_told_so_before_the_queue_is_looked_at";
+    "sim::simulated::scarcity::who_has_no_descriptor_left_is_told_so_before_the_queue_is_looked_at";
 
 const WOULD_BLOCK: Outcome = Outcome::Errno(11);
 const TOO_MANY: Outcome = Outcome::Errno(24);
