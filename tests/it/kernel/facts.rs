@@ -2,7 +2,7 @@
 //! and without a line of the reactor. A test that fails here says that the reactor has to change.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, Shutdown};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use rustix::io::{fcntl_dupfd_cloexec, ioctl_fionread};
 use slab::Slab;
 use socket2::SockRef;
 
-use crate::support::{PATIENCE, Random, connect, eventually, sockets_on};
+use crate::support::{PATIENCE, Random, connect, eventually, sockets_at};
 
 mod deliveries;
 mod descriptors;
@@ -124,10 +124,10 @@ pub fn await_bytes(stream: &impl AsFd, count: u64) {
     });
 }
 
-/// How many bytes a TCP socket between these ports, accepted or not, has to be read; of a listener, which is
-/// between its port and 0, how many wait to be accepted (proc(5)).
-fn unread(ours: u16, theirs: u16) -> Option<u32> {
-    let sockets = sockets_on(ours).into_iter();
+/// How many bytes a TCP socket between here and this port, accepted or not, has to be read; of a listener,
+/// whose other port is 0, how many wait to be accepted (proc(5)).
+fn unread(ours: SocketAddr, theirs: u16) -> Option<u32> {
+    let sockets = sockets_at(ours).into_iter();
     let mut matching = sockets.filter(|socket| socket.remote_address.port() == theirs);
     matching.next().map(|socket| socket.rx_queue)
 }
@@ -260,10 +260,10 @@ fn a_read_stops_at_the_urgent_mark_and_only_a_priority_event_says_so() {
         theirs.write_all(b"before").unwrap();
         SockRef::from(&theirs).send_out_of_band(b"!").unwrap();
         theirs.write_all(b"behind").unwrap();
-        let port = ours.local_addr().unwrap().port();
+        let address = ours.local_addr().unwrap();
         let their_port = theirs.local_addr().unwrap().port();
         eventually("all has come, the urgent byte too", || {
-            unread(port, their_port) == Some(13)
+            unread(address, their_port) == Some(13)
         });
         let mut watch = Watch::new();
         watch.add(&mut ours, 7, interest);

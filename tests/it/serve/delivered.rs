@@ -2,7 +2,7 @@
 //! bounded and waited for. Real sockets, with the buffers that Linux gives them.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use procfs::net::TcpState;
@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use socket2::SockRef;
 
 use crate::kernel::facts::endings::reset;
-use crate::support::{Random, Server, eventually, fill, read_exactly, read_to_end, sockets_on};
+use crate::support::{Random, Server, eventually, fill, read_exactly, read_to_end, sockets_at};
 
 /// Reads as an application does that takes so many bytes a second, in small pieces; `meanwhile` is called
 /// before each. What came until the end, or the error.
@@ -34,10 +34,11 @@ fn read_slowly(
     }
 }
 
-/// The bytes in the send and receive queues of the server's connections on this port.
-fn queues(port: u16) -> Vec<(u32, u32)> {
-    let mut sockets = sockets_on(port);
-    sockets.retain(|socket| socket.state != TcpState::Listen);
+/// The bytes in the send and receive queues of the server's connections at this address.
+fn queues(address: SocketAddr) -> Vec<(u32, u32)> {
+    let mut sockets = sockets_at(address);
+    // What waits its time out may be of a server that was here before.
+    sockets.retain(|socket| !matches!(socket.state, TcpState::Listen | TcpState::TimeWait));
     let queues = sockets
         .iter()
         .map(|socket| (socket.tx_queue, socket.rx_queue));
@@ -89,9 +90,9 @@ fn after_a_signal_a_slow_talker_gets_all_that_it_is_owed() {
     let mut writer = client.try_clone().unwrap();
     writer.write_all(&sent).unwrap();
     assert_eq!(read_exactly(&mut client, 1), sent[..1]);
-    let port = server.address("echo").port();
+    let address = server.address("echo");
     eventually("it is not read, since it does not read", || {
-        queues(port).iter().any(|&(_, unread)| unread > 64 << 10)
+        queues(address).iter().any(|&(_, unread)| unread > 64 << 10)
     });
     server.process.signal(Signal::TERM);
     let mut pieces = 0;
@@ -117,9 +118,13 @@ fn what_had_arrived_before_the_signal_is_answered() {
     server.process.signal(Signal::STOP);
     let sent = Random::new(3).bytes(100_000);
     client.write_all(&sent).unwrap();
-    let port = server.address("echo").port();
+    let address = server.address("echo");
     eventually("all of it has arrived", || {
-        queues(port).iter().map(|&(_, unread)| unread).sum::<u32>() == 100_000
+        queues(address)
+            .iter()
+            .map(|&(_, unread)| unread)
+            .sum::<u32>()
+            == 100_000
     });
     server.process.signal(Signal::TERM);
     server.process.signal(Signal::CONT);
@@ -136,9 +141,9 @@ fn who_never_reads_keeps_its_place_and_the_kernel_forgets_it_in_the_end() {
     let mut client = server.connect("echo");
     client.write_all(&[b'x'; 200_000]).unwrap();
     client.shutdown(Shutdown::Write).unwrap();
-    let port = server.address("echo").port();
+    let address = server.address("echo");
     eventually("everything is the kernel's", || {
-        queues(port)
+        queues(address)
             .iter()
             .any(|&(unsent, unread)| unsent > 1 && unread == 0)
     });
@@ -151,7 +156,7 @@ fn who_never_reads_keeps_its_place_and_the_kernel_forgets_it_in_the_end() {
         !matches!(turned_away, Ok(1)),
         "it was served: {turned_away:?}"
     );
-    eventually("the kernel has forgotten it", || queues(port).is_empty());
+    eventually("the kernel has forgotten it", || queues(address).is_empty());
     let mut rest = Vec::new();
     let ending = client.read_to_end(&mut rest).unwrap_err();
     assert_eq!(ending.kind(), ErrorKind::ConnectionReset);
@@ -165,7 +170,7 @@ fn who_never_reads_keeps_its_place_and_the_kernel_forgets_it_in_the_end() {
 #[test]
 fn of_many_from_one_address_that_never_read_all_but_one_are_turned_away() {
     let server = Server::start(&["echo=0", "--per-ip", "1", "--max-conns", "4"]);
-    let port = server.address("echo").port();
+    let address = server.address("echo");
     let orphans: Vec<_> = (0..60)
         .map(|_| {
             let mut client = server.connect("echo");
@@ -175,8 +180,8 @@ fn of_many_from_one_address_that_never_read_all_but_one_are_turned_away() {
             client
         })
         .collect();
-    eventually("one is left", || queues(port).len() == 1);
-    let held: u32 = queues(port).iter().map(|&(unsent, _)| unsent).sum();
+    eventually("one is left", || queues(address).len() == 1);
+    let held: u32 = queues(address).iter().map(|&(unsent, _)| unsent).sum();
     assert!(held < 256 << 10, "{held} bytes");
     drop(orphans);
     server.stop();
@@ -189,7 +194,7 @@ fn the_kernel_keeps_little_for_a_client_that_never_reads() {
     // What arrives in the client's own kernel is not the server's.
     SockRef::from(&client).set_recv_buffer_size(4096).unwrap();
     let sent = fill_up(&mut client);
-    let (unsent, _) = queues(server.address("echo").port())[0];
+    let (unsent, _) = queues(server.address("echo"))[0];
     assert!(sent > 256 << 10, "it was filled: {sent}");
     assert!(unsent <= 192 << 10, "{unsent} bytes wait in the kernel");
     drop(client);
@@ -201,7 +206,7 @@ fn the_kernel_keeps_as_much_as_it_likes_where_it_is_told_so() {
     let server = Server::start(&["echo=0", "--send-buffer", "kernel"]);
     let mut client = server.connect("echo");
     fill_up(&mut client);
-    let (unsent, _) = queues(server.address("echo").port())[0];
+    let (unsent, _) = queues(server.address("echo"))[0];
     assert!(unsent > 192 << 10, "only {unsent} bytes wait in the kernel");
     drop(client);
     server.stop();
@@ -240,9 +245,9 @@ fn a_reset_out_of_turn_is_noticed() {
     assert!(line.starts_with("Connection from "), "{line}");
     assert_eq!(server.process.line(), "client : one");
     client.write_all(b"two\n").unwrap();
-    let port = server.address("chat").port();
+    let address = server.address("chat");
     eventually("the second message waits", || {
-        queues(port).iter().any(|&(_, unread)| unread == 4)
+        queues(address).iter().any(|&(_, unread)| unread == 4)
     });
     reset(client);
     assert_eq!(server.process.line(), "Disconnected");
@@ -302,9 +307,9 @@ fn a_chat_message_that_only_silence_would_end_is_answered_at_the_signal() {
         let mut server = Server::start(&arguments);
         let mut client = server.connect("chat");
         client.write_all(b"save this").unwrap();
-        let port = server.address("chat").port();
+        let address = server.address("chat");
         eventually("it was read", || {
-            queues(port).iter().any(|&(_, unread)| unread == 0)
+            queues(address).iter().any(|&(_, unread)| unread == 0)
         });
         server.process.signal(Signal::TERM);
         assert_eq!(read_to_end(&mut client), b"save thisQUIT", "{framing}");

@@ -317,10 +317,11 @@ pub fn fill(stream: &mut impl Write) -> std::io::Result<usize> {
     }
 }
 
-/// What the kernel knows of the IPv4 sockets on this port, listeners too (proc(5), /proc/net/tcp).
-pub fn sockets_on(port: u16) -> Vec<TcpNetEntry> {
+/// What the kernel knows of the IPv4 sockets at this address, listeners too (proc(5), /proc/net/tcp). The port
+/// alone would not do: clients of other tests may have it at other addresses.
+pub fn sockets_at(address: SocketAddr) -> Vec<TcpNetEntry> {
     let mut sockets = procfs::net::tcp().unwrap();
-    sockets.retain(|socket| socket.local_address.port() == port);
+    sockets.retain(|socket| socket.local_address == address);
     sockets
 }
 

@@ -9,7 +9,7 @@ use socket2::SockRef;
 
 use super::endings::reset;
 use super::{READABLE, Watch, await_bytes, await_state, pair};
-use crate::support::{connect, eventually, fill, sockets_on};
+use crate::support::{connect, eventually, fill, sockets_at};
 
 /// A connection to a listener of ours whose client takes little; how much a write to it takes at once.
 fn small_client(send_buffer: Option<u32>) -> (mio::net::TcpStream, TcpStream) {
@@ -103,10 +103,10 @@ fn a_reset_is_told_while_unread_bytes_wait_and_they_can_still_be_read() {
 fn what_is_closed_by_a_reset_is_not_delivered_and_forgotten() {
     let (mut ours, mut theirs) = small_client(Some(128 * 1024));
     fill(&mut ours).unwrap();
-    let local = ours.local_addr().unwrap().port();
+    let local = ours.local_addr().unwrap();
     OsKernel::new().unwrap().reset(OsStream::Tcp(ours));
     let error = theirs.read_to_end(&mut Vec::new()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
-    let left = sockets_on(local);
+    let left = sockets_at(local);
     assert!(left.is_empty(), "the kernel forgets it at once: {left:?}");
 }

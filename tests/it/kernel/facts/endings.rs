@@ -119,7 +119,7 @@ fn a_write_after_a_reset_takes_the_error_and_leaves_what_came_before_it() {
 
 fn await_waiting(listener: SocketAddr, count: u32) {
     eventually("they wait to be accepted", || {
-        unread(listener.port(), 0) == Some(count)
+        unread(listener, 0) == Some(count)
     });
 }
 
@@ -149,7 +149,7 @@ fn a_connection_reset_before_its_accept_is_accepted_without_a_peer_address() {
         await_waiting(address, 1);
         reset(client);
         eventually("the reset has come", || {
-            unread(address.port(), client_address.port()).is_none()
+            unread(address, client_address.port()).is_none()
         });
         let next = connect(address);
         await_waiting(address, 2);
