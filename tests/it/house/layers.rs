@@ -11,8 +11,8 @@ const FILE_LINES_MAX: usize = 400;
 const FUNCTION_LINES_MAX: usize = 70;
 
 /// What may lie at the top, besides dotfiles.
-const TOP: &str =
-    "Cargo.toml Cargo.lock src tests benches docs README.md CHANGELOG.md LICENSE target";
+const TOP: &str = "Cargo.toml Cargo.lock src tests benches docs README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE \
+     target";
 
 /// What the library may depend on when the feature `cli` is off.
 const LIBRARY_NEEDS: &str = "log slab";
