@@ -299,6 +299,31 @@ fn the_manifest_keeps_the_library_small_and_safe() {
 }
 
 #[test]
+fn the_oldest_rust_is_the_same_wherever_it_is_named() {
+    let entries = manifest();
+    let promised = entries.iter().find(|entry| entry.key == "rust-version");
+    let version = promised.unwrap().value.trim_matches('"');
+    let places = [
+        ("README.md", "Rust "),
+        ("docs/ko/README.md", "Rust "),
+        ("docs/CONTRIBUTING.md", "Rust "),
+        ("docs/CONTRIBUTING.md", "cargo +"),
+        (".github/workflows/ci.yml", "toolchain install "),
+        (".github/workflows/ci.yml", "cargo +"),
+    ];
+    let is_wrong = |(file, before): &&(&str, &str)| {
+        let text = read_to_string(top().join(file)).unwrap();
+        !text.contains(&format!("{before}{version} "))
+    };
+    let wrong = places.iter().filter(is_wrong);
+    assert_none(
+        wrong
+            .map(|(file, before)| format!("{file}:1: lacks `{before}{version}`"))
+            .collect(),
+    );
+}
+
+#[test]
 fn the_rules_see_what_they_forbid() {
     let crates = ["clap".to_owned(), "mio".to_owned()];
     let bad = [
