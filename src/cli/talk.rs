@@ -313,8 +313,8 @@ fn run_observed<S: Service, const N: usize>(
 ) -> io::Result<S> {
     let mut reactor = Reactor::observed(OsKernel::new()?, client, LIMITS, observer);
     for peer in peers {
-        let name = format_args!("{}", peer.name);
-        reactor.attach(peer.stream, peer.door, peer.policy, name)?;
+        let (stream, name) = (peer.stream, peer.name);
+        reactor.attach(stream, peer.door, peer.policy, format_args!("{name}"))?;
     }
     reactor.run()?;
     Ok(reactor.into_service())

@@ -119,6 +119,8 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         self.touch(id);
     }
 
+    /// Reads a peer within its budget and its window. Every way out says in `unread` what may be left, because
+    /// the kernel does not tell of it again.
     pub(super) fn read(&mut self, id: PeerId) {
         let mut scratch = self.scratch.take().expect("lent for one step only");
         let mut budget = READ_BYTES_PER_TURN_MAX;
@@ -216,7 +218,8 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     }
 
     /// Brings everything about a peer in line with its state: writes, ends its half, closes it if
-    /// it is done, and arms what must be armed.
+    /// it is done, and arms what must be armed. The order matters: a half ends only behind its last byte, a peer
+    /// is done only when both have ended, and what is armed follows from what is left then.
     pub(super) fn settle(&mut self, id: PeerId) {
         self.look_for_error(id);
         self.look_for_end(id);

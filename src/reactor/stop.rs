@@ -31,7 +31,8 @@ pub(super) struct LastWords {
 
 impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// Nobody new comes in; what has arrived is read, and everybody gets what they are owed, for as long as
-    /// the grace lasts.
+    /// the grace lasts. The order matters: who waits is accepted before the listeners close, and is a peer, too,
+    /// when the peers are asked.
     pub(super) fn begin_stop(&mut self) {
         self.accept_the_last();
         self.close_listeners(false);

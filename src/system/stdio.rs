@@ -80,7 +80,7 @@ pub struct StuckProofStderr(Arc<Mutex<Lines>>);
 
 impl StuckProofStderr {
     /// Standard error, if there is one.
-    pub fn new() -> StuckProofStderr {
+    pub(super) fn new() -> StuckProofStderr {
         let out = open_apart(io::stderr().as_fd(), "/proc/self/fd/2", OFlags::WRONLY);
         let lines = Lines::new(out.ok(), |dropped| {
             format!("epollo: log lines dropped: {dropped}\n")

@@ -135,8 +135,10 @@ impl Chat {
                 console.decoder.finish();
                 if self.settings.prompts && self.settings.partner == Partner::Operator {
                     let quit = Escaped(&self.settings.quit);
-                    let note = format_args!("(you left: every client will be told {quit})");
-                    console.screen.line(cx, note);
+                    console.screen.line(
+                        cx,
+                        format_args!("(you left: every client will be told {quit})"),
+                    );
                 }
             }
             Event::Woken | Event::Stopping => {}
@@ -274,8 +276,9 @@ impl Chat {
             News::Refused(guest, why) => {
                 let name = console.names.get(&guest).map_or("", String::as_str);
                 let name = Escaped(name.as_bytes());
-                let line = format_args!("({name} was refused: {why})");
-                console.screen.line(cx, line);
+                console
+                    .screen
+                    .line(cx, format_args!("({name} was refused: {why})"));
             }
             News::Left(guest) => self.show_left(cx, console, guest),
         }
@@ -292,8 +295,9 @@ impl Chat {
             Partner::User => console.screen.line(cx, format_args!("Connected")),
             Partner::Operator | Partner::Guest | Partner::Parrot => {
                 let name = Escaped(name.as_bytes());
-                let line = format_args!("Connection from {name}");
-                console.screen.line(cx, line);
+                console
+                    .screen
+                    .line(cx, format_args!("Connection from {name}"));
             }
         }
         console.names.insert(guest, name);
@@ -357,8 +361,9 @@ impl Chat {
                 }
                 if was_asked_for || rest.is_some() {
                     let name = Escaped(name.as_bytes());
-                    let line = format_args!("(not sent: {name} has left)");
-                    console.screen.line(cx, line);
+                    console
+                        .screen
+                        .line(cx, format_args!("(not sent: {name} has left)"));
                 }
             }
             Partner::Operator | Partner::Guest | Partner::Parrot => {}

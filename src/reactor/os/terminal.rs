@@ -119,7 +119,8 @@ impl Side {
         token: Token,
         interest: mio::Interest,
     ) -> io::Result<()> {
-        let source = &mut SourceFd(&self.file.as_raw_fd());
+        let descriptor = self.file.as_raw_fd();
+        let source = &mut SourceFd(&descriptor);
         match registry.register(source, token.into(), interest) {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 self.manner = Manner::Always;
@@ -139,7 +140,8 @@ impl Side {
         match self.manner {
             Manner::Always => Ok(()),
             Manner::Nonblocking | Manner::Blocking { .. } => {
-                let source = &mut SourceFd(&self.file.as_raw_fd());
+                let descriptor = self.file.as_raw_fd();
+                let source = &mut SourceFd(&descriptor);
                 registry.reregister(source, token.into(), interest)
             }
         }
@@ -156,7 +158,8 @@ impl Side {
         let Some(probe) = &mut self.probe else {
             return Ok(true);
         };
-        let source = &mut SourceFd(&self.file.as_raw_fd());
+        let descriptor = self.file.as_raw_fd();
+        let source = &mut SourceFd(&descriptor);
         if probe.is_ready(source, interest)? {
             return Ok(true);
         }

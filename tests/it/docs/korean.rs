@@ -1,5 +1,6 @@
 //! The Korean pages beside the English ones: the same commands and programs, the same places linked,
-//! so that what changes in one language is noticed in the other. What they say is for readers to judge.
+//! so that what changes in one language is noticed in the other. No page, in either, links to what is not
+//! there. What they say is for readers to judge.
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
@@ -138,13 +139,33 @@ fn the_korean_pages_link_where_the_english_ones_do() {
             let links = links(&markdown);
             let is_other = |link: &String| target(page, link) == Path::new(other);
             assert!(links.iter().any(is_other), "{page} has no link to {other}");
-            for link in links.iter().filter(|link| !link.contains("://")) {
-                let is_there = link.strip_prefix('#').map_or_else(
-                    || Path::new(TOP).join(target(page, link)).exists(),
-                    |anchor| anchors(&markdown).contains(anchor),
-                );
-                assert!(is_there, "{page}: {link} is nowhere");
-            }
         }
     }
+}
+
+#[test]
+fn every_link_within_the_repository_leads_somewhere() {
+    let mut pages = vec!["README.md".to_owned()];
+    for folder in ["docs", "docs/ko", "tests/fuzz", "tests/mutants"] {
+        let entries = Path::new(TOP).join(folder).read_dir().unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let names = names.filter(|name| name.ends_with(".md"));
+        pages.extend(names.map(|name| format!("{folder}/{name}")));
+    }
+    for page in &pages {
+        let markdown = text(page);
+        for link in links(&markdown).iter().filter(|link| !link.contains("://")) {
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let linked = if file.is_empty() {
+                Path::new(page).to_owned()
+            } else {
+                target(page, file)
+            };
+            assert!(Path::new(TOP).join(&linked).exists(), "{page}: {link}");
+            let is_there =
+                anchor.is_empty() || anchors(&text(linked.to_str().unwrap())).contains(anchor);
+            assert!(is_there, "{page}: {link} is no headline there");
+        }
+    }
+    assert!(pages.len() > 10, "more pages than {pages:?}");
 }

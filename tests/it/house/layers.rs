@@ -14,8 +14,8 @@ mod table;
 const FILE_LINES_MAX: usize = 400;
 
 /// What may lie at the top, besides dotfiles.
-const TOP: &str =
-    "Cargo.toml Cargo.lock src tests benches docs README.md CHANGELOG.md LICENSE target";
+const TOP: &str = "Cargo.toml Cargo.lock src tests benches docs README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE \
+     target";
 
 /// What a path may begin with besides crates, our own names and types; `clippy` in attributes.
 const LANGUAGE: &str = "std core alloc clippy bool char str u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize \
@@ -230,6 +230,31 @@ fn the_manifest_keeps_the_library_small_and_safe() {
         violations.push("Cargo.toml:1: [lints.rust] says unsafe_code = \"deny\"".to_owned());
     }
     assert_none(violations);
+}
+
+#[test]
+fn the_oldest_rust_is_the_same_wherever_it_is_named() {
+    let entries = manifest();
+    let promised = entries.iter().find(|entry| entry.key == "rust-version");
+    let version = promised.unwrap().value.trim_matches('"');
+    let places = [
+        ("README.md", "Rust "),
+        ("docs/ko/README.md", "Rust "),
+        ("docs/CONTRIBUTING.md", "Rust "),
+        ("docs/CONTRIBUTING.md", "cargo +"),
+        (".github/workflows/ci.yml", "toolchain install "),
+        (".github/workflows/ci.yml", "cargo +"),
+    ];
+    let is_wrong = |(file, before): &&(&str, &str)| {
+        let text = read_to_string(top().join(file)).unwrap();
+        !text.contains(&format!("{before}{version} "))
+    };
+    let wrong = places.iter().filter(is_wrong);
+    assert_none(
+        wrong
+            .map(|(file, before)| format!("{file}:1: lacks `{before}{version}`"))
+            .collect(),
+    );
 }
 
 #[test]

@@ -131,8 +131,7 @@ fn no_name_can_act_on_the_operators_terminal() {
         let mut console = chat.open(&mut cx, Door::Console, format_args!("the terminal"));
         for slot in [1, 2] {
             let mut cx = effects.context(Time::ZERO, id(slot), ROOM);
-            let name = format_args!("{name}{slot}");
-            let mut guest = chat.open(&mut cx, Door::Guest, name);
+            let mut guest = chat.open(&mut cx, Door::Guest, format_args!("{name}{slot}"));
             chat.step(&mut cx, &mut guest, Event::Received(b"hi\n"));
         }
         effects.clear();

@@ -44,7 +44,8 @@ fn epoll_refuses_files_folders_and_dev_null() {
     let watch = Watch::new();
     for path in ["Cargo.toml", "src", "/dev/null"] {
         let file = File::open(path).unwrap();
-        let source = &mut SourceFd(&file.as_raw_fd());
+        let descriptor = file.as_raw_fd();
+        let source = &mut SourceFd(&descriptor);
         let registry = watch.poll.registry();
         let registered = registry.register(source, mio::Token(1), READABLE);
         let refusal = Some(ErrorKind::PermissionDenied);
