@@ -65,7 +65,7 @@ fn compared(a: &Report, b: &Report, name_a: String, name_b: String) -> (Comparis
             "the shorter run has {}: at least {SECONDS_MIN} are needed",
             units::counted(shorter as u64, "whole second", "whole seconds")
         ));
-        vec!["too short to tell a difference".to_owned()]
+        vec!["too short to show a difference".to_owned()]
     } else {
         verdict::words(&judged, "B", "A")
     };
@@ -167,7 +167,7 @@ fn notes(a: &Report, b: &Report) -> Vec<String> {
     }
     for (name, report) in [("A", a), ("B", b)] {
         if let Some(wrong) = text::wrong(report) {
-            notes.push(format!("{name} went wrong: {wrong}"));
+            notes.push(format!("{name} had errors: {wrong}"));
         }
         notes.extend(
             report
@@ -223,7 +223,8 @@ fn words(comparison: &Comparison, judged: &[Judged], [a, b]: [&Report; 2]) -> St
     }
     words += &aligned(&rows);
     words +=
-        "B/A: over whole runs, one after the other; --ab takes the median over pairs of blocks\n\n";
+        "B/A compares whole runs, one after the other; --ab takes the median over pairs of \
+         blocks\n\n";
     for line in &comparison.verdict {
         words += &format!("{line}\n");
     }

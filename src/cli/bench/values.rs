@@ -24,7 +24,7 @@ pub(super) fn parse_rate(text: &str) -> Result<f64, String> {
     });
     rate.filter(|rate| rate.is_finite() && *rate > 0.0 && *rate <= 1e7)
         .ok_or_else(|| {
-            format!("'{text}' is not a rate (a number a second, up to 10M; try 500 or 50k)")
+            format!("'{text}' is not a rate (a number per second, up to 10M; try 500 or 50k)")
         })
 }
 

@@ -239,6 +239,6 @@ fn a_duel_is_not_traced() {
     let mut process = Epollo::run(&arguments);
     assert_eq!(process.code(), 2);
     let said = process.errors();
-    let expected = "epollo: --trace is for one server, not for --ab; usage: ";
+    let expected = "epollo: --trace cannot be used with --ab; usage: ";
     assert!(said.starts_with(expected), "{said}");
 }
