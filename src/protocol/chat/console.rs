@@ -135,7 +135,7 @@ impl Chat {
                 console.decoder.finish();
                 if self.settings.prompts && self.settings.partner == Partner::Operator {
                     let quit = Escaped(&self.settings.quit);
-                    let note = format_args!("(you left: every client will be told {quit})");
+                    let note = format_args!("(you left: every client will get {quit})");
                     console.screen.line(cx, note);
                 }
             }
