@@ -67,7 +67,7 @@ impl Counters {
     pub(super) fn accept_paused(&mut self, error: &io::Error, now: Time) {
         self.accept_pauses += 1;
         if self.starved.is_due(now) {
-            log::warn!("cannot accept for now: {error}; clients wait until a connection closes");
+            log::warn!("cannot accept for now: {error}; clients wait until a connection ends");
         }
     }
 
