@@ -159,7 +159,7 @@ fn latency(points: &[Point], note: Option<String>) -> Option<Drawing> {
         ("p99", SECOND, |second| second.p99),
         ("max", THIRD, |second| second.max),
     ];
-    let mut table = vec![row(&["of a second", "lowest", "median", "highest"])];
+    let mut table = vec![row(&["of one second", "lowest", "median", "highest"])];
     let mut told = Vec::new();
     for (name, _, of) in figures {
         let values: Vec<f64> = answered.iter().map(|second| of(second) as f64).collect();

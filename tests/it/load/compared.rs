@@ -155,7 +155,7 @@ fn what_differs_is_told_with_its_interval() {
         "\nB answers ",
         " % more per second than A (95 %: ",
         "\np99 of B is ",
-        " % lower than of A (95 %: ",
+        " % lower than that of A (95 %: ",
         "\nno significant difference in server CPU per answer, p50\n",
     ] {
         assert!(shown.contains(part), "no {part:?} in {shown}");
@@ -174,7 +174,7 @@ fn what_differs_is_told_with_its_interval() {
     // The other way round it is the inverse.
     let (_, shown, _) = compare(&b, &a, &[]);
     assert!(shown.contains(" % fewer per second than A"), "{shown}");
-    assert!(shown.contains(" % higher than of A"), "{shown}");
+    assert!(shown.contains(" % higher than that of A"), "{shown}");
 }
 
 #[test]
