@@ -111,6 +111,6 @@ pub(crate) fn describe() -> Value {
         "node": first_line("node", &["--version"]),
         "libuv": first_line("pkg-config", &["--modversion", "libuv"]),
         "date": first_line("date", &["--utc", "+%Y-%m-%d %H:%M"]),
-        "warnings": doubts(),
+        "doubts": doubts(),
     })
 }

@@ -56,8 +56,8 @@ struct Wish {
 
 /// Understands the body of a request, or says why not.
 pub(crate) fn parse(body: &[u8]) -> Result<Asked, String> {
-    let wish: Wish = serde_json::from_slice(body)
-        .map_err(|error| format!("cannot parse the body: {error}"))?;
+    let wish: Wish =
+        serde_json::from_slice(body).map_err(|error| format!("cannot parse the body: {error}"))?;
     if wish.what == "connect" {
         let to = wish.to.ok_or("no service given (\"to\")")?;
         return Ok(Asked::Connect(to));
@@ -156,7 +156,10 @@ impl Demos {
 
     /// Gives an order; returns who is to be woken for it, or why it is not given.
     pub(crate) fn order(&mut self, number: u32, order: Order) -> Result<PeerId, &'static str> {
-        let client = self.clients.get_mut(&number).ok_or("this client has already closed")?;
+        let client = self
+            .clients
+            .get_mut(&number)
+            .ok_or("this client has already closed")?;
         if let Order::Send(bytes) = &order {
             let room = client.room.checked_sub(bytes.len());
             client.room = room.ok_or("the server accepts no more data from this client now")?;

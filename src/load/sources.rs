@@ -28,7 +28,9 @@ pub fn parse_sources(text: &str) -> Result<Sources, String> {
     let parse = |word: &str| {
         let address = word.parse().map(|address: IpAddr| address.into());
         let net = address.or_else(|_| word.parse::<IpNet>());
-        net.map_err(|_| format!("'{word}' is not an address (try 127.0.0.1,127.0.0.2 or 127.0.0.0/8)"))
+        net.map_err(|_| {
+            format!("'{word}' is not an address (try 127.0.0.1,127.0.0.2 or 127.0.0.0/8)")
+        })
     };
     let nets: Vec<IpNet> = text.split(',').map(parse).collect::<Result<_, _>>()?;
     let is_mixed = nets

@@ -222,8 +222,7 @@ fn words(comparison: &Comparison, judged: &[Judged], [a, b]: [&Report; 2]) -> St
         ]);
     }
     words += &aligned(&rows);
-    words +=
-        "B/A compares whole runs, one after the other; --ab takes the median over pairs of \
+    words += "B/A compares whole runs, one after the other; --ab takes the median over pairs of \
          blocks\n\n";
     for line in &comparison.verdict {
         words += &format!("{line}\n");

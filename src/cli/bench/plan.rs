@@ -60,7 +60,9 @@ pub(super) fn understand(arguments: &BenchArguments) -> Result<Wish, Failure> {
             )?;
             Ok(Wish::One(Box::new(plan)))
         }
-        (Some(_), None) => Err(Failure::asked_wrongly("--pid takes one process (two only with --ab)")),
+        (Some(_), None) => Err(Failure::asked_wrongly(
+            "--pid takes one process (two only with --ab)",
+        )),
         (None, Some(both)) if pids.is_empty() || pids.len() == 2 => {
             let side = |at: usize| {
                 let block = Some((BLOCK, BLOCK_WARMUP));
@@ -145,8 +147,7 @@ fn check(plan: &Plan) -> Result<(), Failure> {
             Some("chat takes turns: --pipeline must be 1".to_owned())
         }
         Protocol::Chat if plan.framing == Framing::Auto => Some(
-            "bench needs a fixed framing (try --framing line, nul, padded[:N] or chunk)"
-                .to_owned(),
+            "bench needs a fixed framing (try --framing line, nul, padded[:N] or chunk)".to_owned(),
         ),
         Protocol::Chat if plan.size < SIZE_OF_NAME => Some(format!(
             "a chat message must hold its request number: --size must be at least {SIZE_OF_NAME}"
@@ -160,7 +161,9 @@ fn check(plan: &Plan) -> Result<(), Failure> {
                 None
             }
         },
-        Protocol::Hello if plan.pipeline > 1 => Some("hello sends no requests: --pipeline must be 1".to_owned()),
+        Protocol::Hello if plan.pipeline > 1 => {
+            Some("hello sends no requests: --pipeline must be 1".to_owned())
+        }
         Protocol::Hello | Protocol::Echo => None,
     };
     match wrong {
