@@ -45,7 +45,7 @@ pub fn compare([a, b]: [(&str, &Report); 2]) -> Result<(Comparison, String), Str
     let ((name_a, a), (name_b, b)) = (a, b);
     if a.service != b.service {
         return Err(format!(
-            "{name_a} is of {} and {name_b} of {}: these cannot be compared",
+            "{name_a} measured {}, {name_b} measured {}: they cannot be compared",
             a.service, b.service
         ));
     }
