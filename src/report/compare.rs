@@ -211,7 +211,7 @@ fn words(comparison: &Comparison, judged: &[Judged], [a, b]: [&Report; 2]) -> St
         rows.push(vec![
             match figure {
                 Figure::P50 | Figure::P99 | Figure::P999 => {
-                    format!("{} of a second", figure.title())
+                    format!("per-second {}", figure.title())
                 }
                 Figure::PerSecond | Figure::ServerCpu => figure.title().to_owned(),
             },

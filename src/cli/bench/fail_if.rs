@@ -197,9 +197,9 @@ impl Condition {
         };
         let (holds, words) = match self.operator {
             Operator::Less => (value < self.value, "less than"),
-            Operator::LessOrEqual => (value <= self.value, "not more than"),
+            Operator::LessOrEqual => (value <= self.value, "at most"),
             Operator::More => (value > self.value, "more than"),
-            Operator::MoreOrEqual => (value >= self.value, "not less than"),
+            Operator::MoreOrEqual => (value >= self.value, "at least"),
         };
         let is = self.figure.show(value);
         holds.then(|| format!("{name} is {is}, {words} {}", self.limit))

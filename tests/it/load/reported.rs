@@ -166,9 +166,9 @@ fn a_condition_that_holds_fails_the_run_in_its_words() {
         ", more than 1ns",
         "per_second is ",
         ", less than 1e12",
-        "echoes is 500, not more than 500",
+        "echoes is 500, at most 500",
         "service.max is ",
-        ", not less than 1ns",
+        ", at least 1ns",
         "lag.p99 is unknown",
     ] {
         assert!(errors.contains(part), "no {part:?} in {errors}");
