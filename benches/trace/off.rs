@@ -1,5 +1,5 @@
 //! Without an observer nothing of it is left: the same program is built twice, from the sources as they
-//! are and from a copy in which nobody is told anything, and the two are compared.
+//! are and from a copy in which no observer is notified, and the two are compared.
 
 use std::fs::{
     copy, create_dir_all, read, read_dir, read_to_string, remove_dir_all, remove_file, write,
@@ -37,7 +37,7 @@ pub(crate) fn measure(asked: &Asked) -> Result<()> {
     let count = if asked.quick { 2_000 } else { 20_000 };
     let mut table = Table::new(&["program", ".text bytes", "instructions/echo"]);
     let mut texts = Vec::new();
-    for (name, strips) in [("as it is", false), ("nobody is told", true)] {
+    for (name, strips) in [("as it is", false), ("no observer", true)] {
         let executable = build(name, strips)?;
         let text = text_of(&executable)?;
         let program = Program {

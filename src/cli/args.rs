@@ -167,7 +167,8 @@ pub(super) struct ClientArguments {
 pub(super) struct EchoArguments {
     #[command(flatten)]
     pub(super) client: ClientArguments,
-    /// In a pipe: give up when the server does nothing for this long after the input ended; `none` = never
+    /// In a pipe: give up if the server does nothing for this long after the end of input; `none` =
+    /// never
     #[arg(long, value_name = "T", default_value = "5s", value_parser = parse_limit, env = "EPOLLO_TIMEOUT")]
     pub(super) timeout: Limit,
 }
@@ -176,7 +177,7 @@ pub(super) struct EchoArguments {
 pub(super) struct ChatArguments {
     #[command(flatten)]
     pub(super) server: ServerAddress,
-    /// How messages are cut: auto, line, nul, padded[:N] or chunk
+    /// How messages are delimited: auto, line, nul, padded[:N] or chunk
     #[arg(long, default_value = "auto", env = "EPOLLO_FRAMING")]
     pub(super) framing: Framing,
     /// The message that ends the conversation
@@ -189,7 +190,7 @@ pub(super) struct ChatArguments {
 #[derive(Debug, Args)]
 pub(super) struct ServeArguments {
     /// hello, echo or chat; ADDR is PORT, IP:PORT, [IPV6]:PORT or NAME:PORT. A bare PORT binds
-    /// 127.0.0.1, port 0 takes any free one [default: hello=9190 echo=12345 chat=5000]
+    /// 127.0.0.1; port 0 picks any free port [default: hello=9190 echo=12345 chat=5000]
     #[arg(value_name = "SERVICE[=ADDR]", value_parser = parse_service)]
     pub(super) services: Vec<ServiceAddress>,
     /// Maximum open connections; further ones are closed at once [default: 10000, less if there are
@@ -199,7 +200,8 @@ pub(super) struct ServeArguments {
     /// Maximum per client address
     #[arg(long, value_name = "N", value_parser = parse_count, env = "EPOLLO_PER_IP")]
     pub(super) per_ip: Option<usize>,
-    /// A page that shows the loop at work, live, with /metrics and /healthz [default ADDR: 127.0.0.1:7070]
+    /// Serve a live page of the event loop, with /metrics and /healthz [default ADDR:
+    /// 127.0.0.1:7070]
     #[arg(
         long,
         value_name = "ADDR",
@@ -219,20 +221,21 @@ pub(super) struct ServeArguments {
     /// Close a connection that accepts no data for this long while some is waiting; `none` = off
     #[arg(long, value_name = "T", default_value = "30s", value_parser = parse_limit, env = "EPOLLO_WRITE_TIMEOUT")]
     pub(super) write_timeout: Limit,
-    /// A longer chat message is refused and its connection closed
+    /// Maximum size of a chat message; a longer one is refused and its connection closed
     #[arg(long, value_name = "SIZE", default_value = "4k", value_parser = parse_message_size, env = "EPOLLO_MAX_MESSAGE")]
     pub(super) max_message: usize,
     /// Limit on unsent bytes over all connections; above it the slowest reader is dropped [default:
     /// 256M, less if there is little memory]
     #[arg(long, value_name = "SIZE", value_parser = parse_size, env = "EPOLLO_MAX_BUFFER")]
     pub(super) max_buffer: Option<usize>,
-    /// Unsent bytes that the kernel keeps per connection (TCP_NOTSENT_LOWAT); `kernel`: as many as it likes
+    /// Unsent bytes the kernel may keep per connection (TCP_NOTSENT_LOWAT); `kernel` = its own
+    /// default
     #[arg(long, value_name = "SIZE", default_value = "128k", value_parser = parse_send_buffer, env = "EPOLLO_SEND_BUFFER")]
     pub(super) send_buffer: SendBuffer,
     /// After the first SIGINT, SIGTERM or SIGHUP, time to finish pending replies
     #[arg(long, value_name = "T", default_value = "5s", value_parser = parse_duration, env = "EPOLLO_GRACE")]
     pub(super) grace: Duration,
-    /// What hello says; \n \r \t \0 \\ \xNN are understood [default: Hello World!\0]
+    /// Text that hello sends, with the escapes \n \r \t \0 \\ \xNN [default: Hello World!\0]
     #[arg(
         long,
         value_name = "TEXT",
@@ -259,8 +262,8 @@ pub(super) struct ServeArguments {
     /// How chat messages are delimited: auto, line, nul, padded[:N] or chunk
     #[arg(long, default_value = "auto", env = "EPOLLO_FRAMING")]
     pub(super) framing: Framing,
-    /// With pair: the one that is to speak first and does not for this long goes to the end of the
-    /// queue, its partner is matched anew; `none` = off [default: 60s]
+    /// With pair: a client that does not start its first turn within T goes to the end of the queue, and
+    /// its partner is matched again; `none` = off [default: 60s]
     #[arg(long, value_name = "T", value_parser = parse_limit, env = "EPOLLO_TURN_TIMEOUT")]
     pub(super) turn_timeout: Option<Limit>,
     /// Serve one client, then exit

@@ -39,15 +39,15 @@ fn guests_max(arguments: &ServeArguments, places: Places, memory: usize) -> Resu
     let Places { clients, limit, .. } = places;
     if clients == 0 {
         return Err(Failure::at_work(format_args!(
-            "no descriptor is left for clients: the limit is {limit}, and the server needs as many itself \
-             (raise it with ulimit -n)"
+            "no file descriptors are left for clients: the limit is {limit}, and the server itself \
+             needs that many (raise it with ulimit -n)"
         )));
     }
     match arguments.max_conns {
         Some(asked) if asked > clients => {
             log::warn!(
-                "--max-conns {asked} is lowered to {clients}: the limit is {limit} descriptors, some of \
-                 which the server needs itself (raise it with ulimit -n)"
+                "--max-conns {asked} is lowered to {clients}: the limit is {limit} file \
+                 descriptors, and the server needs some of them itself (raise it with ulimit -n)"
             );
             Ok(clients)
         }
@@ -56,7 +56,7 @@ fn guests_max(arguments: &ServeArguments, places: Places, memory: usize) -> Resu
             let default = default_guests_max(arguments, memory).min(clients);
             if default < GUESTS_MAX_DEFAULT {
                 log::info!(
-                    "--max-conns is {default}: descriptors and memory are enough for no more"
+                    "--max-conns is {default}: there are not enough file descriptors or memory for more"
                 );
             }
             Ok(default)
@@ -82,6 +82,8 @@ fn unsent_bytes_max(memory: usize) -> usize {
         return UNSENT_BYTES_MAX_DEFAULT;
     }
     let kibibytes = lowered >> 10;
-    log::info!("--max-buffer is {kibibytes}k: half of the memory that is left (RLIMIT_AS, cgroup)");
+    log::info!(
+        "--max-buffer is {kibibytes}k: half of the memory still available (RLIMIT_AS, cgroup)"
+    );
     lowered
 }

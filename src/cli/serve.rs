@@ -40,7 +40,7 @@ pub(super) fn run(mut arguments: ServeArguments, log: &Log) -> Result<(), Failur
         .as_ref()
         .map(|address| bind_page(address, &arguments));
     let page = page.transpose()?;
-    let cannot_tell = |error| Failure::cannot("tell the address of a listener", &error);
+    let cannot_tell = |error| Failure::cannot("get the address of a listener", &error);
     let services = named(&listeners).map_err(cannot_tell)?;
     let mut announcements: Vec<_> = services
         .iter()
@@ -105,7 +105,7 @@ fn serve<S: Service, O: Observer>(
     plan: Plan,
 ) -> Result<(), Failure> {
     attach(&mut reactor, door, plan)
-        .map_err(|error| Failure::cannot("watch what it needs", &error))?;
+        .map_err(|error| Failure::cannot("watch the listeners, signals and terminal", &error))?;
     run(&mut reactor).map_err(|error| Failure::cannot("wait for events", &error))?;
     log::info!("{}", reactor.counters());
     match server(reactor.service()).output_failure() {
@@ -249,9 +249,7 @@ fn bind_one(
         match bind(address, options) {
             Ok(listener) => {
                 if !address.ip().is_loopback() {
-                    log::warn!(
-                        "{name} on {address} is open to everybody who can reach this machine"
-                    );
+                    log::warn!("{name} on {address} is open to anyone who can reach this machine");
                 }
                 return Ok(listener);
             }
@@ -287,8 +285,6 @@ fn warn_of_small_somaxconn(backlog: u32) {
         .ok()
         .and_then(|text| text.trim().parse::<u32>().ok());
     if let Some(limit) = somaxconn.filter(|&limit| limit < backlog) {
-        log::warn!(
-            "net.core.somaxconn is {limit}: the kernel keeps no more than that, not {backlog} (--backlog)"
-        );
+        log::warn!("the kernel reduces --backlog {backlog} to {limit} (net.core.somaxconn)");
     }
 }

@@ -162,7 +162,7 @@ fn millions(count: u64) -> String {
 fn report(outcome: &Outcome, runs: u64, took: Duration) -> String {
     let rate = outcome.steps as f64 / took.as_secs_f64() / 1e6;
     format!(
-        "seeds        {runs}\nsteps        {} in {:.1} s, {rate:.1} million a second\n\
+        "seeds        {runs}\nsteps        {} in {:.1} s, {rate:.1} million per second\n\
          connections  {}\nfaults       {}\nviolations   {}\n\
          faults by call, kind and state:\n{}",
         outcome.steps,
@@ -184,18 +184,18 @@ fn verdict(arguments: &SimArguments, outcome: &Outcome) -> Result<(), Failure> {
     print(words.as_bytes())?;
     if let Some((seed, _)) = outcome.violations.first() {
         let who = match outcome.violations.len() {
-            1 => "1 seed breaks".to_owned(),
-            count => format!("{count} seeds break"),
+            1 => "1 seed".to_owned(),
+            count => format!("{count} seeds"),
         };
         let replay = replay(*seed, arguments.clients);
         return Err(Failure::at_work(format_args!(
-            "{who} a promise (try {replay})"
+            "{who} found a violation (replay with {replay})"
         )));
     }
     let missed = outcome.faults.missed();
     match missed.first() {
         Some((call, fault, state)) if arguments.all_faults => Err(Failure::at_work(format_args!(
-            "faults never happened: {}, among them {call:?} {fault:?} {state:?} (try more --steps)",
+            "faults never injected: {}, for example {call:?} {fault:?} {state:?} (try more --steps)",
             missed.len()
         ))),
         Some(_) | None => Ok(()),
@@ -204,14 +204,14 @@ fn verdict(arguments: &SimArguments, outcome: &Outcome) -> Result<(), Failure> {
 
 /// So many connections at once: what each costs in memory and time.
 fn open(count: usize, print_figures: impl Fn(&str) -> Result<(), Failure>) -> Result<(), Failure> {
-    let failed = |error: io::Error| Failure::cannot("simulate so many clients", &error);
+    let failed = |error: io::Error| Failure::cannot("simulate that many clients", &error);
     let server = echo::Echo::new(echo::Settings::default());
     let mut herd = Herd::new(count, server, (), Policy::default()).map_err(failed)?;
     let before = resident_bytes();
     herd.open().map_err(failed)?;
     let bytes = resident_bytes().saturating_sub(before);
     let line = format!(
-        "connections  {count} open at once\nmemory       {} bytes, {:.1} a connection (the server's own)\n",
+        "connections  {count} open at once\nmemory       {} bytes, {:.1} per connection (the server only)\n",
         bytes,
         bytes as f64 / count as f64
     );
@@ -222,13 +222,15 @@ fn open(count: usize, print_figures: impl Fn(&str) -> Result<(), Failure>) -> Re
     let steps = herd.steps() - steps;
     let held = herd.close().map_err(failed)?;
     let line = format!(
-        "echoes       {count} in {took:.2} s, {wrong} wrong\nsteps        {steps}, {:.1} million a second\n\
+        "echoes       {count} in {took:.2} s, {wrong} wrong\nsteps        {steps}, {:.1} million per second\n\
          left         {held:?} (peers, timers, bytes)\n",
         steps as f64 / took / 1e6
     );
     print_figures(&line)?;
     if wrong > 0 || held != (0, 0, 0) {
-        return Err(Failure::at_work("an echo was wrong, or something was left"));
+        return Err(Failure::at_work(
+            "an echo was wrong, or the server did not release everything",
+        ));
     }
     Ok(())
 }

@@ -130,7 +130,7 @@ fn judge(
     let tally = relay.tally();
     if tally.is_interrupted {
         let words = format!(
-            "interrupted: of {} bytes sent {} have not come back, {} changed, {} too many",
+            "interrupted: of {} bytes sent, {} have not come back, {} changed, {} too many",
             tally.sent, tally.lost, tally.changed, tally.surplus
         );
         return Err(Failure { code, words });
@@ -149,14 +149,16 @@ fn judge(
         Some(_) | None if relay.remote_ending().and_then(loss).is_some() => {
             format!("broke the connection{}", how(relay.remote_ending()))
         }
-        Some(_) | None if tally.cut_short => "ended before the input did".to_owned(),
+        Some(_) | None if tally.cut_short => {
+            "ended the connection before the input ended".to_owned()
+        }
         Some(_) | None if tally.lost > 0 && tally.changed + tally.surplus == 0 => {
             "ended the connection before everything had come back".to_owned()
         }
         Some(_) | None => "gave wrong answers".to_owned(),
     };
     Err(Failure::at_work(format_args!(
-        "{address} {what}: of {} bytes sent {} lost, {} changed, {} too many",
+        "{address} {what}: of {} bytes sent, {} lost, {} changed, {} too many",
         tally.sent, tally.lost, tally.changed, tally.surplus
     )))
 }
@@ -194,7 +196,8 @@ pub(super) fn chat(arguments: ChatArguments, log: &Log) -> Result<(), Failure> {
     }
     if let Some(why) = chat.refusal() {
         return Err(Failure::at_work(format_args!(
-            "{address} was left: {why} ({SERVER_MESSAGE_BYTES_MAX} bytes at most; is --framing right?)"
+            "the connection to {address} was closed: {why} ({SERVER_MESSAGE_BYTES_MAX} bytes at \
+             most; is --framing right?)"
         )));
     }
     match chat.guest_ending() {
@@ -336,7 +339,7 @@ fn how(ending: Option<CloseReason>) -> String {
 fn loss(ending: CloseReason) -> Option<String> {
     match ending {
         CloseReason::Broken(number) => Some(reason(&io::Error::from_raw_os_error(number))),
-        CloseReason::WriteStalled => Some("it took no more bytes".to_owned()),
+        CloseReason::WriteStalled => Some("it accepted no more data".to_owned()),
         CloseReason::Finished
         | CloseReason::Idle
         | CloseReason::Lingered

@@ -143,10 +143,10 @@ pub(super) fn parse_host(text: &str) -> Result<String, String> {
         && (!host.contains(':') || host.ends_with(']'));
     match has_port {
         true => Err(format!(
-            "the host and the port are two words (try {} {port})",
+            "host and port are separate arguments (try {} {port})",
             bare(host)
         )),
-        false if text.is_empty() => Err("a host has a name or an address".to_owned()),
+        false if text.is_empty() => Err("the host is empty (give a name or an address)".to_owned()),
         false => Ok(bare(text)),
     }
 }
@@ -166,7 +166,7 @@ pub(super) fn parse_count(text: &str) -> Result<usize, String> {
     text.parse()
         .ok()
         .filter(|&count| count > 0)
-        .ok_or_else(|| format!("'{text}' is not a number from 1 up"))
+        .ok_or_else(|| format!("'{text}' is not a positive whole number"))
 }
 
 /// `A..B`: from A up to B, B not among them.
@@ -186,7 +186,7 @@ pub(super) fn parse_seed(text: &str) -> Result<u64, String> {
 pub(super) fn parse_steps(text: &str) -> Result<u64, String> {
     parse_number(text)
         .filter(|&steps| steps > 0)
-        .ok_or_else(|| format!("'{text}' is not a number of steps from 1 up (try 100M)"))
+        .ok_or_else(|| format!("'{text}' is not a positive whole number (try 100M)"))
 }
 
 /// 100, 1k, 100M.
@@ -200,7 +200,7 @@ const CLIENTS_MAX: usize = 10_000_000;
 
 pub(super) fn parse_clients(text: &str) -> Result<usize, String> {
     let count = parse_number(text).filter(|&count| count > 0);
-    let count = count.ok_or_else(|| format!("'{text}' is not a number from 1 up (try 1k)"))?;
+    let count = count.ok_or_else(|| format!("'{text}' is not a positive whole number (try 1k)"))?;
     usize::try_from(count)
         .ok()
         .filter(|&count| count <= CLIENTS_MAX)
@@ -227,7 +227,7 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
         return Ok(Duration::ZERO);
     }
     humantime::parse_duration(text)
-        .map_err(|_| format!("'{text}' is not a time (try 500ms, 2s, 5m or 1h)"))
+        .map_err(|_| format!("'{text}' is not a duration (try 500ms, 2s, 5m or 1h)"))
 }
 
 pub(super) fn parse_limit(text: &str) -> Result<Limit, String> {
@@ -237,7 +237,7 @@ pub(super) fn parse_limit(text: &str) -> Result<Limit, String> {
             Ok(Duration::ZERO) => Err(format!("'{text}' is too short (try none)")),
             Ok(duration) => Ok(Limit(Some(duration))),
             Err(_) => Err(format!(
-                "'{text}' is not a time (try 500ms, 2s, 5m, 1h or none)"
+                "'{text}' is not a duration (try 500ms, 2s, 5m, 1h or none)"
             )),
         },
     }
@@ -273,14 +273,14 @@ const MESSAGE_BYTES_LIMIT: usize = 16 << 20;
 pub(super) fn parse_message_size(text: &str) -> Result<usize, String> {
     match parse_size(text)? {
         size @ 1..=MESSAGE_BYTES_LIMIT => Ok(size),
-        _ => Err(format!("a message takes 1 to 16M bytes, not {text}")),
+        _ => Err(format!("a message may have 1 to 16M bytes, not {text}")),
     }
 }
 
 pub(super) fn parse_word(text: &str) -> Result<String, String> {
     if text.is_empty() || text.contains(['\n', '\0']) {
         return Err(
-            "a quit word has at least one character and neither line end nor NUL".to_owned(),
+            "a quit word must have at least one character and no line end or NUL".to_owned(),
         );
     }
     Ok(text.to_owned())
@@ -293,7 +293,7 @@ pub(super) fn parse_greeting(text: &str) -> Result<Greeting, String> {
         bytes.extend_from_slice(plain.as_bytes());
         let (byte, length) = parse_escape(escape).ok_or_else(|| {
             let escape: String = escape.chars().take(if escape.starts_with('x') { 3 } else { 1 }).collect();
-            format!("unknown escape '\\{escape}' (there are \\n \\r \\t \\0 \\\\ and \\xNN with two hexadecimal digits)")
+            format!("unknown escape '\\{escape}' (use \\n \\r \\t \\0 \\\\ or \\xNN with two hexadecimal digits)")
         })?;
         bytes.push(byte);
         rest = &escape[length..];

@@ -56,14 +56,14 @@ struct Wish {
 
 /// Understands the body of a request, or says why not.
 pub(crate) fn parse(body: &[u8]) -> Result<Asked, String> {
-    let wish: Wish = serde_json::from_slice(body)
-        .map_err(|error| format!("the body is not understood: {error}"))?;
+    let wish: Wish =
+        serde_json::from_slice(body).map_err(|error| format!("cannot parse the body: {error}"))?;
     if wish.what == "connect" {
-        let to = wish.to.ok_or("to which service?")?;
+        let to = wish.to.ok_or("no service given (\"to\")")?;
         return Ok(Asked::Connect(to));
     }
     let order = match wish.what.as_str() {
-        "send" => Order::Send(wish.text.ok_or("which text?")?.into_bytes()),
+        "send" => Order::Send(wish.text.ok_or("no text given (\"text\")")?.into_bytes()),
         "half-frame" => Order::Send(HALF_FRAME.to_vec()),
         "flood" => Order::Flood,
         "half-close" => Order::HalfClose,
@@ -71,9 +71,9 @@ pub(crate) fn parse(body: &[u8]) -> Result<Asked, String> {
         "stop-reading" => Order::StopReading,
         "read-again" => Order::ReadAgain,
         "close" => Order::Close,
-        _ => return Err("nobody knows how to do that".to_owned()),
+        _ => return Err("unknown action (\"do\")".to_owned()),
     };
-    let client = wish.client.ok_or("which client?")?;
+    let client = wish.client.ok_or("no client given (\"client\")")?;
     Ok(Asked::Order(client, order))
 }
 
@@ -156,10 +156,13 @@ impl Demos {
 
     /// Gives an order; returns who is to be woken for it, or why it is not given.
     pub(crate) fn order(&mut self, number: u32, order: Order) -> Result<PeerId, &'static str> {
-        let client = self.clients.get_mut(&number).ok_or("this client is gone")?;
+        let client = self
+            .clients
+            .get_mut(&number)
+            .ok_or("this client has already closed")?;
         if let Order::Send(bytes) = &order {
             let room = client.room.checked_sub(bytes.len());
-            client.room = room.ok_or("the server takes no more from this client now")?;
+            client.room = room.ok_or("the server accepts no more data from this client now")?;
         }
         client.orders.push_back(order);
         Ok(client.peer)

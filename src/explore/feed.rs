@@ -83,7 +83,7 @@ impl Feed {
         address: SocketAddr,
     ) -> Reply {
         if !reactor.service().hub.demos.has_room() {
-            return conflict("there are enough demo clients; close one");
+            return conflict("too many demo clients; close one");
         }
         let dialled = dial(address).and_then(|(stream, socket, own)| {
             let stream = OsStream::Tcp(stream);

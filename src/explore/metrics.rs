@@ -43,13 +43,13 @@ pub(crate) fn reply<S: Service, O: Observer>(
     gauge(
         &mut registry,
         "page_streams",
-        "Browsers that are told of the loop",
+        "Browsers that follow the event stream",
         hub.streams().len(),
     );
     counter(
         &mut registry,
         "page_events_missed",
-        "Events that browsers were too slow to take",
+        "Events not sent because a browser was too slow",
         hub.missed,
     );
     of_recorder(&mut registry, recorder, &hub.services);
@@ -57,7 +57,7 @@ pub(crate) fn reply<S: Service, O: Observer>(
     let (kind, body) = match encode(&mut text, &registry) {
         Ok(()) if is_open => (OPEN_METRICS, text),
         Ok(()) => (PROMETHEUS, in_older_format(&text)),
-        Err(_) => return Reply::text(Status::Unavailable, "the figures cannot be written"),
+        Err(_) => return Reply::text(Status::Unavailable, "the metrics cannot be written"),
     };
     Reply {
         status: Status::Ok,
@@ -92,22 +92,22 @@ fn in_older_format(open: &str) -> String {
 fn of_reactor<S: Service, O: Observer>(registry: &mut Registry, reactor: &ExploredReactor<S, O>) {
     let (_, timers, unsent) = reactor.holdings();
     let counters = reactor.counters();
-    gauge(registry, "timers", "Timers that are armed", timers);
+    gauge(registry, "timers", "Timers that are set", timers);
     registry.register_with_unit(
         "unsent",
-        "Memory that unsent bytes take",
+        "Memory used by unsent bytes",
         Unit::Bytes,
         ConstGauge::new(as_signed(unsent as u64)),
     );
     for (name, help, value) in [
         (
             "accepted",
-            "Connections taken, turned away or not",
+            "Connections accepted, including those turned away afterwards",
             counters.accepted,
         ),
         (
             "turned_away",
-            "Connections closed at once because of a limit",
+            "Connections turned away: closed at once because of a limit",
             counters.turned_away,
         ),
         (
@@ -117,7 +117,7 @@ fn of_reactor<S: Service, O: Observer>(registry: &mut Registry, reactor: &Explor
         ),
         (
             "accept_pauses",
-            "Rests because the machine had nothing left for a connection",
+            "Pauses of accepting because the machine had no resources left for a connection",
             counters.accept_pauses,
         ),
     ] {
@@ -135,7 +135,7 @@ fn of_recorder(registry: &mut Registry, recorder: &Recorder, services: &[(String
         let connections = connections.get_or_create(&labels(service));
         connections.set(as_signed(count));
     }
-    let help = "Connections that are there; the terminal and the signals are peers too";
+    let help = "Open connections; the terminal and the signals count as peers, too";
     registry.register("connections", help, connections);
     let closed = Family::<Labels, Counter>::default();
     let none = REASONS.map(|reason| (reason, 0));
@@ -147,24 +147,24 @@ fn of_recorder(registry: &mut Registry, recorder: &Recorder, services: &[(String
         let labels = vec![("reason", word(reason).to_owned())];
         closed.get_or_create(&labels).inc_by(count);
     }
-    registry.register("closed", "Connections that are gone", closed);
+    registry.register("closed", "Connections closed", closed);
     let totals = &recorder.totals;
     for (name, help, value) in [
         ("turns", "Turns of the loop", totals.turns),
-        ("events", "Events that epoll_wait gave", totals.events),
+        ("events", "Events returned by epoll_wait", totals.events),
         (
             "reads",
-            "Calls of read for connections of services",
+            "Calls of read on connections to services",
             totals.reads,
         ),
         (
             "writes",
-            "Calls of write for connections of services",
+            "Calls of write on connections to services",
             totals.writes,
         ),
         (
             "would_block",
-            "Reads and writes that found nothing, or no room (EAGAIN)",
+            "Reads and writes that would have blocked (EAGAIN)",
             totals.would_block,
         ),
     ] {
@@ -173,12 +173,12 @@ fn of_recorder(registry: &mut Registry, recorder: &Recorder, services: &[(String
     for (name, help, value) in [
         (
             "received",
-            "Bytes read from connections of services",
+            "Bytes read from connections to services",
             totals.bytes_in,
         ),
         (
             "sent",
-            "Bytes written to connections of services",
+            "Bytes written to connections to services",
             totals.bytes_out,
         ),
     ] {
@@ -186,7 +186,7 @@ fn of_recorder(registry: &mut Registry, recorder: &Recorder, services: &[(String
     }
     let asleep = ConstCounter::new(seconds(totals.asleep));
     registry.register_with_unit("asleep", "Time in epoll_wait", Unit::Seconds, asleep);
-    let help = "How long turns took";
+    let help = "Duration of turns";
     registry.register_with_unit("turn", help, Unit::Seconds, Lengths::of(recorder));
 }
 

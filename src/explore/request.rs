@@ -65,7 +65,9 @@ impl<'a> Request<'a> {
 pub(crate) fn parse(bytes: &[u8]) -> Parsed<'_> {
     let wrong = |status, words| Parsed::Wrong(Reply::text(status, words));
     let too_long = || {
-        let words = format!("the head of a request may have {HEAD_BYTES_MAX} bytes");
+        let words = format!(
+            "the request head is too long ({HEAD_BYTES_MAX} bytes and {FIELDS_MAX} fields at most)"
+        );
         Parsed::Wrong(Reply::text(Status::HeadTooLarge, &words))
     };
     let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
@@ -74,10 +76,10 @@ pub(crate) fn parse(bytes: &[u8]) -> Parsed<'_> {
         Ok(httparse::Status::Complete(length)) if length <= HEAD_BYTES_MAX => length,
         Ok(httparse::Status::Partial) if bytes.len() < HEAD_BYTES_MAX => return Parsed::Partial,
         Ok(_) | Err(httparse::Error::TooManyHeaders) => return too_long(),
-        Err(_) => return wrong(Status::BadRequest, "this is no HTTP/1.1 request"),
+        Err(_) => return wrong(Status::BadRequest, "this is not an HTTP/1.1 request"),
     };
     let (Some(method), Some(target)) = (head.method, head.path) else {
-        return wrong(Status::BadRequest, "this is no HTTP/1.1 request");
+        return wrong(Status::BadRequest, "this is not an HTTP/1.1 request");
     };
     let Some((authority, path)) = split_target(target) else {
         let words = "the target is neither a path nor http://HOST/PATH";
@@ -95,7 +97,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Parsed<'_> {
             .collect(),
     };
     if request.has("transfer-encoding") {
-        return wrong(Status::LengthRequired, "say how long the body is");
+        return wrong(Status::LengthRequired, "Content-Length is required");
     }
     with_body(request)
 }
@@ -126,10 +128,10 @@ fn with_body(request: Request<'_>) -> Parsed<'_> {
     // A number that is too large to be one is a body that is too large.
     let length = digits.parse().unwrap_or(usize::MAX);
     if !is_number {
-        let words = "Content-Length is no number";
+        let words = "Content-Length is not a number";
         Parsed::Wrong(Reply::text(Status::BadRequest, words))
     } else if length > BODY_BYTES_MAX {
-        let words = format!("a body may have {BODY_BYTES_MAX} bytes");
+        let words = format!("the body is too long ({BODY_BYTES_MAX} bytes at most)");
         Parsed::Wrong(Reply::text(Status::TooLarge, &words))
     } else if request.body.len() < length {
         Parsed::Partial

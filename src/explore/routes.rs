@@ -20,7 +20,7 @@ pub(crate) enum Answer {
 /// Answers a request.
 pub(crate) fn answer(hub: &mut Hub, cx: &mut Context<'_>, request: &Request<'_>) -> Answer {
     if !is_for_us(hub.address, request) {
-        let words = "this server is not who you asked for (Host)";
+        let words = "this server does not answer for that Host";
         return Answer::Now(Reply::text(Status::Misdirected, words));
     }
     let methods = match request.path {
@@ -29,7 +29,7 @@ pub(crate) fn answer(hub: &mut Hub, cx: &mut Context<'_>, request: &Request<'_>)
         _ => return Answer::Now(Reply::text(Status::NotFound, "there is no such page")),
     };
     if !methods.split(", ").any(|method| method == request.method) {
-        let mut reply = Reply::text(Status::MethodNotAllowed, "not with this method");
+        let mut reply = Reply::text(Status::MethodNotAllowed, "this method is not allowed here");
         reply.extra = format!("Allow: {methods}\r\n");
         return Answer::Now(reply);
     }
@@ -49,7 +49,10 @@ pub(crate) fn answer(hub: &mut Hub, cx: &mut Context<'_>, request: &Request<'_>)
 /// A stream is not for another site: it could not read it, but it would take one of the few.
 fn events(hub: &mut Hub, cx: &Context<'_>, request: &Request<'_>) -> Answer {
     if !is_from_page(hub.address, request) {
-        return Answer::Now(Reply::text(Status::Forbidden, "only this page may look"));
+        return Answer::Now(Reply::text(
+            Status::Forbidden,
+            "only the explorer page may read the events",
+        ));
     }
     if request.method == "HEAD" {
         let mut reply = Reply::text(Status::Ok, "");
@@ -58,7 +61,10 @@ fn events(hub: &mut Hub, cx: &Context<'_>, request: &Request<'_>) -> Answer {
     }
     hub.subscribe(cx.me()).map_or_else(
         || {
-            let mut reply = Reply::text(Status::Unavailable, "too many browsers look already");
+            let mut reply = Reply::text(
+                Status::Unavailable,
+                "too many browsers are connected already",
+            );
             reply.extra = "Retry-After: 5\r\n".to_owned();
             Answer::Now(reply)
         },
@@ -139,17 +145,20 @@ fn wrong(status: Status, words: &str) -> Answer {
 /// A button was pressed.
 fn try_it(hub: &mut Hub, cx: &mut Context<'_>, request: &Request<'_>) -> Answer {
     let Some(token) = &hub.token else {
-        let words = "nothing can be tried: the page is not on a loopback address";
+        let words = "the buttons are off: the page is not on a loopback address";
         return wrong(Status::Forbidden, words);
     };
     if !is_from_page(hub.address, request)
         || request.field("x-epollo-token") != Some(token.as_str())
     {
-        return wrong(Status::Forbidden, "this does not come from the page");
+        return wrong(
+            Status::Forbidden,
+            "this request does not come from the explorer page",
+        );
     }
     let kind = request.field("content-type").unwrap_or("");
     if kind.split(';').next().map(str::trim) != Some("application/json") {
-        return wrong(Status::WrongType, "the body is to be application/json");
+        return wrong(Status::WrongType, "the body must be application/json");
     }
     let (client, order) = match demo::parse(request.body) {
         Ok(demo::Asked::Connect(to)) => return connect(hub, &to),

@@ -17,7 +17,7 @@ pub struct Asking {
     sent: u64,
     under_way: VecDeque<Request>,
     verifier: Verifier,
-    /// How chat messages are cut; an echo is not.
+    /// How chat messages are delimited; an echo is not.
     decoder: Option<Decoder>,
     /// When requests are due in an open loop, once it has begun.
     pace: Option<Pace>,
@@ -30,7 +30,7 @@ pub struct Orders {
     pub framing: Option<Framing>,
     /// Whether requests may be sent, and how many more.
     pub budget: Budget,
-    /// Requests under way on all connections.
+    /// Requests in flight on all connections.
     pub under_way: u64,
     /// Since when there are some.
     pub busy_since: Time,

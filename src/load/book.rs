@@ -170,14 +170,14 @@ impl Book {
                 self.find_again(name(sequence));
                 self.say(
                     "reordered",
-                    format_args!("{} came after a later one", words(name(sequence))),
+                    format_args!("{} arrived after a later one", words(name(sequence))),
                 );
             }
             Finding::Doubled(sequence) => {
                 self.wrongs.duplicated += 1;
                 self.say(
                     "duplicated",
-                    format_args!("{} came twice", words(name(sequence))),
+                    format_args!("{} arrived twice", words(name(sequence))),
                 );
             }
             Finding::Crossed(name) => self.cross(name, connection),
@@ -185,11 +185,13 @@ impl Book {
                 self.wrongs.changed += 1;
                 self.say(
                     "changed",
-                    format_args!("connection {connection} got {bytes} bytes that it never sent"),
+                    format_args!(
+                        "connection {connection} received {bytes} bytes that it never sent"
+                    ),
                 );
             }
             Finding::LostTrack => {
-                self.say("broken", format_args!("connection {connection} is given up: after a wrong byte, payloads this short cannot be told apart"));
+                self.say("broken", format_args!("connection {connection} is abandoned: after a wrong byte, payloads this short cannot be told apart"));
             }
         }
         false
@@ -248,14 +250,17 @@ impl Book {
         }
         self.say(
             "changed",
-            format_args!("a greeting of {got} bytes, unlike the first of {first}"),
+            format_args!("a greeting of {got} bytes differs from the first one of {first}"),
         );
     }
 
     /// A connection that waited for its greeting to the end of the run.
     pub fn lose_greeting(&mut self) {
         self.lost_greetings += 1;
-        self.say("lost", format_args!("a connection got no whole greeting"));
+        self.say(
+            "lost",
+            format_args!("a connection received no complete greeting"),
+        );
     }
 
     /// Connections that were not established in time, of all that were wanted.

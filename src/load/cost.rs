@@ -207,13 +207,13 @@ fn look_at(number: i32) -> Result<(Process, String), String> {
     let refused = |error| match error {
         ProcError::NotFound(_) => format!("there is no process {number}"),
         ProcError::PermissionDenied(_) => {
-            format!("process {number} is not ours to look at (run as its user or as root)")
+            format!("process {number} belongs to another user (run as that user or as root)")
         }
         ProcError::Incomplete(_)
         | ProcError::Io(..)
         | ProcError::Other(_)
         | ProcError::InternalError(_) => {
-            format!("cannot look at process {number}: {error}")
+            format!("cannot inspect process {number}: {error}")
         }
     };
     let process = Process::new(number).map_err(refused)?;
@@ -236,8 +236,8 @@ fn tracepoint() -> Result<Tracepoint, String> {
         .iter()
         .find_map(|path| std::fs::read_to_string(path).ok()?.trim().parse().ok());
     id.map(Tracepoint::with_id).ok_or_else(|| {
-        "system calls are not counted: tracefs is not to be read \
-         (as root: mount -t tracefs tracefs /sys/kernel/tracing)"
+        "system calls are not counted: tracefs cannot be read (as \
+         root: mount -t tracefs tracefs /sys/kernel/tracing)"
             .to_owned()
     })
 }

@@ -328,7 +328,7 @@ impl Load {
         if is_silent && !self.was_interrupted {
             self.unreachable.get_or_insert(Unreachable {
                 why: format!("no answer within {:.0} s", waited.as_secs_f64()),
-                remedy: " (is the address right, and no firewall in between?)",
+                remedy: " (is the address right, and is there a firewall in between?)",
                 is_final: true,
             });
         }

@@ -24,11 +24,11 @@ pub struct Plan {
     pub others: Vec<SocketAddr>,
     /// Connections with requests; hello: at the same time.
     pub connections: usize,
-    /// Connections that stay silent beside them.
+    /// Additional idle connections.
     pub idle: usize,
     /// Bytes of a request.
     pub size: usize,
-    /// Requests under way on one connection.
+    /// Requests in flight per connection.
     pub pipeline: usize,
     /// Requests a second; `None` is a closed loop.
     pub rate: Option<f64>,
@@ -36,7 +36,7 @@ pub struct Plan {
     pub arrivals: Arrivals,
     /// Connections opened per second; `None`: as fast as possible.
     pub connect_rate: Option<f64>,
-    /// Load before it is measured.
+    /// Warm-up before measuring.
     pub warmup: Duration,
     /// Our user chose the warm-up: if it is short, that is worth a word.
     pub warns_of_warmup: bool,

@@ -60,13 +60,13 @@ fn check_sources(spread: &Spread, target: SocketAddr) -> Result<(), String> {
             let kind = |is_ipv4| if is_ipv4 { "IPv4" } else { "IPv6" };
             let (here, there) = (kind(source.is_ipv4()), kind(target.is_ipv4()));
             return Err(format!(
-                "from {source} ({here}) there is no way to {target} ({there})"
+                "{target} ({there}) cannot be reached from {source} ({here})"
             ));
         }
         // A listener is the shortest way to ask.
         TcpListener::bind((source, 0)).map_err(|error| {
             let reason = crate::system::reason(&error);
-            format!("cannot connect from {source}: {reason} (ip address tells which it has)")
+            format!("cannot connect from {source}: {reason} ('ip address' lists the local ones)")
         })?;
     }
     Ok(())
@@ -88,7 +88,7 @@ fn check_ports(needs: &Needs<'_>, spread: Option<&Spread>, ports: usize) -> Resu
         count => format!("{count} addresses"),
     };
     Err(format!(
-        "{} connections to {} need a port each, from {from} there are {most} ({remedy}, or widen \
+        "{} connections to {} need a port each, but {from} only has {most} ({remedy}, or widen \
          net.ipv4.ip_local_port_range)",
         needs.sockets, needs.target
     ))

@@ -259,7 +259,8 @@ fn stranger(plan: &Plan, owners: &[u32]) -> Option<String> {
         .filter(|pid| !owners.is_empty() && !owners.contains(pid))?;
     let (target, owner) = (plan.target, owners[0]);
     Some(format!(
-        "process {pid} does not listen at {target}, process {owner} does: the cost is not that of this load"
+        "process {pid} does not listen on {target}, process {owner} does: the reported cost is not \
+         that of this load"
     ))
 }
 
@@ -271,8 +272,8 @@ fn behind(plan: &Plan, report: &Report) -> Option<String> {
     let is_behind = missing > 0.01 * due && report.echoes > 0;
     (is_behind && matches!(plan.end, End::After(_))).then(|| {
         format!(
-            "{missing:.0} of {due:.0} requests that were due were never sent: the server does not keep up \
-             with this rate, and its latency grows for as long as it lasts"
+            "{missing:.0} of {due:.0} scheduled requests were never sent: the server cannot keep \
+             up with this rate, and latency grows throughout the run"
         )
     })
 }

@@ -28,14 +28,16 @@ pub fn parse_sources(text: &str) -> Result<Sources, String> {
     let parse = |word: &str| {
         let address = word.parse().map(|address: IpAddr| address.into());
         let net = address.or_else(|_| word.parse::<IpNet>());
-        net.map_err(|_| format!("'{word}' is no address (try 127.0.0.1,127.0.0.2 or 127.0.0.0/8)"))
+        net.map_err(|_| {
+            format!("'{word}' is not an address (try 127.0.0.1,127.0.0.2 or 127.0.0.0/8)")
+        })
     };
     let nets: Vec<IpNet> = text.split(',').map(parse).collect::<Result<_, _>>()?;
     let is_mixed = nets
         .iter()
         .any(|net| net.addr().is_ipv4() != nets[0].addr().is_ipv4());
     if is_mixed {
-        return Err("source addresses are all IPv4 or all IPv6".to_owned());
+        return Err("source addresses must be all IPv4 or all IPv6".to_owned());
     }
     Ok(Sources(nets))
 }

@@ -29,25 +29,26 @@ const NETWORK: [(&str, &str, &str, &str); 4] = [
         "/proc/net/snmp",
         "Tcp:",
         "RetransSegs",
-        "segments were retransmitted: what was lost waited for a timer of the kernel, not for the server",
+        "segments were retransmitted: lost data waited for a kernel timer, not for the server",
     ),
     (
         "/proc/net/netstat",
         "TcpExt:",
         "TCPTimeouts",
-        "retransmission timers ran out: each is 200 ms or more in the latency of some request",
+        "retransmission timers expired: each added 200 ms or more to the latency of some request",
     ),
     (
         "/proc/net/netstat",
         "TcpExt:",
         "ListenOverflows",
-        "connections met a full accept queue: they came a second later or not at all",
+        "connections hit a full accept queue: they were established a second later or not at all",
     ),
     (
         "/proc/net/netstat",
         "TcpExt:",
         "ListenDrops",
-        "connection attempts were dropped by a listener: they came a second later or not at all",
+        "connection attempts were dropped by a listener: they succeeded a second later or not at \
+         all",
     ),
 ];
 
@@ -81,8 +82,8 @@ impl Machine {
     pub(super) fn doubts(&self, earlier: &Machine) -> Vec<String> {
         if !cost::is_proc_mounted() {
             return vec![
-                "there is no /proc here: memory, context switches and what the rest of the machine did \
-                 are unknown"
+                "there is no /proc here: memory, context switches and the load from other \
+                 processes are unknown"
                     .to_owned(),
             ];
         }
@@ -90,8 +91,8 @@ impl Machine {
         match grown(self.dropped, earlier.dropped) {
             Some(0) => {}
             Some(count) => doubts.push(format!(
-                "{count} packets were dropped because a CPU's receive queue was full: what was lost \
-                 waited for a timer of the kernel, not for the server"
+                "{count} packets were dropped because a CPU's receive queue was full: lost data \
+                 waited for a kernel timer, not for the server"
             )),
             None => doubts.push(unknown("dropped packets", "/proc/net/softnet_stat")),
         }
@@ -110,8 +111,8 @@ impl Machine {
             .filter(|&share| share > STEAL_SHARE_MAX)
         {
             doubts.push(format!(
-                "the hypervisor kept {:.1} % of the CPU time for others: every figure is worse than \
-                 this machine's own",
+                "the hypervisor gave {:.1} % of the CPU time to other guests (steal): every figure \
+                 is worse than on an idle host",
                 share * 100.0
             ));
         }
@@ -143,7 +144,8 @@ impl Machine {
         });
         let (ticks, name, pid) = taken.max()?;
         Some(format!(
-            "other processes took {:.0} % of a core, most of it {name} (process {pid}, {:.0} %): \
+            "other processes took {:.0} % of a core, most of it by {name} \
+             (process {pid}, {:.0} %): \
              they delay the server and the load",
             all * 100.0,
             share(ticks) * 100.0
@@ -163,7 +165,7 @@ pub(super) fn disturbs(earlier: &Machine, later: &Machine) -> bool {
 }
 
 fn unknown(what: &str, file: &str) -> String {
-    format!("{file} does not count {what} on this machine: such trouble would go unseen")
+    format!("{file} does not count {what} on this machine: such trouble would go unnoticed")
 }
 
 fn grown(now: Option<u64>, then: Option<u64>) -> Option<u64> {
@@ -216,8 +218,8 @@ pub(super) fn generator_saturated(generator: &Cost, spins: bool) -> Option<Strin
     let is_saturated = !spins && generator.cpu_share > GENERATOR_SHARE_MAX;
     is_saturated.then(|| {
         format!(
-            "the generator took {:.0} % of a core: throughput is its limit, and latency holds its own \
-             queue (load with fewer connections or a lower rate)",
+            "the generator used {:.0} % of a core: the throughput is its own limit, and the \
+             latency includes its own queue (use fewer connections or a lower rate)",
             generator.cpu_share * 100.0
         )
     })
@@ -228,8 +230,8 @@ pub(super) fn server_not_saturated(server: &Cost, is_closed_loop: bool) -> Optio
     let is_idle = is_closed_loop && server.cpu_share < SERVER_SHARE_MIN;
     is_idle.then(|| {
         format!(
-            "the server took {:.0} % of a core: the throughput is what this load asks for, not the \
-             most that it can do (load with more connections or a deeper pipeline)",
+            "the server used {:.0} % of a core: the throughput is what this load asked for, not \
+             the server's maximum (use more connections or a deeper pipeline)",
             server.cpu_share * 100.0
         )
     })
@@ -239,8 +241,8 @@ pub(super) fn server_not_saturated(server: &Cost, is_closed_loop: bool) -> Optio
 pub(super) fn few_answers(count: u64) -> Option<String> {
     (count < ANSWERS_MIN).then(|| {
         format!(
-            "p99.9 rests on the slowest {} of {count} answers: another run may give quite another \
-             (measure longer, {ANSWERS_MIN} answers at least)",
+            "p99.9 rests on the slowest {} of {count} answers: it may differ a lot in another run \
+             (measure longer, for at least {ANSWERS_MIN} answers)",
             count.div_ceil(1_000)
         )
     })
@@ -250,8 +252,8 @@ pub(super) fn few_answers(count: u64) -> Option<String> {
 pub(super) fn short_warmup(seconds: f64) -> Option<String> {
     (seconds < WARMUP_MIN).then(|| {
         format!(
-            "{seconds} s of warm-up are short: caches, TCP windows and the CPU's clock may have \
-             settled within the figures ({WARMUP_MIN} s at least)"
+            "{seconds} s of warm-up is short: caches, TCP windows and the CPU clock may still have \
+             been settling during the measurement (use at least {WARMUP_MIN} s)"
         )
     })
 }
@@ -260,8 +262,8 @@ pub(super) fn short_warmup(seconds: f64) -> Option<String> {
 pub(super) fn small_payload(size: usize, needed: usize) -> Option<String> {
     (size < needed).then(|| {
         format!(
-            "{size} bytes do not hold the number of a request: a lost, a doubled or a crossed answer \
-             may be called a changed one, or pass for another ({needed} bytes tell them apart)"
+            "{size} bytes cannot hold a request number: lost, duplicated and crossed answers may \
+             be reported as changed or mistaken for one another (use at least {needed} bytes)"
         )
     })
 }

@@ -60,7 +60,7 @@ impl Counters {
     /// Nobody waits any more to be accepted.
     pub(super) fn accept_drained(&mut self) {
         if std::mem::take(&mut self.starved.stands) {
-            log::info!("everybody who waited is accepted");
+            log::info!("accepting again: all waiting clients are accepted");
         }
     }
 
@@ -73,9 +73,11 @@ impl Counters {
 
     pub(super) fn turned_away(&mut self, address: SocketAddr, is_full: bool, now: Time) {
         self.turned_away += 1;
-        log::debug!("turned {address} away");
+        log::debug!("turned away {address}");
         if is_full && self.full.is_due(now) {
-            log::warn!("all places are taken; more clients are turned away (see --max-conns)");
+            log::warn!(
+                "the connection limit is reached; further clients are turned away (see --max-conns)"
+            );
         }
     }
 

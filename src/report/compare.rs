@@ -45,7 +45,7 @@ pub fn compare([a, b]: [(&str, &Report); 2]) -> Result<(Comparison, String), Str
     let ((name_a, a), (name_b, b)) = (a, b);
     if a.service != b.service {
         return Err(format!(
-            "{name_a} is of {} and {name_b} of {}: these cannot be compared",
+            "{name_a} measured {}, {name_b} measured {}: they cannot be compared",
             a.service, b.service
         ));
     }
@@ -65,7 +65,7 @@ fn compared(a: &Report, b: &Report, name_a: String, name_b: String) -> (Comparis
             "the shorter run has {}: at least {SECONDS_MIN} are needed",
             units::counted(shorter as u64, "whole second", "whole seconds")
         ));
-        vec!["too short to tell a difference".to_owned()]
+        vec!["too short to show a difference".to_owned()]
     } else {
         verdict::words(&judged, "B", "A")
     };
@@ -167,7 +167,7 @@ fn notes(a: &Report, b: &Report) -> Vec<String> {
     }
     for (name, report) in [("A", a), ("B", b)] {
         if let Some(wrong) = text::wrong(report) {
-            notes.push(format!("{name} went wrong: {wrong}"));
+            notes.push(format!("{name} had errors: {wrong}"));
         }
         notes.extend(
             report
@@ -211,7 +211,7 @@ fn words(comparison: &Comparison, judged: &[Judged], [a, b]: [&Report; 2]) -> St
         rows.push(vec![
             match figure {
                 Figure::P50 | Figure::P99 | Figure::P999 => {
-                    format!("{} of a second", figure.title())
+                    format!("per-second {}", figure.title())
                 }
                 Figure::PerSecond | Figure::ServerCpu => figure.title().to_owned(),
             },
@@ -222,8 +222,8 @@ fn words(comparison: &Comparison, judged: &[Judged], [a, b]: [&Report; 2]) -> St
         ]);
     }
     words += &aligned(&rows);
-    words +=
-        "B/A: over whole runs, one after the other; --ab takes the median over pairs of blocks\n\n";
+    words += "B/A compares whole runs, one after the other; --ab takes the median over pairs of \
+         blocks\n\n";
     for line in &comparison.verdict {
         words += &format!("{line}\n");
     }

@@ -37,7 +37,7 @@ pub fn duel(
         trust.push(format!(
             "{blocks} of each server: at least {PAIRS_MIN} are needed"
         ));
-        vec!["too few blocks to tell a difference".to_owned()]
+        vec!["too few blocks to show a difference".to_owned()]
     } else {
         verdict::words(&judged, "B", "A")
     };
@@ -161,7 +161,7 @@ pub fn words_of_duel(duel: &Duel) -> String {
     }
     let blocks = units::counted(duel.blocks as u64, "block", "blocks");
     words += &format!(
-        "{blocks} of each, in turn; {} discarded\n\n",
+        "{blocks} of each, alternating; {} discarded\n\n",
         duel.discarded
     );
     let mut rows = vec![row(["", "A", "B", "B/A", "95 % interval"])];

@@ -29,7 +29,7 @@ pub(super) fn drawings(report: &Report) -> Vec<Drawing> {
     let per_point = report.timeline.len().div_ceil(POINTS_MAX).max(1);
     let points = points(&report.timeline, per_point);
     let note = (per_point > 1).then(|| {
-        format!("A point stands for {per_point} s: the median of p50, the highest of p99 and max, the mean of the rest.")
+        format!("Each point covers {per_point} s: the median of p50, the highest p99 and max, the mean of the rest.")
     });
     let drawings = [
         percentiles(report),
@@ -159,7 +159,7 @@ fn latency(points: &[Point], note: Option<String>) -> Option<Drawing> {
         ("p99", SECOND, |second| second.p99),
         ("max", THIRD, |second| second.max),
     ];
-    let mut table = vec![row(&["of a second", "lowest", "median", "highest"])];
+    let mut table = vec![row(&["of one second", "lowest", "median", "highest"])];
     let mut told = Vec::new();
     for (name, _, of) in figures {
         let values: Vec<f64> = answered.iter().map(|second| of(second) as f64).collect();
@@ -169,10 +169,10 @@ fn latency(points: &[Point], note: Option<String>) -> Option<Drawing> {
     }
     let silent = points.len() - answered.len();
     let silence =
-        (silent > 0).then(|| "Where nothing was answered the lines have gaps.".to_owned());
+        (silent > 0).then(|| "The lines have gaps where nothing was answered.".to_owned());
     let notes: Vec<String> = note.into_iter().chain(silence).collect();
     Some(Drawing {
-        title: "Response time second by second",
+        title: "Response time, second by second",
         gist: format!("Response time over the run: {}.", told.join(", ")),
         plot: Plot {
             x: seconds,

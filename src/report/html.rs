@@ -73,7 +73,7 @@ fn tiles(report: &Report) -> Markup {
             format!("{many} per second"),
             units::digits(report.per_second),
         ),
-        (format!("{many} in all"), units::count(report.echoes)),
+        (format!("{many} in total"), units::count(report.echoes)),
     ];
     let Quantiles {
         p50,
@@ -112,9 +112,9 @@ fn trust(report: &Report) -> Markup {
                 ul { @for line in &report.wrong { li { (shown(line)) } } }
             }
             @if report.trust.is_empty() {
-                p { strong { "Doubts: " } "none." }
+                p { strong { "Warnings: " } "none." }
             } @else {
-                p { strong { "Doubts:" } }
+                p { strong { "Warnings:" } }
                 ul { @for reason in &report.trust { li { (shown(reason)) } } }
             }
         }
@@ -226,7 +226,7 @@ fn costs(report: &Report) -> Markup {
                 }
             }
             @if report.server.is_none() {
-                p.quiet { "What the server costs is measured where --pid names its process." }
+                p.quiet { "To measure what the server costs, name its process with --pid." }
             }
         }
     }
@@ -269,7 +269,7 @@ fn settings(report: &Report) -> Markup {
                     }
                 }
             }
-            p { "The same load again:" }
+            p { "To repeat this load:" }
             code { (text::command(report)) }
         }
     }

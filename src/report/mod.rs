@@ -57,7 +57,7 @@ pub struct Report {
     pub service_ns: Quantiles,
     /// From when it was due until it was sent.
     pub send_lag_ns: Quantiles,
-    /// From the call of connect(2) until the connection stood.
+    /// From the call of connect(2) until it was established.
     pub connect_ns: Quantiles,
     /// What the load cost its generator.
     pub generator: Cost,
@@ -85,9 +85,9 @@ pub struct Asked {
     pub idle: usize,
     /// Bytes of a request.
     pub size: usize,
-    /// Requests under way on one connection.
+    /// Requests in flight on one connection.
     pub pipeline: usize,
-    /// Requests a second, all together; none is a closed loop.
+    /// Total requests per second; none is a closed loop.
     pub rate: Option<f64>,
     /// `fixed` or `poisson`, with a rate.
     pub arrivals: Option<String>,
@@ -97,7 +97,7 @@ pub struct Asked {
     pub requests: Option<u64>,
     /// Seconds before that.
     pub warmup: f64,
-    /// How chat messages are cut.
+    /// How chat messages are delimited.
     pub framing: Option<String>,
     /// The seed of payloads and arrivals.
     pub seed: u64,

@@ -37,7 +37,7 @@ pub fn load(report: &Report) -> String {
         "connections",
     )];
     if asked.idle > 0 {
-        parts.push(format!("{} idle ones", units::count(asked.idle as u64)));
+        parts.push(format!("{} idle", units::count(asked.idle as u64)));
     }
     let wanted = (asked.connections + asked.idle) as u64;
     let established = report.connect_ns.count;
@@ -230,9 +230,9 @@ pub fn wrongs(report: &Report) -> [(&'static str, u64); 6] {
 pub fn all_right(report: &Report) -> String {
     let (_, many) = units::answers_of(&report.service);
     match (report.echoes, &*report.service) {
-        (0, _) => format!("no {many} came, so none was checked"),
-        (_, "hello") => format!("nothing: all {many} are alike and whole"),
-        (_, _) => format!("nothing: all {many} came once, in order and unchanged"),
+        (0, _) => format!("no {many} arrived, so none were checked"),
+        (_, "hello") => format!("nothing: all {many} are complete and identical"),
+        (_, _) => format!("nothing: all {many} arrived once, in order and unchanged"),
     }
 }
 
@@ -242,10 +242,10 @@ fn verdict(report: &Report) -> String {
     let mut lines = vec![("wrong", wrong)];
     lines.extend(report.wrong.iter().map(|line| ("", line.clone())));
     if report.trust.is_empty() {
-        lines.push(("doubts", "none".to_owned()));
+        lines.push(("warnings", "none".to_owned()));
     }
     for (at, reason) in report.trust.iter().enumerate() {
-        lines.push((if at == 0 { "doubts" } else { "" }, reason.clone()));
+        lines.push((if at == 0 { "warnings" } else { "" }, reason.clone()));
     }
     let line = |(name, told): (&str, String)| format!("{name:<10}  {}\n", Escaped(told.as_bytes()));
     lines.into_iter().map(line).collect()

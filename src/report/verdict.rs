@@ -158,7 +158,7 @@ fn difference(judged: &Judged, one: &str, other: &str) -> String {
         Figure::P50 | Figure::P99 | Figure::P999 => {
             let word = pick("higher", "lower");
             let title = judged.figure.title();
-            format!("{title} of {one} is {amount} {word} than of {other}")
+            format!("{title} of {one} is {amount} {word} than that of {other}")
         }
     };
     let near = units::percent(near);

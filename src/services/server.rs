@@ -214,7 +214,7 @@ impl Service for Server {
                 let count = console.lines_dropped() + self.echo.lines_dropped();
                 if count > 0 {
                     let lines = Lost(usize::try_from(count).unwrap_or(usize::MAX));
-                    log::warn!("{lines}: they were not read in time");
+                    log::warn!("{lines}: the reader of standard output was too slow");
                 }
                 self.console = None;
                 if let CloseReason::Broken(number) = reason {

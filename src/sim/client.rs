@@ -74,12 +74,12 @@ pub(super) enum Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Outcome::Again(Some(at)) => write!(f, "goes on at {}", Clock(*at)),
+            Outcome::Again(Some(at)) => write!(f, "continues at {}", Clock(*at)),
             Outcome::Again(None) => f.write_str("waits"),
             Outcome::Told(Received::Reset) => f.write_str("is told a reset"),
             Outcome::Told(_) => f.write_str("is told the end"),
             Outcome::Left => f.write_str("leaves"),
-            Outcome::Refused => f.write_str("finds nobody"),
+            Outcome::Refused => f.write_str("is refused"),
         }
     }
 }

@@ -74,7 +74,7 @@ impl Client {
             Role::Hello { .. } => {
                 let due = plan.greeting.get(usize::try_from(start).unwrap_or(0)..);
                 if !due.is_some_and(|due| due.starts_with(bytes)) {
-                    return Err(format!("is greeted wrongly at byte {start}"));
+                    return Err(format!("gets a wrong greeting from byte {start} on"));
                 }
             }
             Role::Echo { .. } => {
@@ -121,7 +121,7 @@ impl Client {
             return Ok(());
         }
         if self.ledger.is_surplus {
-            return Err("has no place and is not turned away".to_owned());
+            return Err("got no place and was not turned away".to_owned());
         }
         if self.is_wanted(plan, socket) && socket.has_input() {
             let unread = socket.unread();
@@ -133,15 +133,15 @@ impl Client {
         // Who must not speak now may leave all the same.
         let has_just_ended = socket.unread() == 0 && socket.is_ended() && !socket.end_was_read();
         if matches!(self.role, Role::Chat(_)) && has_just_ended {
-            return Err("has ended and is not heard".to_owned());
+            return Err("has ended, but its end was not read".to_owned());
         }
         let owed = self.owed(plan);
         if owed > 0 && socket.is_writable() {
-            return Err(format!("is owed {owed} bytes and could take some"));
+            return Err(format!("is owed {owed} bytes and could accept some"));
         }
         let is_echo = matches!(self.role, Role::Echo { .. });
         if is_echo && owed == 0 && socket.end_was_read() && socket.is_delivered() {
-            return Err("is done and not closed".to_owned());
+            return Err("is done but not closed".to_owned());
         }
         Ok(())
     }

@@ -345,7 +345,7 @@ impl<O: Outside> SimKernel<O> {
                 return Ok(());
             }
             let next = self.next().into_iter().chain(until).min();
-            let next = next.ok_or_else(|| io::Error::other("it would sleep for ever"))?;
+            let next = next.ok_or_else(|| io::Error::other("it would sleep forever"))?;
             self.net.now = self.net.now.max(next);
         }
     }

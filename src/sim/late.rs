@@ -46,7 +46,7 @@ impl Client {
         if stays && self.ledger.place.is_some() && !is_grace_over {
             let queued = socket.queued();
             return Err(format!(
-                "is closed with {queued} bytes unacknowledged: an orphan that nobody counts"
+                "is closed with {queued} bytes unacknowledged: an orphan that is not counted"
             ));
         }
         Ok(())
@@ -57,7 +57,7 @@ impl Client {
         if socket.is_held() && socket.is_dead() && !socket.is_listed() {
             let unread = socket.unread();
             return Err(format!(
-                "was reset, which epoll has told, and keeps its place: {unread} bytes are unread"
+                "was reset, which epoll reported, but keeps its place: {unread} bytes are unread"
             ));
         }
         Ok(())
@@ -108,7 +108,7 @@ impl Client {
         let is_late = since.after(limit + LATE_MAX + net.stopped) < until;
         if is_late && self.ledger.place.is_some() {
             let time = until.since(since);
-            return Err(format!("is kept though {what} for {time:?}"));
+            return Err(format!("is kept although {what} for {time:?}"));
         }
         Ok(())
     }

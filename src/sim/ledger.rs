@@ -79,7 +79,7 @@ impl Ledger {
         };
         self.read_in_turn = (turn, before + count);
         if before >= READ_BYTES_PER_TURN_MAX {
-            return Err(format!("is read on after {before} bytes in one turn"));
+            return Err(format!("is still read after {before} bytes in one turn"));
         }
         Ok(())
     }

@@ -133,10 +133,10 @@ fn clear_up(plan: &Plan, kernel: &mut SimKernel<World>, held: (usize, usize, usi
     let grace = plan.limits.grace.unwrap_or_default() + ENDING_SLACK + net.stopped;
     match outside.stopping_since() {
         Some(since) if net.now > since.after(grace) => {
-            outside.accuse("the run takes longer than its grace to end".to_owned());
+            outside.accuse("the shutdown takes longer than its grace period".to_owned());
         }
         Some(_) => {}
-        None => outside.accuse("the run ends though nobody said so".to_owned()),
+        None => outside.accuse("the run ends without being stopped".to_owned()),
     }
     let until = kernel.net.now.after(CLEARING_TIME);
     let is_busy =
@@ -159,7 +159,7 @@ fn clear_up(plan: &Plan, kernel: &mut SimKernel<World>, held: (usize, usize, usi
     } else if (net.memory(), net.orphans()) != (0, 0) {
         let (memory, orphans) = (net.memory(), net.orphans());
         outside.accuse(format!(
-            "the books are wrong: {memory} bytes, {orphans} orphans"
+            "the counters are wrong: {memory} bytes, {orphans} orphans"
         ));
     }
 }

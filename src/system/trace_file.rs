@@ -46,7 +46,7 @@ impl Out {
             | OFlags::NOCTTY
             | OFlags::CLOEXEC;
         let file = open(path, flags, Mode::from_raw_mode(0o666)).map_err(|errno| match errno {
-            Errno::NXIO => io::Error::other("nobody reads this FIFO yet"),
+            Errno::NXIO => io::Error::other("no process reads this FIFO yet"),
             errno => errno.into(),
         })?;
         Ok(match FileType::from_raw_mode(fstat(&file)?.st_mode) {

@@ -148,7 +148,7 @@ impl Drop for Sink {
             let _ = out.end(self.format.last());
         }
         if self.missed > 0 {
-            log::info!("moments that the trace misses: {}", self.missed);
+            log::info!("trace events lost: {}", self.missed);
         }
     }
 }

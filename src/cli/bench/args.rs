@@ -23,7 +23,7 @@ pub(in crate::cli) struct BenchArguments {
     /// address: PORT, IP:PORT, [IPV6]:PORT or NAME:PORT
     #[arg(value_name = "SERVICE] [ADDR", num_args = 0..=2)]
     pub(super) target: Vec<String>,
-    /// Load two servers in turn (A B B A) and report the ratio of their figures, B/A
+    /// Load two servers alternately (A B B A) and report the ratio of their results, B/A
     #[arg(long, num_args = 2, value_names = ["ADDR1", "ADDR2"])]
     pub(super) ab: Option<Vec<String>>,
     #[command(flatten)]
@@ -36,11 +36,11 @@ pub(in crate::cli) struct BenchArguments {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum BenchCommand {
-    /// Compare two runs that were written with --json
+    /// Compare two runs saved with --json
     Compare {
-        /// The run to compare with
+        /// The baseline: a file written with --json
         a: PathBuf,
-        /// The run that may be better or worse
+        /// The run to compare with the baseline
         b: PathBuf,
         /// Print one JSON object
         #[arg(long)]
@@ -118,10 +118,10 @@ pub(super) struct ReportArguments {
     /// Write the response times as an HdrHistogram percentile distribution, in microseconds
     #[arg(long, value_name = "FILE")]
     pub(super) hdr: Option<PathBuf>,
-    /// Write a page with plots
+    /// Write an HTML page with plots
     #[arg(long, value_name = "FILE")]
     pub(super) html: Option<PathBuf>,
-    /// Exit with 1 if this holds, such as 'p99>2ms'; may be repeated
+    /// Exit with 1 if this condition holds, such as 'p99>2ms'; may be repeated
     #[arg(long, value_name = "CONDITION", value_parser = parse_condition)]
     pub(super) fail_if: Vec<Condition>,
 }

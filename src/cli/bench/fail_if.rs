@@ -90,7 +90,7 @@ const OTHERS: [(&str, Figure); 12] = [
         Figure::Number(|report| Some(report.broken as f64)),
     ),
     (
-        "doubts",
+        "warnings",
         Figure::Number(|report| Some(report.trust.len() as f64)),
     ),
     (
@@ -156,7 +156,8 @@ fn unknown(name: &str) -> String {
     let quantiles = QUANTILES.map(|(name, _)| name).join(", ");
     let others = OTHERS.map(|(name, _)| name).join(", ");
     format!(
-        "there is no figure '{name}' (there are {quantiles}, the same after service., lag. or connect., and {others})"
+        "unknown figure '{name}' (known: {quantiles}, each also as service., lag. or connect., and \
+         {others})"
     )
 }
 
@@ -164,12 +165,12 @@ fn parse_value(figure: Figure, text: &str) -> Result<f64, String> {
     match figure {
         Figure::Time(_, _) => parse_duration(text)
             .map(|time| time.as_secs_f64() * 1e9)
-            .map_err(|_| format!("'{text}' is not a time (try 200us, 2ms or 1s)")),
+            .map_err(|_| format!("'{text}' is not a duration (try 200us, 2ms or 1s)")),
         Figure::Nanoseconds(_) | Figure::Number(_) => text
             .parse()
             .ok()
             .filter(|number: &f64| number.is_finite() && *number >= 0.0)
-            .ok_or_else(|| format!("'{text}' is not a number from 0 up")),
+            .ok_or_else(|| format!("'{text}' is not a number of at least 0")),
     }
 }
 
@@ -187,18 +188,18 @@ impl Condition {
         let name = &self.name;
         let Some(value) = self.figure.of(report) else {
             let lack = match self.figure {
-                Figure::Time(_, _) => "nothing came to measure it by",
+                Figure::Time(_, _) => "no answer was measured",
                 Figure::Nanoseconds(_) | Figure::Number(_) => {
-                    "it takes --pid, answers, and a kernel that tells"
+                    "it needs --pid, answers, and a kernel that reports it"
                 }
             };
-            return Some(format!("{name} is not known: {lack}"));
+            return Some(format!("{name} is unknown: {lack}"));
         };
         let (holds, words) = match self.operator {
             Operator::Less => (value < self.value, "less than"),
-            Operator::LessOrEqual => (value <= self.value, "not more than"),
+            Operator::LessOrEqual => (value <= self.value, "at most"),
             Operator::More => (value > self.value, "more than"),
-            Operator::MoreOrEqual => (value >= self.value, "not less than"),
+            Operator::MoreOrEqual => (value >= self.value, "at least"),
         };
         let is = self.figure.show(value);
         holds.then(|| format!("{name} is {is}, {words} {}", self.limit))

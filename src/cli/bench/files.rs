@@ -18,7 +18,7 @@ pub(super) fn json(object: &impl Serialize) -> Result<(), Failure> {
 pub(super) fn check(path: &Path) -> Result<(), Failure> {
     if path.as_os_str() == "-" {
         return Err(Failure::asked_wrongly(
-            "'-' is no file to write to (try a name, or --json >FILE)",
+            "'-' is not a file name (try a name, or --json >FILE)",
         ));
     }
     let opened = OpenOptions::new().create(true).append(true).open(path);

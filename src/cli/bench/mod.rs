@@ -37,9 +37,9 @@ pub(super) fn run(arguments: &BenchArguments, log: &Log) -> Result<(), Failure> 
             &arguments.trace,
             log,
         ),
-        Wish::Duel { .. } if arguments.trace.trace.is_some() => Err(Failure::asked_wrongly(
-            "--trace is for one server, not for --ab",
-        )),
+        Wish::Duel { .. } if arguments.trace.trace.is_some() => {
+            Err(Failure::asked_wrongly("--trace cannot be used with --ab"))
+        }
         Wish::Duel { a, b, blocks } => {
             let (a, b) = (preflight::settled(*a), preflight::settled(*b));
             duel_of(&a, &b, blocks, &arguments.report)
@@ -102,7 +102,7 @@ fn duel_of(a: &Plan, b: &Plan, blocks: usize, wanted: &ReportArguments) -> Resul
     let unwanted = [&wanted.csv, &wanted.hdr, &wanted.html];
     if unwanted.iter().any(|path| path.is_some()) || !wanted.fail_if.is_empty() {
         return Err(Failure::asked_wrongly(
-            "--csv, --hdr, --html and --fail-if are for one server, not for --ab",
+            "--csv, --hdr, --html and --fail-if cannot be used with --ab",
         ));
     }
     for target in [a.target, b.target] {
@@ -140,7 +140,7 @@ struct Signals {
 impl Signals {
     fn listen() -> Result<Signals, Failure> {
         let (stream, told) = signals::first_tells_second_exits()
-            .map_err(|error| Failure::cannot("listen to signals", &error))?;
+            .map_err(|error| Failure::cannot("watch for signals", &error))?;
         Ok(Signals { stream, told })
     }
 
@@ -175,7 +175,7 @@ fn judge(
     if !wrong.is_empty() {
         let (address, wrong) = (&report.address, wrong.join(", "));
         let gave = if report.echoes == 0 {
-            "gave no right answer"
+            "gave no correct answer"
         } else {
             "gave wrong answers"
         };
@@ -193,7 +193,7 @@ fn judge(
     }
     if report.echoes == 0 {
         return Err(Failure::at_work(format_args!(
-            "{} answered nothing",
+            "{} sent no answer",
             report.address
         )));
     }

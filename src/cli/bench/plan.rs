@@ -60,7 +60,9 @@ pub(super) fn understand(arguments: &BenchArguments) -> Result<Wish, Failure> {
             )?;
             Ok(Wish::One(Box::new(plan)))
         }
-        (Some(_), None) => Err(Failure::asked_wrongly("one server has one --pid")),
+        (Some(_), None) => Err(Failure::asked_wrongly(
+            "--pid takes one process (two only with --ab)",
+        )),
         (None, Some(both)) if pids.is_empty() || pids.len() == 2 => {
             let side = |at: usize| {
                 let block = Some((BLOCK, BLOCK_WARMUP));
@@ -77,7 +79,7 @@ pub(super) fn understand(arguments: &BenchArguments) -> Result<Wish, Failure> {
             "--ab needs two processes: --pid PID1,PID2",
         )),
         (Some(_), Some(_)) => Err(Failure::asked_wrongly(
-            "--ab names both servers (try epollo bench echo --ab ADDR1 ADDR2)",
+            "--ab already names both servers (try epollo bench echo --ab ADDR1 ADDR2)",
         )),
         (None, None) => Err(Failure::asked_wrongly(
             "no server given (try epollo bench echo 127.0.0.1:12345)",
@@ -142,14 +144,13 @@ fn plan(
 fn check(plan: &Plan) -> Result<(), Failure> {
     let wrong = match plan.service {
         Protocol::Chat if plan.pipeline > 1 => {
-            Some("chat is spoken in turns: --pipeline is 1".to_owned())
+            Some("chat takes turns: --pipeline must be 1".to_owned())
         }
         Protocol::Chat if plan.framing == Framing::Auto => Some(
-            "bench has to know how to cut its messages: line, nul, padded[:N] or chunk (--framing)"
-                .to_owned(),
+            "bench needs a fixed framing (try --framing line, nul, padded[:N] or chunk)".to_owned(),
         ),
         Protocol::Chat if plan.size < SIZE_OF_NAME => Some(format!(
-            "a chat message that names its request takes {SIZE_OF_NAME} bytes or more (--size)"
+            "a chat message must hold its request number: --size must be at least {SIZE_OF_NAME}"
         )),
         Protocol::Chat => match plan.framing {
             Framing::Padded(frame) if plan.size > frame => Some(format!(
@@ -160,7 +161,9 @@ fn check(plan: &Plan) -> Result<(), Failure> {
                 None
             }
         },
-        Protocol::Hello if plan.pipeline > 1 => Some("hello has nothing to pipeline".to_owned()),
+        Protocol::Hello if plan.pipeline > 1 => {
+            Some("hello sends no requests: --pipeline must be 1".to_owned())
+        }
         Protocol::Hello | Protocol::Echo => None,
     };
     match wrong {

@@ -18,15 +18,16 @@ pub(super) fn report(path: &Path) -> Result<Report, Failure> {
     let name = path.display();
     let bytes = bytes(path).map_err(|error| Failure::cannot(&format!("read {name}"), &error))?;
     let value: Value = serde_json::from_slice(&bytes)
-        .map_err(|error| Failure::at_work(format_args!("{name} is no JSON: {error}")))?;
+        .map_err(|error| Failure::at_work(format_args!("{name} is not JSON: {error}")))?;
     if value.get("ratios").is_some() && value.get("runs").is_some() {
         return Err(Failure::at_work(format_args!(
-            "{name} comes from bench --ab, which has compared already; this compares two single runs"
+            "{name} is a report of bench --ab, which is already a comparison; bench compare takes \
+             two single runs"
         )));
     }
     let Some(version) = value.get("epollo").and_then(Value::as_str) else {
         return Err(Failure::at_work(format_args!(
-            "{name} is no report of epollo bench --json"
+            "{name} is not a report of epollo bench --json"
         )));
     };
     let version = version.to_owned();

@@ -7,7 +7,7 @@ use crate::load::plan::SIZE_MAX;
 pub(super) fn parse_payload_size(text: &str) -> Result<usize, String> {
     match parse_size(text)? {
         size @ 1..=SIZE_MAX => Ok(size),
-        _ => Err(format!("a request takes 1 to 1M bytes, not {text}")),
+        _ => Err(format!("a request may have 1 to 1M bytes, not {text}")),
     }
 }
 
@@ -24,7 +24,7 @@ pub(super) fn parse_rate(text: &str) -> Result<f64, String> {
     });
     rate.filter(|rate| rate.is_finite() && *rate > 0.0 && *rate <= 1e7)
         .ok_or_else(|| {
-            format!("'{text}' is not a rate (a number a second, up to 10M; try 500 or 50k)")
+            format!("'{text}' is not a rate (a number per second, up to 10M; try 500 or 50k)")
         })
 }
 
@@ -49,5 +49,5 @@ pub(super) fn parse_requests(text: &str) -> Result<usize, String> {
         .ok()
         .and_then(|count| usize::try_from(count).ok())
         .filter(|&count| count > 0)
-        .ok_or_else(|| format!("'{text}' is not a number of requests from 1 up (try 1000 or 100k)"))
+        .ok_or_else(|| format!("'{text}' is not a positive whole number (try 1000 or 100k)"))
 }

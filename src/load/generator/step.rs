@@ -116,10 +116,11 @@ impl Load {
         let shown = Escaped(&strange[..strange.len().min(STRANGE_BYTES_MAX)]);
         if strange.is_empty() {
             self.book
-                .broke(format_args!("the server ended connection {number}"));
+                .broke(format_args!("the server closed connection {number}"));
         } else {
             self.book.broke(format_args!(
-                "the server ended connection {number} after sending '{shown}', which is no answer"
+                "the server closed connection {number} after sending '{shown}', which is not an \
+                 answer"
             ));
         }
     }
@@ -190,7 +191,7 @@ impl Service for Load {
             }
             (Session::Silent(_), Event::Finished) => {
                 self.book
-                    .broke(format_args!("the server ended a silent connection"));
+                    .broke(format_args!("the server closed an idle connection"));
                 cx.abort();
             }
             (

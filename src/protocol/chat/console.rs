@@ -137,7 +137,7 @@ impl Chat {
                     let quit = Escaped(&self.settings.quit);
                     console.screen.line(
                         cx,
-                        format_args!("(you left: every client will be told {quit})"),
+                        format_args!("(you left: every client will get {quit})"),
                     );
                 }
             }

@@ -36,7 +36,7 @@ impl World {
         if self.looks > LOOKS_MAX {
             self.looks = 0;
             self.accuse(format!(
-                "the process has looked {LOOKS_MAX} times in vain: it spins"
+                "the process has polled {LOOKS_MAX} times without a result: it spins"
             ));
         }
         if let Err(what) = self.queues.turn(net) {
@@ -78,7 +78,7 @@ impl World {
             let is_forgotten = !socket.is_listed() && socket.has_input();
             if is_forgotten && client.is_wanted(&self.plan, socket) {
                 wrong = Some(format!(
-                    "client {serial} was told of and not read for too many turns"
+                    "client {serial} was reported ready but not read for too many turns"
                 ));
             }
             false

@@ -100,17 +100,17 @@ fn our_echo_client_in_a_pipe_counts_the_newlines_that_echo_1_loses() {
     let course = Course::serve(|listener| echo_1_server(listener, 4));
     let (code, output, words) = pipe_through(&course, "안녕하세요\n".as_bytes());
     assert_eq!((code, text(&output)), (1, "안녕하세요\n".to_owned()));
-    let told = "of 16 bytes sent 1 lost, 0 changed, 0 too many";
+    let told = "of 16 bytes sent, 1 lost, 0 changed, 0 too many";
     assert!(words.contains(told), "{words}");
     let (code, output, words) = pipe_through(&course, b"no newline, none lost");
     assert_eq!(code, 0, "{words}");
     assert_eq!(output, b"no newline, none lost\n");
     let (code, output, words) = pipe_through(&course, b"\n");
     assert_eq!((code, output), (1, Vec::new()), "it sends nothing");
-    assert!(words.contains("of 1 bytes sent 1 lost"), "{words}");
+    assert!(words.contains("of 1 bytes sent, 1 lost"), "{words}");
     let (code, output, words) = pipe_through(&course, b"exit\n");
     assert_eq!((code, output), (1, Vec::new()), "it just closes");
-    assert!(words.contains("of 5 bytes sent 5 lost"), "{words}");
+    assert!(words.contains("of 5 bytes sent, 5 lost"), "{words}");
     assert_eq!(course.end(), 3);
 }
 
@@ -121,7 +121,10 @@ fn our_echo_client_in_a_pipe_ends_with_echo_1_though_its_input_goes_on() {
     client.type_in("exit\n");
     assert_eq!(client.code(), 1);
     let words = client.errors();
-    assert!(words.contains("ended before the input did"), "{words}");
+    assert!(
+        words.contains("ended the connection before the input ended"),
+        "{words}"
+    );
     assert_eq!(course.end(), 1);
 }
 
@@ -132,7 +135,7 @@ fn our_echo_client_in_a_pipe_keeps_all_text_of_many_lines_from_echo_1() {
     let (code, output, words) = pipe_through(&course, input.as_bytes());
     let lost = course.end();
     assert!(lost > 0, "the last byte is a newline");
-    let told = format!("of {} bytes sent {lost} lost, ", input.len());
+    let told = format!("of {} bytes sent, {lost} lost, ", input.len());
     assert_eq!(code, 1);
     assert!(words.contains(&told), "{words} instead of {told}");
     let joined = |text: &str| text.replace('\n', "");

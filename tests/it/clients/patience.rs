@@ -98,7 +98,7 @@ fn a_server_that_answers_nothing_is_left_after_the_timeout() {
     let fake = Fake::serve(|stream| drop(read_to_end(stream)));
     let (code, output, words) = fake.echo("300ms", b"abcdef");
     assert_eq!((code, output), (1, Vec::new()));
-    let told = "of 6 bytes sent 6 lost, 0 changed, 0 too many";
+    let told = "of 6 bytes sent, 6 lost, 0 changed, 0 too many";
     assert!(
         words.contains(told) && words.contains("nothing for 300ms"),
         "{words}"
@@ -125,7 +125,7 @@ fn a_server_that_loses_a_byte_and_stays_open_is_told() {
     let (code, output, words) = fake.echo("300ms", b"abcdef");
     assert_eq!((code, output), (1, b"abcde".to_vec()));
     assert!(
-        words.contains("of 6 bytes sent 1 lost, 0 changed, 0 too many"),
+        words.contains("of 6 bytes sent, 1 lost, 0 changed, 0 too many"),
         "{words}"
     );
 }
@@ -139,7 +139,7 @@ fn a_server_that_loses_a_byte_and_ends_is_told() {
     });
     let (code, output, words) = fake.echo("10s", b"abcdef");
     assert_eq!((code, output), (1, b"abcde".to_vec()));
-    let told = "ended the connection before everything had come back: of 6 bytes sent 1 lost";
+    let told = "ended the connection before everything had come back: of 6 bytes sent, 1 lost";
     assert!(words.contains(told), "{words}");
 }
 
@@ -153,7 +153,7 @@ fn a_server_that_changes_a_byte_and_stays_open_is_told() {
     let (code, output, words) = fake.echo("10s", b"abcdef");
     assert_eq!((code, output), (1, b"abceef".to_vec()));
     assert!(
-        words.contains("of 6 bytes sent 0 lost, 1 changed, 0 too many"),
+        words.contains("of 6 bytes sent, 0 lost, 1 changed, 0 too many"),
         "{words}"
     );
 }
@@ -185,7 +185,7 @@ fn a_server_that_resets_the_connection_is_told() {
     drop(stream);
     assert_eq!(client.code(), 1);
     let words = client.errors();
-    let told = "broke the connection: connection reset by peer: of 6 bytes sent 6 lost";
+    let told = "broke the connection: connection reset by peer: of 6 bytes sent, 6 lost";
     assert!(words.contains(told), "{words}");
 }
 
@@ -199,7 +199,7 @@ fn a_byte_too_many_after_the_end_is_told() {
     let (code, output, words) = fake.echo("10s", b"abcdef");
     assert_eq!((code, output), (1, b"abcdef".to_vec()));
     assert!(
-        words.contains("of 6 bytes sent 0 lost, 0 changed, 1 too many"),
+        words.contains("of 6 bytes sent, 0 lost, 0 changed, 1 too many"),
         "{words}"
     );
 }
@@ -217,7 +217,10 @@ fn a_server_that_ends_without_reading_is_told_though_the_input_goes_on() {
     drop(typed);
     assert_eq!(client.code(), 1);
     let words = client.errors();
-    assert!(words.contains("ended before the input did"), "{words}");
+    assert!(
+        words.contains("ended the connection before the input ended"),
+        "{words}"
+    );
     assert!(!words.contains(" 0 lost"), "{words}");
     fake.end();
 }
@@ -250,7 +253,7 @@ fn an_interrupt_in_a_pipe_tells_the_counts() {
         client.signal(signal);
         assert_eq!(client.code(), expected);
         let words = client.errors();
-        let told = "interrupted: of 6 bytes sent 2 have not come back, 0 changed, 0 too many";
+        let told = "interrupted: of 6 bytes sent, 2 have not come back, 0 changed, 0 too many";
         assert!(words.contains(told), "{words}");
         fake.end();
     }

@@ -191,7 +191,7 @@ fn the_readmes_commands_show_what_it_says_in_the_terminals_that_it_names() {
     let ports = Ports::free();
     let mut terminals: BTreeMap<String, Terminal> = BTreeMap::new();
     let mut run = 0;
-    for block in blocks(&read("README.md"), "Terminal ") {
+    for block in blocks(&read("README.md"), "erminal ") {
         let terminal = terminals
             .entry(block.terminal)
             .or_insert_with(|| bash(&folder));
@@ -238,6 +238,6 @@ fn both_readmes_name_the_same_terminals() {
     };
     assert_eq!(
         named("docs/ko/README.md", "터미널 "),
-        named("README.md", "Terminal ")
+        named("README.md", "erminal ")
     );
 }

@@ -1,3 +1,4 @@
 //! The rules of the house, over the text of the sources.
 
 mod layers;
+mod plain;

@@ -137,7 +137,7 @@ fn a_server_that_ends_every_connection_is_said_to() {
     let address = serving(|_| Ok(())).to_string();
     let (code, _, errors) = bench(&[&address, "-c", "2", "-d", "100ms", "--warmup", "0s"]);
     assert_eq!(code, 1, "{errors}");
-    for part in ["gave no right answer: ", "broken connections 2"] {
+    for part in ["gave no correct answer: ", "broken connections 2"] {
         assert!(errors.contains(part), "no {part:?} in {errors}");
     }
     let address = serving(|mut stream| {
@@ -147,7 +147,7 @@ fn a_server_that_ends_every_connection_is_said_to() {
     let address = address.to_string();
     let (code, _, errors) = bench(&[&address, "-c", "2", "-d", "100ms", "--warmup", "0s"]);
     assert_eq!(code, 1, "{errors}");
-    let words = "after sending 'HTTP/1.1 400 Bad Request\\r\\n\\r\\n', which is no answer";
+    let words = "after sending 'HTTP/1.1 400 Bad Request\\r\\n\\r\\n', which is not an answer";
     assert!(errors.contains(words), "{errors}");
 }
 

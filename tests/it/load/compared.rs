@@ -155,7 +155,7 @@ fn what_differs_is_told_with_its_interval() {
         "\nB answers ",
         " % more per second than A (95 %: ",
         "\np99 of B is ",
-        " % lower than of A (95 %: ",
+        " % lower than that of A (95 %: ",
         "\nno significant difference in server CPU per answer, p50\n",
     ] {
         assert!(shown.contains(part), "no {part:?} in {shown}");
@@ -174,7 +174,7 @@ fn what_differs_is_told_with_its_interval() {
     // The other way round it is the inverse.
     let (_, shown, _) = compare(&b, &a, &[]);
     assert!(shown.contains(" % fewer per second than A"), "{shown}");
-    assert!(shown.contains(" % higher than of A"), "{shown}");
+    assert!(shown.contains(" % higher than that of A"), "{shown}");
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn short_runs_tell_nothing() {
     };
     let shown = compared(&short(10_000.0), &short(40_000.0));
     assert!(
-        shown.contains("\ntoo short to tell a difference\n"),
+        shown.contains("\ntoo short to show a difference\n"),
         "{shown}"
     );
     let shown = compared(
@@ -225,7 +225,7 @@ fn short_runs_tell_nothing() {
         &USUAL.report(),
     );
     assert!(
-        shown.contains("\ntoo short to tell a difference\n"),
+        shown.contains("\ntoo short to show a difference\n"),
         "{shown}"
     );
 }
@@ -260,7 +260,7 @@ fn what_speaks_against_comparing_is_said() {
         "note: measured by different versions of epollo: A ",
         "note: measured with different connections: A 50, B 10\n",
         "note: measured with different rate: A none, B 5000\n",
-        "note: B went wrong: 3 lost\n",
+        "note: B had errors: 3 lost\n",
         "note: B: the \\x1b[2J clock jumped\n",
     ] {
         assert!(shown.contains(part), "no {part:?} in {shown}");
@@ -272,20 +272,20 @@ fn what_cannot_be_compared_gets_one_line() {
     let good = USUAL.report();
     let old = good.replace(env!("CARGO_PKG_VERSION"), "0.0.7");
     for (bad, part) in [
-        (String::new(), "b.json is no JSON"),
-        ("\u{1b}[2J\n".to_owned(), "b.json is no JSON"),
-        (good[..good.len() / 2].to_owned(), "b.json is no JSON"),
+        (String::new(), "b.json is not JSON"),
+        ("\u{1b}[2J\n".to_owned(), "b.json is not JSON"),
+        (good[..good.len() / 2].to_owned(), "b.json is not JSON"),
         (
             "[]".to_owned(),
-            "b.json is no report of epollo bench --json",
+            "b.json is not a report of epollo bench --json",
         ),
         (
             "{\"epollo\":7}".to_owned(),
-            "b.json is no report of epollo bench --json",
+            "b.json is not a report of epollo bench --json",
         ),
         (
             r#"{"a":"1","b":"2","ratios":[],"runs":[]}"#.to_owned(),
-            "b.json comes from bench --ab",
+            "b.json is a report of bench --ab",
         ),
         (
             good.replace("\"lost\":0,", ""),
@@ -298,7 +298,7 @@ fn what_cannot_be_compared_gets_one_line() {
         ),
         (
             good.replace("\"service\":\"echo\"", "\"service\":\"chat\""),
-            "these cannot be compared",
+            "they cannot be compared",
         ),
     ] {
         let errors = complaint(&good, &bad);

@@ -35,9 +35,9 @@ fn a_run_that_cannot_succeed_is_refused_with_the_remedy() {
     assert!(words.contains("at most 84 connections"), "{words}");
     for (source, part) in [
         ("192.0.2.1", "cannot connect from 192.0.2.1"),
-        ("::1", "from ::1 (IPv6) there is no way to"),
+        ("::1", "cannot be reached from ::1 (IPv6)"),
         ("127.0.0.1,::1", "all IPv4 or all IPv6"),
-        ("127.0.0.0/40", "'127.0.0.0/40' is no address"),
+        ("127.0.0.0/40", "'127.0.0.0/40' is not an address"),
     ] {
         let words = refusal(&[&address, "--source-ip", source], "1000");
         assert!(words.contains(part), "{words}");
@@ -71,7 +71,7 @@ fn the_cost_is_that_of_the_process_that_was_named() {
     let run = ran(&[&address, "--pid", &other.id().to_string()]);
     assert_eq!(run["server"]["pid"], other.id());
     assert_eq!(run["server"]["command"], "epollo");
-    let words = format!("process {} does not listen at {address}", other.id());
+    let words = format!("process {} does not listen on {address}", other.id());
     assert!(doubts(&run).contains(&words), "{}", doubts(&run));
     // An idle server costs nothing, whatever others do meanwhile; a loaded one does.
     assert_eq!(run["server"]["cpu_ns"], 0);

@@ -70,7 +70,7 @@ impl<S: Service> Rig<S> {
         assert_eq!(net.send(client, bytes), Ok(bytes.len()));
     }
 
-    /// Lets the reactor run until it would sleep for ever. Fails if it does not within some turns.
+    /// Lets the reactor run until it would sleep forever. Fails if it does not within some turns.
     fn settle(&mut self) {
         for _ in 0..1_000 {
             if self.reactor.turn().is_err() {

@@ -100,7 +100,7 @@ fn the_echo_client_counts_what_a_server_loses_and_changes() {
     assert!(client.rest().starts_with(b"aBcd"));
     let words = client.errors();
     assert!(
-        words.contains("of 6 bytes sent 2 lost, 1 changed"),
+        words.contains("of 6 bytes sent, 2 lost, 1 changed"),
         "{words}"
     );
     assert_eq!(words.lines().count(), 1, "{words}");

@@ -142,6 +142,6 @@ fn clients_too_many_do_not_fill_the_log_by_coming_and_going() {
     server.process.signal(Signal::TERM);
     assert_eq!(server.process.code(), 0);
     let words = server.process.errors();
-    let warnings = words.matches("all places are taken").count();
+    let warnings = words.matches("the connection limit is reached").count();
     assert!((1..=3).contains(&warnings), "{warnings} warnings");
 }

@@ -107,7 +107,7 @@ fn faults_that_never_happened_fail_where_all_are_asked_for() {
     let mut process = Epollo::run(&arguments);
     assert_eq!(process.code(), 1);
     let words = process.errors();
-    assert!(words.contains("faults never happened"), "{words}");
+    assert!(words.contains("faults never injected"), "{words}");
     assert_eq!(words.lines().count(), 1, "{words}");
 }
 

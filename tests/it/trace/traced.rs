@@ -131,16 +131,16 @@ fn one_pause_for_want_of_descriptors_as_text() {
     prlimit(process, Resource::Nofile, cut).unwrap();
     until(&mut server, ASLEEP, &[]);
     let (mut clients, told) = fill(&mut server);
-    assert_told(&told, "One pause for want of descriptors", 0);
+    assert_told(&told, "One pause without descriptors", 0);
     let told = until(&mut server, ASLEEP_FOR_A_WHILE, &[]);
-    assert_told(&told, "One pause for want of descriptors", 1);
+    assert_told(&told, "One pause without descriptors", 1);
     let (last, next) = (clients.pop().unwrap(), server.connect("echo"));
     last.shutdown(Shutdown::Write).unwrap();
     let arrives = format!("accept    {}", next.local_addr().unwrap());
     let mut told = until(&mut server, &arrives, &[&last, &next]);
     told.retain(|line| !line.starts_with("listener") || line.ends_with("accept B"));
     let told = told.split_off(told.iter().position(|line| line.starts_with('A')).unwrap());
-    assert_told(&told, "One pause for want of descriptors", 2);
+    assert_told(&told, "One pause without descriptors", 2);
     server.stop();
 }
 

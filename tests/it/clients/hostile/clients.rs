@@ -130,7 +130,7 @@ fn no_failure_lets_a_server_act_on_a_clients_terminal() {
     let _ = server.read_to_end(&mut Vec::new());
     let (code, shown) = screen.last_words();
     assert_eq!(code, 1);
-    assert!(shown.contains("was left: message too long"), "{shown:?}");
+    assert!(shown.contains("was closed: message too long"), "{shown:?}");
     shown.split_terminator("\r\n").for_each(assert_one_line);
 
     // Reset in the middle of an answer: what we sent was not read.

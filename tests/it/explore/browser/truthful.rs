@@ -136,7 +136,7 @@ fn a_read_that_is_held_back_says_why() {
     let words = chromium.text(&format!("sentence({all}[0])"));
     let amount = words
         .strip_prefix("Not read: ")
-        .and_then(|rest| rest.strip_suffix(" wait in its outbox"));
+        .and_then(|rest| rest.strip_suffix(" are waiting in its outbox"));
     assert!(
         amount.is_some_and(|amount| amount.ends_with("KiB")),
         "{words}"
@@ -153,7 +153,7 @@ fn a_read_that_is_held_back_says_why() {
     chromium.value(&format!("setFilter('{name}')"));
     chromium.until(&held);
     let words = chromium.text(&format!("sentence({held})"));
-    assert_eq!(words, "Not read: its session takes no more now");
+    assert_eq!(words, "Not read: its session accepts no more now");
     drop((first, second));
     server.stop();
 }

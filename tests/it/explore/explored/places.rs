@@ -70,7 +70,7 @@ fn a_stream_is_alive_however_short_the_idle_timeout_of_clients() {
 fn where_others_could_reach_it_the_page_has_no_buttons() {
     let mut explored = Explored::at("0.0.0.0:0", &["echo=0"]);
     let warning = explored.server.process.error_line();
-    assert!(warning.contains("open to everybody"), "{warning}");
+    assert!(warning.contains("open to anyone"), "{warning}");
     assert_eq!(explored.token(), "");
     let mut stream = explored.look();
     assert_eq!(stream.meta["try"], false);

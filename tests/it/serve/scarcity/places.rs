@@ -65,7 +65,7 @@ fn with_fewer_descriptors_than_clients_the_rest_is_turned_away_and_the_page_answ
     assert!(metrics.contains(&away), "{away}: {metrics}");
     // Nobody asked for a number of places, so nothing is said of it.
     let words = server.process.error_line();
-    assert!(words.contains("all places are taken"), "{words}");
+    assert!(words.contains("the connection limit is reached"), "{words}");
     drop(served);
     server.stop();
 }
@@ -126,7 +126,7 @@ fn without_a_descriptor_for_any_client_it_says_so_and_does_not_serve() {
         let words = process.errors();
         assert_eq!(words.lines().count(), 1, "{words}");
         assert!(
-            words.contains("no descriptor is left for clients"),
+            words.contains("no file descriptors are left for clients"),
             "{words}"
         );
         assert!(words.contains("ulimit -n"), "{words}");

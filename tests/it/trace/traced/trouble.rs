@@ -55,7 +55,7 @@ fn a_full_disk_ends_the_trace_with_one_warning_and_not_the_server() {
         // Besides the echoes there are turns.
         let missed = said
             .iter()
-            .find_map(|line| line.split_once("moments that the trace misses: "));
+            .find_map(|line| line.split_once("trace events lost: "));
         let missed: usize = missed.unwrap().1.parse().unwrap();
         assert!(missed > 5 * ECHOES, "{missed}");
     }
@@ -223,7 +223,7 @@ fn what_is_no_trace_is_refused_in_one_line() {
     mknodat(CWD, fifo.path(), FileType::Fifo, mode, 0).unwrap();
     let (code, said) = refused(fifo.name());
     assert_eq!((code, said.lines().count()), (1, 1), "{said}");
-    assert!(said.ends_with("nobody reads this FIFO yet\n"), "{said}");
+    assert!(said.ends_with("no process reads this FIFO yet\n"), "{said}");
 }
 
 #[test]
@@ -239,6 +239,6 @@ fn a_duel_is_not_traced() {
     let mut process = Epollo::run(&arguments);
     assert_eq!(process.code(), 2);
     let said = process.errors();
-    let expected = "epollo: --trace is for one server, not for --ab; usage: ";
+    let expected = "epollo: --trace cannot be used with --ab; usage: ";
     assert!(said.starts_with(expected), "{said}");
 }
