@@ -29,12 +29,12 @@ fn step<S: Service>(
     criterion: &mut Criterion,
     name: &str,
     mut service: S,
-    door: S::Door,
+    origin: S::Origin,
     bytes: &[u8],
 ) {
     let mut effects = Effects::default();
     let mut cx = effects.context(Time::ZERO, ME, ROOM);
-    let mut session = service.open(&mut cx, door, format_args!("127.0.0.1:40112"));
+    let mut session = service.open(&mut cx, origin, format_args!("127.0.0.1:40112"));
     let mut group = criterion.benchmark_group("step");
     group.throughput(Throughput::Elements(1));
     group.bench_function(name, |bencher| {
@@ -72,7 +72,7 @@ fn parrot(criterion: &mut Criterion) {
         let mut message = Vec::new();
         encode(framing, TEXT, &mut message);
         let name = format!("turn of chat with a parrot, {name}");
-        step(criterion, &name, server, chat::Door::Guest, &message);
+        step(criterion, &name, server, chat::Origin::Remote, &message);
     }
 }
 

@@ -26,12 +26,12 @@
 //!
 //! impl Service for Length {
 //!     type Session = ();
-//!     type Door = ();
+//!     type Origin = ();
 //!     fn open(&mut self, _: &mut Context<'_>, _: (), _: fmt::Arguments<'_>) {}
 //!     fn step(&mut self, cx: &mut Context<'_>, _: &mut (), event: Event<'_>) {
 //!         match event {
 //!             Event::Received(bytes) => cx.send(format!("{}\n", bytes.len()).as_bytes()),
-//!             Event::Finished => cx.finish(),
+//!             Event::Eof => cx.shutdown_write(),
 //!             Event::Woken | Event::Stopping => {}
 //!         }
 //!     }

@@ -72,7 +72,7 @@ fn memory_with(program: &Program, idle: usize) -> Result<u64> {
     let mut running = crowd(idle).begin(&server)?;
     let mut most = 0;
     let report: Report = loop {
-        most = most.max(server.memory()?);
+        most = most.max(server.directory()?);
         if running.has_ended()? {
             break running.report()?;
         }

@@ -9,8 +9,8 @@ use epollo::reactor::{Limits, ListenOptions, OsKernel, Policy, Reactor, bind};
 
 fn main() -> io::Result<()> {
     let limits = Limits {
-        guests_max: 10_000,
-        guests_per_address_max: None,
+        clients_max: 10_000,
+        clients_per_address_max: None,
         unsent_bytes_max: 256 << 20,
         grace: None,
         spin: Duration::ZERO,

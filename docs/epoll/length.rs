@@ -8,35 +8,35 @@
 use std::io::{Error, Result};
 use std::time::Duration;
 
-use epollo::protocol::{CloseReason, Context, Event, Service, Standing, Time};
+use epollo::protocol::{CloseReason, Context, Event, Service, StateName, Time};
 use epollo::reactor::{Limits, ListenOptions, OsKernel, Policy, Reactor, bind};
-use epollo::trace::{Memory, Moment, Observer, text::Text};
+use epollo::trace::{Directory, Observer, TraceEvent, text::Text};
 
 /// Every piece is answered with its length.
 struct Length;
 
 impl Service for Length {
     type Session = ();
-    type Door = ();
+    type Origin = ();
 
     fn open(&mut self, _: &mut Context<'_>, (): (), _: std::fmt::Arguments<'_>) {}
 
     fn step(&mut self, cx: &mut Context<'_>, (): &mut (), event: Event<'_>) {
         match event {
             Event::Received(bytes) => cx.send(format!("{}\n", bytes.len()).as_bytes()),
-            Event::Finished => cx.finish(),
+            Event::Eof => cx.shutdown_write(),
             Event::Woken | Event::Stopping => {}
         }
     }
 
     fn close(&mut self, _: &mut Context<'_>, (): (), _: CloseReason) {}
 
-    fn window(&self, (): &()) -> usize {
+    fn read_limit(&self, (): &()) -> usize {
         usize::MAX
     }
 
-    fn standing(&self, (): &()) -> Standing {
-        Standing {
+    fn state(&self, (): &()) -> StateName {
+        StateName {
             protocol: "length",
             state: "open",
         }
@@ -44,10 +44,10 @@ impl Service for Length {
 }
 
 /// Every moment is a line.
-struct Lines(Memory, Text);
+struct Lines(Directory, Text);
 
 impl Observer for Lines {
-    fn observe(&mut self, at: Time, moment: &Moment<'_>) {
+    fn observe(&mut self, at: Time, moment: &TraceEvent<'_>) {
         self.0.see(at, moment);
         eprint!("{}", self.1.line(at, &self.0, moment));
     }
@@ -61,8 +61,8 @@ fn main() -> Result<()> {
     )?;
     println!("listening {}", listener.local_addr()?);
     let limits = Limits {
-        guests_max: 1000,
-        guests_per_address_max: None,
+        clients_max: 1000,
+        clients_per_address_max: None,
         unsent_bytes_max: 1 << 20,
         grace: Some(Duration::from_secs(1)),
         spin: Duration::ZERO,
@@ -72,7 +72,7 @@ fn main() -> Result<()> {
         payload: 16,
         error_word: |error| format!("{:?}", error.kind()).into(),
     };
-    let lines = Lines(Memory::new(vec!["length".to_owned()]), text);
+    let lines = Lines(Directory::new(vec!["length".to_owned()]), text);
     let mut reactor = Reactor::observed(OsKernel::new()?, Length, limits, lines);
     reactor.listen(listener, (), Policy::default())?;
     reactor.run()

@@ -4,8 +4,8 @@
 use std::io::{Error, Result};
 use std::time::Duration;
 
-use epollo::explore::{self, Door, NOBODY, Page};
-use epollo::protocol::{CloseReason, Context, Event, Service, Standing};
+use epollo::explore::{self, NOBODY, Origin, Page};
+use epollo::protocol::{CloseReason, Context, Event, Service, StateName};
 use epollo::reactor::{Limits, ListenOptions, Policy, bind};
 
 /// Every piece is answered with its length.
@@ -13,26 +13,26 @@ struct Length;
 
 impl Service for Length {
     type Session = ();
-    type Door = ();
+    type Origin = ();
 
     fn open(&mut self, _: &mut Context<'_>, (): (), _: std::fmt::Arguments<'_>) {}
 
     fn step(&mut self, cx: &mut Context<'_>, (): &mut (), event: Event<'_>) {
         match event {
             Event::Received(bytes) => cx.send(format!("{}\n", bytes.len()).as_bytes()),
-            Event::Finished => cx.finish(),
+            Event::Eof => cx.shutdown_write(),
             Event::Woken | Event::Stopping => {}
         }
     }
 
     fn close(&mut self, _: &mut Context<'_>, (): (), _: CloseReason) {}
 
-    fn window(&self, (): &()) -> usize {
+    fn read_limit(&self, (): &()) -> usize {
         usize::MAX
     }
 
-    fn standing(&self, (): &()) -> Standing {
-        Standing {
+    fn state(&self, (): &()) -> StateName {
+        StateName {
             protocol: "length",
             state: "open",
         }
@@ -52,8 +52,8 @@ fn main() -> Result<()> {
     let address = length.local_addr()?;
     println!("listening {address}, see http://{}/", page.local_addr()?);
     let limits = Limits {
-        guests_max: 1000,
-        guests_per_address_max: None,
+        clients_max: 1000,
+        clients_per_address_max: None,
         unsent_bytes_max: 1 << 20,
         grace: Some(Duration::from_secs(1)),
         spin: Duration::ZERO,
@@ -64,6 +64,6 @@ fn main() -> Result<()> {
         visits_max: explore::VISITS_MAX,
     };
     let mut reactor = explore::reactor(page, Length, limits, NOBODY)?;
-    reactor.listen(length, Door::Inner(()), Policy::default())?;
+    reactor.listen(length, Origin::Inner(()), Policy::default())?;
     explore::run(&mut reactor)
 }

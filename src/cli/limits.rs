@@ -23,8 +23,8 @@ pub(super) fn plan(arguments: &ServeArguments, places: Places) -> Result<Limits,
         usize::try_from(left).unwrap_or(usize::MAX)
     });
     Ok(Limits {
-        guests_max: guests_max(arguments, places, memory)?,
-        guests_per_address_max: arguments.per_ip,
+        clients_max: clients_max(arguments, places, memory)?,
+        clients_per_address_max: arguments.per_ip,
         unsent_bytes_max: arguments
             .max_buffer
             .unwrap_or_else(|| unsent_bytes_max(memory)),
@@ -35,7 +35,11 @@ pub(super) fn plan(arguments: &ServeArguments, places: Places) -> Result<Limits,
 
 /// As many clients as were asked for and there are descriptors for; if nobody asked, no more than there is
 /// memory for, too.
-fn guests_max(arguments: &ServeArguments, places: Places, memory: usize) -> Result<usize, Failure> {
+fn clients_max(
+    arguments: &ServeArguments,
+    places: Places,
+    memory: usize,
+) -> Result<usize, Failure> {
     let Places { clients, limit, .. } = places;
     if clients == 0 {
         return Err(Failure::at_work(format_args!(

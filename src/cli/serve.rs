@@ -14,7 +14,7 @@ use crate::explore;
 use crate::protocol::chat::{self, Partner};
 use crate::protocol::{Service, echo};
 use crate::reactor::{self, ListenOptions, OsKernel, OsStream, Policy, Reactor, Terminal, bind};
-use crate::services::{Door, Protocol, Server, Settings};
+use crate::services::{Origin, Protocol, Server, Settings};
 use crate::system::log::Log;
 use crate::system::{descriptors, reason, signals, stdio};
 use crate::trace::Observer;
@@ -68,12 +68,24 @@ pub(super) fn run(mut arguments: ServeArguments, log: &Log) -> Result<(), Failur
     match (page, trace) {
         (None, None) => {
             let reactor = Reactor::new(OsKernel::new().map_err(cannot_start)?, server, limits);
-            serve(reactor, |door| door, |server| server, Reactor::run, plan)
+            serve(
+                reactor,
+                |origin| origin,
+                |server| server,
+                Reactor::run,
+                plan,
+            )
         }
         (None, Some(trace)) => {
             let kernel = OsKernel::new().map_err(cannot_start)?;
             let reactor = Reactor::observed(kernel, server, limits, trace);
-            serve(reactor, |door| door, |server| server, Reactor::run, plan)
+            serve(
+                reactor,
+                |origin| origin,
+                |server| server,
+                Reactor::run,
+                plan,
+            )
         }
         (Some(listener), trace) => {
             let page = explore::Page {
@@ -82,8 +94,14 @@ pub(super) fn run(mut arguments: ServeArguments, log: &Log) -> Result<(), Failur
                 visits_max: places.visits,
             };
             let reactor = explore::reactor(page, server, limits, trace).map_err(cannot_start)?;
-            let door = explore::Door::Inner;
-            serve(reactor, door, explore::Explored::inner, explore::run, plan)
+            let origin = explore::Origin::Inner;
+            serve(
+                reactor,
+                origin,
+                explore::Explored::inner,
+                explore::run,
+                plan,
+            )
         }
     }
 }
@@ -99,12 +117,12 @@ struct Plan {
 /// One loop for each kind of service and observer, so that without one nothing of it is left.
 fn serve<S: Service, O: Observer>(
     mut reactor: Reactor<OsKernel, S, O>,
-    door: impl Fn(Door) -> S::Door,
+    origin: impl Fn(Origin) -> S::Origin,
     server: impl FnOnce(&S) -> &Server,
     run: impl FnOnce(&mut Reactor<OsKernel, S, O>) -> io::Result<()>,
     plan: Plan,
 ) -> Result<(), Failure> {
-    attach(&mut reactor, door, plan)
+    attach(&mut reactor, origin, plan)
         .map_err(|error| Failure::cannot("watch the listeners, signals and terminal", &error))?;
     run(&mut reactor).map_err(|error| Failure::cannot("wait for events", &error))?;
     log::info!("{}", reactor.counters());
@@ -136,7 +154,7 @@ fn settings(arguments: &ServeArguments) -> Settings {
         chat: chat::Settings {
             partner: match arguments.chat_with {
                 ChatWith::Operator => Partner::Operator,
-                ChatWith::Pair => Partner::Guest,
+                ChatWith::Pair => Partner::Pair,
                 ChatWith::Echo => Partner::Parrot,
             },
             framing: arguments.framing,
@@ -169,27 +187,37 @@ fn turn_time_max(arguments: &ServeArguments) -> Option<Duration> {
 /// listeners.
 fn attach<S: Service, O: Observer>(
     reactor: &mut Reactor<OsKernel, S, O>,
-    door: impl Fn(Door) -> S::Door,
+    origin: impl Fn(Origin) -> S::Origin,
     plan: Plan,
 ) -> io::Result<()> {
     let arguments = &plan.arguments;
     let stream = signals::stream(signals::first_asks_second_exits()?);
     let none = Policy::default();
-    reactor.attach(stream, door(Door::Signals), none, format_args!("signals"))?;
+    reactor.attach(
+        stream,
+        origin(Origin::Signals),
+        none,
+        format_args!("signals"),
+    )?;
 
     if stdio::is_terminal() {
         let stream = signals::stream(signals::continued()?);
-        reactor.attach(stream, door(Door::Continued), none, format_args!("signals"))?;
+        reactor.attach(
+            stream,
+            origin(Origin::Continued),
+            none,
+            format_args!("signals"),
+        )?;
     }
 
     let has_operator =
         arguments.chat_with == ChatWith::Operator && arguments.serves(Protocol::Chat);
     // Standard input stays untouched where nobody is asked to type.
     let input = has_operator.then(stdio::input).transpose()?;
-    let failure = reactor::Failure::SwallowedAfter(plan.announced);
+    let failure = reactor::OnError::IgnoreAfter(plan.announced);
     let terminal = Terminal::new(input, Some(stdio::output()?), failure);
     let stream = OsStream::Terminal(Box::new(terminal));
-    let console = door(Door::Console);
+    let console = origin(Origin::Console);
     reactor.attach(stream, console, none, format_args!("the terminal"))?;
 
     let policy = Policy {
@@ -198,10 +226,10 @@ fn attach<S: Service, O: Observer>(
         linger: Some(LINGER),
         reads_while_owing: false,
         resets_after_linger: false,
-        is_uncounted: false,
+        exempt_from_limits: false,
     };
     for (protocol, listener) in plan.listeners {
-        reactor.listen(listener, door(Door::Serve(protocol)), policy)?;
+        reactor.listen(listener, origin(Origin::Serve(protocol)), policy)?;
     }
     Ok(())
 }

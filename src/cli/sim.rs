@@ -15,7 +15,7 @@ use super::args::SimArguments;
 use super::{Failure, print};
 use crate::protocol::{chat, echo};
 use crate::reactor::Policy;
-use crate::services::{Door, Protocol, Server, Settings};
+use crate::services::{Origin, Protocol, Server, Settings};
 use crate::sim::{self, Doors, Herd, Outcome, Plan, QUIT};
 
 /// Seeds that are run if none are named.
@@ -125,14 +125,14 @@ fn run_seed(plan: &Plan) -> Outcome {
         columns: || None,
         once: false,
     };
-    let doors = Doors {
-        hello: Door::Serve(Protocol::Hello),
-        echo: Door::Serve(Protocol::Echo),
-        chat: Door::Serve(Protocol::Chat),
-        console: Door::Console,
-        signals: Door::Signals,
+    let origins = Doors {
+        hello: Origin::Serve(Protocol::Hello),
+        echo: Origin::Serve(Protocol::Echo),
+        chat: Origin::Serve(Protocol::Chat),
+        console: Origin::Console,
+        signals: Origin::Signals,
     };
-    sim::run(plan, Server::new(settings, Vec::new()), doors)
+    sim::run(plan, Server::new(settings, Vec::new()), origins)
 }
 
 fn replay(seed: u64, clients: usize) -> String {

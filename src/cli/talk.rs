@@ -15,9 +15,9 @@ use crate::protocol::echo::client as echo;
 use crate::protocol::hello::HelloClient;
 use crate::protocol::{CloseReason, Service};
 use crate::reactor::{self, Limits, OsKernel, OsStream, Policy, Reactor, Terminal};
-use crate::services::{Redraw, Redrawn, RedrawnDoor, Windowed};
+use crate::services::{Redraw, Redrawn, RedrawnOrigin, Windowed};
 use crate::system::log::Log;
-use crate::system::trace_writer::Sink;
+use crate::system::trace_writer::TraceWriter;
 use crate::system::{self, reason, signals, stdio};
 use crate::trace::{Observer, Off};
 
@@ -28,8 +28,8 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A client has one peer and all the time that its user has.
 const LIMITS: Limits = Limits {
-    guests_max: 0,
-    guests_per_address_max: None,
+    clients_max: 0,
+    clients_per_address_max: None,
     unsent_bytes_max: usize::MAX,
     grace: None,
     spin: Duration::ZERO,
@@ -74,7 +74,7 @@ pub(super) fn echo(arguments: &EchoArguments, log: &Log) -> Result<(), Failure> 
 }
 
 fn echo_dialogue(
-    trace: Option<Sink>,
+    trace: Option<TraceWriter>,
     stream: OsStream,
     address: SocketAddr,
 ) -> Result<(), Failure> {
@@ -83,8 +83,8 @@ fn echo_dialogue(
         write_timeout: Some(WRITE_TIMEOUT),
         ..Policy::default()
     };
-    let console = console(echo::Door::Console)?;
-    let server = remote(stream, echo::Door::Remote, policy, address);
+    let console = console(echo::Origin::Console)?;
+    let server = remote(stream, echo::Origin::Remote, policy, address);
     let dialogue = run_on_terminal(windowed(echo::Dialogue::new()), trace, [console, server])?;
     match dialogue.service.ended_by_server() {
         None => Ok(()),
@@ -98,7 +98,7 @@ fn echo_dialogue(
 
 fn echo_pipe(
     patience: Option<Duration>,
-    trace: Option<Sink>,
+    trace: Option<TraceWriter>,
     stream: OsStream,
     address: SocketAddr,
     exits_at_once: &AtomicBool,
@@ -108,9 +108,9 @@ fn echo_pipe(
         reads_while_owing: true,
         ..Policy::default()
     };
-    let console = console(echo::Door::Console)?;
-    let server = remote(stream, echo::Door::Remote, policy, address);
-    let (signals, code) = interrupts(echo::Door::Interrupt)?;
+    let console = console(echo::Origin::Console)?;
+    let server = remote(stream, echo::Origin::Remote, policy, address);
+    let (signals, code) = interrupts(echo::Origin::Interrupt)?;
     exits_at_once.store(false, Ordering::Relaxed);
     let relay = run(
         echo::Relay::new(patience),
@@ -168,7 +168,7 @@ pub(super) fn chat(arguments: ChatArguments, log: &Log) -> Result<(), Failure> {
     let trace = arguments.trace.open(log, "epollo chat", Vec::new())?;
     watch_signals()?;
     let (stream, address) = connect(&arguments.server)?;
-    let console = console(chat::Door::Console)?;
+    let console = console(chat::Origin::Console)?;
     let chat = Chat::new(chat::Settings {
         partner: Partner::User,
         framing: arguments.framing,
@@ -184,7 +184,7 @@ pub(super) fn chat(arguments: ChatArguments, log: &Log) -> Result<(), Failure> {
         write_timeout: Some(WRITE_TIMEOUT),
         ..Policy::default()
     };
-    let server = remote(stream, chat::Door::Guest, policy, address);
+    let server = remote(stream, chat::Origin::Remote, policy, address);
     let peers = [console, server];
     let chat = if stdio::is_terminal() {
         run_on_terminal(windowed(chat), trace, peers)?.service
@@ -200,7 +200,7 @@ pub(super) fn chat(arguments: ChatArguments, log: &Log) -> Result<(), Failure> {
              most; is --framing right?)"
         )));
     }
-    match chat.guest_ending() {
+    match chat.remote_ending() {
         Some(ending) if loss(ending).is_some() => Err(lost(address, Some(ending))),
         Some(_) | None => Ok(()),
     }
@@ -229,12 +229,12 @@ fn cannot_watch_signals(error: &io::Error) -> Failure {
 }
 
 /// The signals as somebody to talk with, and what tells the exit code of the first.
-fn interrupts<Door>(door: Door) -> Result<(Peer<Door>, signals::Told), Failure> {
+fn interrupts<Origin>(origin: Origin) -> Result<(Peer<Origin>, signals::Told), Failure> {
     let told = signals::first_tells_second_exits();
     let (stream, code) = told.map_err(|error| cannot_watch_signals(&error))?;
     let peer = Peer {
         stream: signals::stream(stream),
-        door,
+        origin,
         policy: Policy::default(),
         name: "signals".to_owned(),
     };
@@ -242,31 +242,36 @@ fn interrupts<Door>(door: Door) -> Result<(Peer<Door>, signals::Told), Failure> 
 }
 
 /// Somebody to talk with: the server, or our user at the terminal.
-struct Peer<Door> {
+struct Peer<Origin> {
     stream: OsStream,
-    door: Door,
+    origin: Origin,
     policy: Policy,
     name: String,
 }
 
-fn remote<Door>(stream: OsStream, door: Door, policy: Policy, address: SocketAddr) -> Peer<Door> {
+fn remote<Origin>(
+    stream: OsStream,
+    origin: Origin,
+    policy: Policy,
+    address: SocketAddr,
+) -> Peer<Origin> {
     Peer {
         stream,
-        door,
+        origin,
         policy,
         name: address.to_string(),
     }
 }
 
-fn console<Door>(door: Door) -> Result<Peer<Door>, Failure> {
+fn console<Origin>(origin: Origin) -> Result<Peer<Origin>, Failure> {
     let open = || -> io::Result<Terminal> {
         let sides = (Some(stdio::input()?), Some(stdio::output()?));
-        Ok(Terminal::new(sides.0, sides.1, reactor::Failure::Told))
+        Ok(Terminal::new(sides.0, sides.1, reactor::OnError::Fail))
     };
     let terminal = open().map_err(|error| Failure::cannot("use the terminal", &error))?;
     Ok(Peer {
         stream: OsStream::Terminal(Box::new(terminal)),
-        door,
+        origin,
         policy: Policy::default(),
         name: "the terminal".to_owned(),
     })
@@ -275,8 +280,8 @@ fn console<Door>(door: Door) -> Result<Peer<Door>, Failure> {
 /// Runs the client and gives it back with what it has learnt.
 fn run<S: Service, const N: usize>(
     client: S,
-    trace: Option<Sink>,
-    peers: [Peer<S::Door>; N],
+    trace: Option<TraceWriter>,
+    peers: [Peer<S::Origin>; N],
 ) -> Result<S, Failure> {
     let ran = match trace {
         None => run_observed(client, Off, peers),
@@ -288,19 +293,19 @@ fn run<S: Service, const N: usize>(
 /// The same for a client with a prompt, which is drawn again after a stop.
 fn run_on_terminal<C: Redraw>(
     client: C,
-    trace: Option<Sink>,
-    [one, other]: [Peer<C::Door>; 2],
+    trace: Option<TraceWriter>,
+    [one, other]: [Peer<C::Origin>; 2],
 ) -> Result<C, Failure> {
     let stream = signals::continued().map_err(|error| cannot_watch_signals(&error))?;
     let continued = Peer {
         stream: signals::stream(stream),
-        door: RedrawnDoor::Continued,
+        origin: RedrawnOrigin::Continued,
         policy: Policy::default(),
         name: "signals".to_owned(),
     };
-    let of_client = |peer: Peer<C::Door>| Peer {
+    let of_client = |peer: Peer<C::Origin>| Peer {
         stream: peer.stream,
-        door: RedrawnDoor::Client(peer.door),
+        origin: RedrawnOrigin::Client(peer.origin),
         policy: peer.policy,
         name: peer.name,
     };
@@ -312,12 +317,12 @@ fn run_on_terminal<C: Redraw>(
 fn run_observed<S: Service, const N: usize>(
     client: S,
     observer: impl Observer,
-    peers: [Peer<S::Door>; N],
+    peers: [Peer<S::Origin>; N],
 ) -> io::Result<S> {
     let mut reactor = Reactor::observed(OsKernel::new()?, client, LIMITS, observer);
     for peer in peers {
         let (stream, name) = (peer.stream, peer.name);
-        reactor.attach(stream, peer.door, peer.policy, format_args!("{name}"))?;
+        reactor.attach(stream, peer.origin, peer.policy, format_args!("{name}"))?;
     }
     reactor.run()?;
     Ok(reactor.into_service())

@@ -8,7 +8,7 @@ use clap::Args;
 use super::Failure;
 use super::values::parse_size;
 use crate::system::log::Log;
-use crate::system::trace_writer::{Destination, Sink};
+use crate::system::trace_writer::{Destination, TraceWriter};
 
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Trace")]
@@ -23,15 +23,16 @@ pub(super) struct TraceArguments {
 }
 
 impl TraceArguments {
-    /// The trace that was asked for, if one was: see [`Sink::open`].
+    /// The trace that was asked for, if one was: see [`TraceWriter::open`].
     pub(super) fn open(
         &self,
         log: &Log,
         program: &str,
         listeners: Vec<String>,
-    ) -> Result<Option<Sink>, Failure> {
-        let open =
-            |destination| Sink::open(destination, self.trace_payload, log, program, listeners);
+    ) -> Result<Option<TraceWriter>, Failure> {
+        let open = |destination| {
+            TraceWriter::open(destination, self.trace_payload, log, program, listeners)
+        };
         self.trace
             .as_ref()
             .map(open)

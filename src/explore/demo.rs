@@ -168,7 +168,7 @@ impl Demos {
         Ok(client.peer)
     }
 
-    pub(crate) fn window(&self, number: u32) -> usize {
+    pub(crate) fn read_limit(&self, number: u32) -> usize {
         let is_reading = self.clients.get(&number).is_some_and(|c| c.is_reading);
         if is_reading { usize::MAX } else { 0 }
     }
@@ -193,10 +193,10 @@ impl Demos {
                     client.obey(cx, order);
                 }
                 client.go_on_flooding(cx);
-                client.room = cx.room();
+                client.room = cx.send_capacity();
             }
             // Whoever is left leaves.
-            Event::Finished => client.finish(cx),
+            Event::Eof => client.finish(cx),
             Event::Stopping => cx.abort(),
             Event::Received(_) => {}
         }
@@ -223,7 +223,7 @@ impl Client {
             Order::Close => {
                 self.is_reading = true;
                 self.finish(cx);
-                cx.leave();
+                cx.close();
             }
         }
     }
@@ -231,14 +231,14 @@ impl Client {
     fn finish(&mut self, cx: &mut Context<'_>) {
         self.flood_left = 0;
         self.has_finished = true;
-        cx.finish();
+        cx.shutdown_write();
     }
 
     /// As much as goes; the rest when there is room again.
     fn go_on_flooding(&mut self, cx: &mut Context<'_>) {
         let piece = [*FLOOD_LINE; FLOOD_LINES];
         let piece = piece.as_flattened();
-        while self.flood_left > 0 && cx.room() >= piece.len() {
+        while self.flood_left > 0 && cx.send_capacity() >= piece.len() {
             cx.send(piece);
             self.flood_left = self.flood_left.saturating_sub(piece.len());
         }

@@ -12,9 +12,9 @@ use super::http::{Reply, Status};
 use super::hub::Question;
 use super::recorder::Totals;
 use super::visit::TICK;
-use super::{Door, ExploredReactor, look, metrics};
+use super::{ExploredReactor, Origin, look, metrics};
 use crate::protocol::{Service, Time};
-use crate::reactor::{DoorId, OsStream, Policy};
+use crate::reactor::{OriginId, OsStream, Policy};
 use crate::trace::Observer;
 
 /// How often the table is told.
@@ -36,11 +36,11 @@ pub fn run<S: Service, O: Observer>(reactor: &mut ExploredReactor<S, O>) -> io::
         // It floods and hears the echo: not to read while it owes would be to wait for itself.
         reads_while_owing: true,
         // Where memory is short, it goes before those that it was made to show.
-        is_uncounted: true,
+        exempt_from_limits: true,
         ..Policy::default()
     };
     let mut feed = Feed {
-        demo: reactor.add_door(Door::Demo, policy),
+        demo: reactor.add_origin(Origin::Demo, policy),
         is_watched: false,
         ticked: Time::ZERO,
         tabled: Time::ZERO,
@@ -56,7 +56,7 @@ pub fn run<S: Service, O: Observer>(reactor: &mut ExploredReactor<S, O>) -> io::
 }
 
 struct Feed {
-    demo: DoorId,
+    demo: OriginId,
     is_watched: bool,
     /// When the last tick was told, and what the totals were.
     ticked: Time,

@@ -99,7 +99,7 @@ impl Reply {
             text.push_str(body);
         }
         cx.send(text.as_bytes());
-        cx.leave();
+        cx.close();
     }
 }
 

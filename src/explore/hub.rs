@@ -111,7 +111,7 @@ impl Hub {
                 return false;
             };
             // It closes itself when it is woken and finds that it has no place.
-            cx.wake(self.places.remove(index).peer);
+            cx.notify(self.places.remove(index).peer);
         }
         let (peer, stage) = (cx.me(), Stage::Asking);
         self.places.push(Place { peer, stage });

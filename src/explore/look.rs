@@ -99,9 +99,9 @@ pub(crate) fn table(
     let mut states: BTreeMap<_, BTreeMap<_, u64>> = BTreeMap::new();
     let (mut own, mut guests) = (Vec::new(), Vec::new());
     for peer in peers {
-        let machine = states.entry(peer.standing.protocol).or_default();
-        *machine.entry(peer.standing.state).or_insert(0) += 1;
-        match peer.standing.protocol {
+        let machine = states.entry(peer.state.protocol).or_default();
+        *machine.entry(peer.state.state).or_insert(0) += 1;
+        match peer.state.protocol {
             PAGE | DEMO => own.push(peer),
             _ => guests.push(peer),
         }
@@ -135,11 +135,11 @@ fn row<'a>(recorder: &'a Recorder, peer: &PeerView, now: Time) -> Row<'a> {
     Row {
         peer: peer.id.to_string(),
         name: recorder
-            .memory
+            .directory
             .peer(peer.id)
             .map_or("", |known| known.name.as_str()),
-        protocol: peer.standing.protocol,
-        state: peer.standing.state,
+        protocol: peer.state.protocol,
+        state: peer.state.state,
         interest: match peer.interest {
             Interest::Readable => "read",
             Interest::Writable => "write",

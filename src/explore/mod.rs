@@ -2,8 +2,8 @@
 //! beside any [`Service`], also one of your own; it opens no listener and starts no thread.
 //!
 //! ```
-//! use epollo::explore::{self, Door, Page};
-//! use epollo::protocol::{CloseReason, Context, Event, Service, Standing};
+//! use epollo::explore::{self, Origin, Page};
+//! use epollo::protocol::{CloseReason, Context, Event, Service, StateName};
 //! use epollo::reactor::{Limits, ListenOptions, Policy, bind};
 //! use std::{fmt, io::{Read, Write}, net::{Shutdown, TcpStream}, time::Duration};
 //!
@@ -12,20 +12,20 @@
 //!
 //! impl Service for Length {
 //!     type Session = ();
-//!     type Door = ();
+//!     type Origin = ();
 //!     fn open(&mut self, _: &mut Context<'_>, _: (), _: fmt::Arguments<'_>) {}
 //!     fn step(&mut self, cx: &mut Context<'_>, _: &mut (), event: Event<'_>) {
 //!         match event {
 //!             Event::Received(bytes) => cx.send(format!("{}\n", bytes.len()).as_bytes()),
-//!             Event::Finished => cx.finish(),
+//!             Event::Eof => cx.shutdown_write(),
 //!             Event::Woken | Event::Stopping => {}
 //!         }
 //!     }
 //!     fn close(&mut self, cx: &mut Context<'_>, _: (), _: CloseReason) { cx.stop() }
 //!     fn window(&self, _: &()) -> usize { usize::MAX }
 //!     // What the page shows of a session.
-//!     fn standing(&self, _: &()) -> Standing {
-//!         Standing { protocol: "length", state: "counting" }
+//!     fn standing(&self, _: &()) -> StateName {
+//!         StateName { protocol: "length", state: "counting" }
 //!     }
 //! }
 //!
@@ -45,7 +45,7 @@
 //! let services = vec![("length".into(), address)];
 //! let page = Page { listener: page, services, visits_max: explore::VISITS_MAX };
 //! let mut reactor = explore::reactor(page, Length, limits, explore::NOBODY)?;
-//! reactor.listen(listener, Door::Inner(()), Policy::default())?;
+//! reactor.listen(listener, Origin::Inner(()), Policy::default())?;
 //!
 //! let client = std::thread::spawn(move || -> std::io::Result<String> {
 //!     let mut peer = TcpStream::connect(address)?;
@@ -71,7 +71,7 @@ use std::time::Duration;
 
 use mio::net::TcpListener;
 
-use crate::protocol::{CloseReason, Context, Event, Service, Standing};
+use crate::protocol::{CloseReason, Context, Event, Service, StateName};
 use crate::reactor::{Limits, OsKernel, Policy, Reactor};
 use crate::trace::{Observer, Off};
 
@@ -115,7 +115,7 @@ pub struct Page {
     /// loopback address.
     pub listener: TcpListener,
     /// The services that will listen on this reactor, in the order in which they will: what each is
-    /// called, as in [`Standing::protocol`], and its address.
+    /// called, as in [`StateName::protocol`], and its address.
     pub services: Vec<(String, SocketAddr)>,
     /// Connections to the page at the same time; one more is closed at once.
     pub visits_max: usize,
@@ -123,7 +123,7 @@ pub struct Page {
 
 /// By which door a peer comes in.
 #[derive(Clone, Copy, Debug)]
-pub enum Door<D> {
+pub enum Origin<D> {
     /// A peer of the service that is looked at.
     Inner(D),
     /// A browser.
@@ -160,7 +160,7 @@ impl<S> Explored<S> {
     }
 }
 
-/// A reactor that serves `page`, and `service` once its listeners are added with [`Door::Inner`].
+/// A reactor that serves `page`, and `service` once its listeners are added with [`Origin::Inner`].
 /// A second observer, if there is one, sees what the page sees.
 ///
 /// # Errors
@@ -190,31 +190,31 @@ pub fn reactor<S: Service, O: Observer>(
         idle_timeout: Some(Duration::from_secs(60)),
         write_timeout: Some(Duration::from_secs(10)),
         linger: Some(Duration::from_secs(1)),
-        is_uncounted: true,
+        exempt_from_limits: true,
         ..Policy::default()
     };
-    reactor.listen(page.listener, Door::Page, policy)?;
+    reactor.listen(page.listener, Origin::Page, policy)?;
     Ok(reactor)
 }
 
 impl<S: Service> Service for Explored<S> {
     type Session = Session<S::Session>;
-    type Door = Door<S::Door>;
+    type Origin = Origin<S::Origin>;
 
     fn open(
         &mut self,
         cx: &mut Context<'_>,
-        door: Door<S::Door>,
+        origin: Origin<S::Origin>,
         name: fmt::Arguments<'_>,
     ) -> Session<S::Session> {
-        Session(match door {
-            Door::Inner(door) => Kind::Inner(self.inner.open(cx, door, name)),
-            Door::Page if self.hub.admit(cx) => Kind::Visit(Box::new(Visit::new(cx))),
-            Door::Page => {
+        Session(match origin {
+            Origin::Inner(origin) => Kind::Inner(self.inner.open(cx, origin, name)),
+            Origin::Page if self.hub.admit(cx) => Kind::Visit(Box::new(Visit::new(cx))),
+            Origin::Page => {
                 cx.abort();
                 Kind::Surplus
             }
-            Door::Demo => Kind::Demo(self.hub.demos.arrived(cx.me())),
+            Origin::Demo => Kind::Demo(self.hub.demos.arrived(cx.me())),
         })
     }
 
@@ -236,22 +236,22 @@ impl<S: Service> Service for Explored<S> {
         }
     }
 
-    fn window(&self, session: &Session<S::Session>) -> usize {
+    fn read_limit(&self, session: &Session<S::Session>) -> usize {
         match &session.0 {
-            Kind::Inner(inner) => self.inner.window(inner),
-            Kind::Visit(visit) => visit.window(),
-            Kind::Demo(number) => self.hub.demos.window(*number),
+            Kind::Inner(inner) => self.inner.read_limit(inner),
+            Kind::Visit(visit) => visit.read_limit(),
+            Kind::Demo(number) => self.hub.demos.read_limit(*number),
             Kind::Surplus => 0,
         }
     }
 
-    fn standing(&self, session: &Session<S::Session>) -> Standing {
+    fn state(&self, session: &Session<S::Session>) -> StateName {
         let (protocol, state) = match &session.0 {
-            Kind::Inner(inner) => return self.inner.standing(inner),
+            Kind::Inner(inner) => return self.inner.state(inner),
             Kind::Visit(visit) => (PAGE, visit.state()),
             Kind::Demo(number) => (DEMO, self.hub.demos.state(*number)),
             Kind::Surplus => (PAGE, "refused"),
         };
-        Standing { protocol, state }
+        StateName { protocol, state }
     }
 }

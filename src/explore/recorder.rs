@@ -10,7 +10,7 @@ use hdrhistogram::Histogram;
 use super::PAGE_LISTENER;
 use super::sample::{Sample, nanos};
 use crate::protocol::{CloseReason, PeerId, Time};
-use crate::trace::{Memory, Moment, Observer};
+use crate::trace::{Directory, Observer, TraceEvent};
 
 /// Bytes of what a peer says that are shown.
 pub(crate) const PAYLOAD_BYTES: usize = 24;
@@ -54,7 +54,7 @@ pub(crate) struct Traffic {
 /// The observer behind the explorer page.
 #[derive(Debug)]
 pub struct Recorder {
-    pub(crate) memory: Memory,
+    pub(crate) directory: Directory,
     pub(crate) totals: Totals,
     /// Connections that are there, by protocol.
     pub(crate) peers: BTreeMap<&'static str, u64>,
@@ -76,7 +76,7 @@ impl Recorder {
     /// Of what a peer says, so many bytes are shown.
     pub(crate) fn new(listeners: Vec<String>, payload: usize) -> Recorder {
         Recorder {
-            memory: Memory::new(listeners),
+            directory: Directory::new(listeners),
             totals: Totals::default(),
             peers: BTreeMap::new(),
             closed: BTreeMap::new(),
@@ -142,32 +142,32 @@ impl Recorder {
         traffic
     }
 
-    fn count(&mut self, at: Time, moment: &Moment<'_>) {
+    fn count(&mut self, at: Time, moment: &TraceEvent<'_>) {
         let moved = |result: &Result<usize, _>| result.map_or(0, |count| count as u64);
         match *moment {
-            Moment::Waiting { timeout } => self.timeout = timeout,
-            Moment::Woke { events } => {
+            TraceEvent::Waiting { timeout } => self.timeout = timeout,
+            TraceEvent::Woken { events } => {
                 self.totals.turns += 1;
-                self.totals.asleep += nanos(self.memory.waited());
+                self.totals.asleep += nanos(self.directory.waited());
                 self.totals.events += events.map_or(0, |count| count as u64);
             }
-            Moment::Ended => {
+            TraceEvent::Ended => {
                 // Whoever was accepted and turned away was not opened.
                 self.is_guest_next = false;
-                self.turn_ended(self.memory.busy(at));
+                self.turn_ended(self.directory.busy(at));
             }
-            Moment::Paused { .. } => self.totals.accept_pauses += 1,
-            Moment::Accepted { listener, result } => {
+            TraceEvent::AcceptPaused { .. } => self.totals.accept_pauses += 1,
+            TraceEvent::Accepted { listener, result } => {
                 self.is_guest_next = listener != PAGE_LISTENER && result.is_ok();
             }
-            Moment::Opened { peer, standing, .. } => {
-                *self.peers.entry(standing.protocol).or_insert(0) += 1;
+            TraceEvent::Opened { peer, state, .. } => {
+                *self.peers.entry(state.protocol).or_insert(0) += 1;
                 let is_guest = std::mem::take(&mut self.is_guest_next);
                 self.traffic_of(peer).is_guest = is_guest;
                 self.totals.opened += u64::from(self.is_of_service(peer));
             }
-            Moment::Closed { peer, reason } => {
-                let protocol = self.memory.peer(peer).map_or("", |known| known.protocol);
+            TraceEvent::Closed { peer, reason } => {
+                let protocol = self.directory.peer(peer).map_or("", |known| known.protocol);
                 if let Some(count) = self.peers.get_mut(protocol) {
                     *count -= 1;
                 }
@@ -176,7 +176,7 @@ impl Recorder {
                     *self.closed.entry(reason).or_insert(0) += 1;
                 }
             }
-            Moment::Read { peer, result, .. } => {
+            TraceEvent::Read { peer, result, .. } => {
                 let count = moved(&result.map(<[u8]>::len));
                 self.traffic_of(peer).bytes_in += count;
                 if self.is_of_service(peer) {
@@ -185,7 +185,7 @@ impl Recorder {
                     self.totals.would_block += u64::from(would_block(result.err()));
                 }
             }
-            Moment::Wrote { peer, result, .. } => {
+            TraceEvent::Wrote { peer, result, .. } => {
                 let count = moved(&result);
                 self.traffic_of(peer).bytes_out += count;
                 if self.is_of_service(peer) {
@@ -194,16 +194,16 @@ impl Recorder {
                     self.totals.would_block += u64::from(would_block(result.err()));
                 }
             }
-            Moment::Ready { .. }
-            | Moment::Held { .. }
-            | Moment::Peeked { .. }
-            | Moment::Shut { .. }
-            | Moment::Told { .. }
-            | Moment::Moved { .. }
-            | Moment::Wished { .. }
-            | Moment::Watched { .. }
-            | Moment::Armed { .. }
-            | Moment::Fired { .. } => {}
+            TraceEvent::Ready { .. }
+            | TraceEvent::ReadPaused { .. }
+            | TraceEvent::Peeked { .. }
+            | TraceEvent::ShutDown { .. }
+            | TraceEvent::Dispatched { .. }
+            | TraceEvent::Moved { .. }
+            | TraceEvent::Effect { .. }
+            | TraceEvent::Registered { .. }
+            | TraceEvent::TimerSet { .. }
+            | TraceEvent::Fired { .. } => {}
         }
     }
 
@@ -221,13 +221,13 @@ impl Recorder {
 }
 
 impl Observer for Recorder {
-    fn observe(&mut self, at: Time, moment: &Moment<'_>) {
-        self.memory.see(at, moment);
+    fn observe(&mut self, at: Time, moment: &TraceEvent<'_>) {
+        self.directory.see(at, moment);
         self.count(at, moment);
-        self.sample.follow(&self.memory, moment);
+        self.sample.follow(&self.directory, moment);
         if self.is_watched {
             self.sample
-                .write_down(at, &self.memory, self.timeout, moment);
+                .write_down(at, &self.directory, self.timeout, moment);
         }
     }
 }

@@ -178,7 +178,7 @@ fn connect(hub: &Hub, to: &str) -> Answer {
 fn command(hub: &mut Hub, cx: &mut Context<'_>, client: u32, order: Order) -> Answer {
     match hub.demos.order(client, order) {
         Ok(peer) => {
-            cx.wake(peer);
+            cx.notify(peer);
             Answer::Now(Reply::json(Status::Ok, "{\"ok\":true}".to_owned()))
         }
         Err(why) => wrong(Status::Conflict, why),

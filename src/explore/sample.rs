@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{DEMO, PAGE, PAGE_LISTENER};
 use crate::protocol::{Event, PeerId, Time};
 use crate::trace::json;
-use crate::trace::{Memory, Moment};
+use crate::trace::{Directory, TraceEvent};
 
 /// Turns written down in one tick, at most.
 const TURNS_MAX: usize = 20;
@@ -80,19 +80,19 @@ impl Sample {
     }
 
     /// To be called for every moment, whether somebody looks or not: who talks with a demo client?
-    pub(crate) fn follow(&mut self, memory: &Memory, moment: &Moment<'_>) {
+    pub(crate) fn follow(&mut self, directory: &Directory, moment: &TraceEvent<'_>) {
         let address = |peer| {
-            let name = memory.peer(peer).map_or("", |known| known.name.as_str());
+            let name = directory.peer(peer).map_or("", |known| known.name.as_str());
             name.split(' ').next().unwrap_or(name)
         };
-        if let Moment::Opened { peer, standing, .. } = *moment {
-            if standing.protocol == DEMO {
+        if let TraceEvent::Opened { peer, state, .. } = *moment {
+            if state.protocol == DEMO {
                 self.demos.push(address(peer).to_owned());
                 self.followed.push(peer);
             } else if self.demos.iter().any(|demo| demo == address(peer)) {
                 self.followed.push(peer);
             }
-        } else if let Moment::Closed { peer, .. } = *moment
+        } else if let TraceEvent::Closed { peer, .. } = *moment
             && self.followed.contains(&peer)
         {
             self.followed.retain(|&other| other != peer);
@@ -100,7 +100,7 @@ impl Sample {
         }
     }
 
-    fn is_followed(&self, moment: &Moment<'_>) -> bool {
+    fn is_followed(&self, moment: &TraceEvent<'_>) -> bool {
         let peer = moment.peer();
         peer.is_some_and(|peer| self.followed.contains(&peer))
     }
@@ -109,20 +109,20 @@ impl Sample {
     pub(crate) fn write_down(
         &mut self,
         at: Time,
-        memory: &Memory,
+        directory: &Directory,
         timeout: Option<Duration>,
-        moment: &Moment<'_>,
+        moment: &TraceEvent<'_>,
     ) {
         if is_of_demo(moment) {
             self.wanted_for_demo = TURNS_AFTER_DEMO;
         }
-        if let Moment::Woke { events } = moment {
+        if let TraceEvent::Woken { events } = moment {
             self.begin(at);
             self.events = *events.as_ref().unwrap_or(&0);
-        } else if let Moment::Ended = moment {
-            self.end(at, memory, timeout);
-        } else if !matches!(moment, Moment::Waiting { .. }) {
-            self.add(at, memory, moment);
+        } else if let TraceEvent::Ended = moment {
+            self.end(at, directory, timeout);
+        } else if !matches!(moment, TraceEvent::Waiting { .. }) {
+            self.add(at, directory, moment);
         }
     }
 
@@ -153,12 +153,12 @@ impl Sample {
         true
     }
 
-    fn add(&mut self, at: Time, memory: &Memory, moment: &Moment<'_>) {
+    fn add(&mut self, at: Time, directory: &Directory, moment: &TraceEvent<'_>) {
         let is_followed = self.is_followed(moment);
         let Some(moments) = &mut self.moments else {
             return;
         };
-        self.is_own = self.is_own && is_own(memory, moment);
+        self.is_own = self.is_own && is_own(directory, moment);
         let kept = if is_followed {
             &mut self.moments_followed
         } else {
@@ -171,11 +171,11 @@ impl Sample {
         if !moments.is_empty() {
             moments.push(b',');
         }
-        json::object(moments, at, memory, moment, self.payload);
+        json::object(moments, at, directory, moment, self.payload);
         *kept += 1;
     }
 
-    fn end(&mut self, at: Time, memory: &Memory, timeout: Option<Duration>) {
+    fn end(&mut self, at: Time, directory: &Directory, timeout: Option<Duration>) {
         let Some(moments) = self.moments.take() else {
             return;
         };
@@ -183,7 +183,7 @@ impl Sample {
             self.skipped += 1;
             return;
         }
-        let busy = memory.busy(at);
+        let busy = directory.busy(at);
         let woke = at.as_nanos() - nanos(busy);
         let mut head = String::new();
         let _ = write!(
@@ -191,8 +191,8 @@ impl Sample {
             "{}{{\"n\":{},\"t\":{woke},\"waited\":{},\"timeout\":{},\"ready\":{},\"busy\":{},\
              \"cut\":{},\"moments\":[",
             if self.kept > 0 { "," } else { "" },
-            memory.turn(),
-            nanos(memory.waited()),
+            directory.turn(),
+            nanos(directory.waited()),
             timeout.map_or("null".to_owned(), |timeout| nanos(timeout).to_string()),
             self.events,
             nanos(busy),
@@ -206,19 +206,20 @@ impl Sample {
 }
 
 /// Whether a demo client begins to do something.
-fn is_of_demo(moment: &Moment<'_>) -> bool {
+fn is_of_demo(moment: &TraceEvent<'_>) -> bool {
     matches!(
         moment,
-        Moment::Opened { standing, .. } | Moment::Told { event: Event::Woken, standing, .. }
-            if standing.protocol == DEMO
+        TraceEvent::Opened { state, .. } | TraceEvent::Dispatched { event: Event::Woken, state, .. }
+            if state.protocol == DEMO
     )
 }
 
 /// Whether a moment is about the page's own connections and nobody else.
-fn is_own(memory: &Memory, moment: &Moment<'_>) -> bool {
-    let known = moment.peer().and_then(|peer| memory.peer(peer));
+fn is_own(directory: &Directory, moment: &TraceEvent<'_>) -> bool {
+    let known = moment.peer().and_then(|peer| directory.peer(peer));
     let is_guests = known.is_some_and(|known| known.protocol != PAGE && known.protocol != DEMO);
-    !is_guests && !matches!(moment, Moment::Accepted { listener, .. } if *listener != PAGE_LISTENER)
+    !is_guests
+        && !matches!(moment, TraceEvent::Accepted { listener, .. } if *listener != PAGE_LISTENER)
 }
 
 pub(crate) fn nanos(duration: Duration) -> u64 {

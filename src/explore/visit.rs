@@ -36,14 +36,14 @@ enum State {
 impl Visit {
     pub(crate) fn new(cx: &mut Context<'_>) -> Visit {
         let deadline = cx.now().after(REQUEST_TIME_MAX);
-        cx.wake_at(Some(deadline));
+        cx.set_timer(Some(deadline));
         Visit {
             deadline,
             state: State::Asking(Vec::new()),
         }
     }
 
-    pub(crate) fn window(&self) -> usize {
+    pub(crate) fn read_limit(&self) -> usize {
         match &self.state {
             State::Asking(bytes) => HEAD_BYTES_MAX + BODY_BYTES_MAX - bytes.len(),
             // What is said now is said in vain, but its end is heard.
@@ -70,8 +70,8 @@ impl Visit {
                 bytes.extend_from_slice(more);
                 self.consider(cx, hub);
             }
-            (State::Asking(_), Event::Finished) => {
-                cx.leave();
+            (State::Asking(_), Event::Eof) => {
+                cx.close();
                 self.answered(cx, hub);
             }
             (State::Asking(_), Event::Woken) if cx.now() >= self.deadline => {
@@ -92,7 +92,7 @@ impl Visit {
                 | State::Waiting { .. }
                 | State::Streaming { .. }
                 | State::Answered,
-                Event::Received(_) | Event::Finished | Event::Woken | Event::Stopping,
+                Event::Received(_) | Event::Eof | Event::Woken | Event::Stopping,
             ) => {}
         }
     }
@@ -117,21 +117,21 @@ impl Visit {
             Answer::Later(question) => {
                 hub.reached(cx.me(), Stage::Served);
                 hub.ask(cx.me(), question);
-                cx.wake_at(None);
+                cx.set_timer(None);
                 self.state = State::Waiting { is_head };
             }
             Answer::Stream(next) => {
                 hub.reached(cx.me(), Stage::Served);
                 cx.send(stream_head().as_bytes());
                 cx.send_with(|out| write_event(out, "meta", hub.meta().as_bytes()));
-                cx.wake_at(Some(cx.now().after(TICK)));
+                cx.set_timer(Some(cx.now().after(TICK)));
                 self.state = State::Streaming { next, missed: 0 };
             }
         }
     }
 
     fn say(&mut self, cx: &mut Context<'_>, hub: &mut Hub, reply: &Reply, is_head: bool) {
-        cx.wake_at(None);
+        cx.set_timer(None);
         reply.send(cx, is_head);
         self.answered(cx, hub);
     }
@@ -158,13 +158,13 @@ fn tell(cx: &mut Context<'_>, hub: &mut Hub, next: &mut u64, missed: &mut u64) {
             write_event(&mut event, news.name, &news.data);
         }
         // What is larger than any outbox goes out when there is nothing else.
-        if event.len() > cx.room() && cx.room() < OUTBOX_BYTES_MAX {
+        if event.len() > cx.send_capacity() && cx.send_capacity() < OUTBOX_BYTES_MAX {
             break;
         }
         cx.send(&event);
         *next = news.number + 1;
     }
-    cx.wake_at(Some(cx.now().after(TICK)));
+    cx.set_timer(Some(cx.now().after(TICK)));
 }
 
 /// One server-sent event (WHATWG HTML, section 9.2). JSON has no line ends.

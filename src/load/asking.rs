@@ -86,10 +86,10 @@ impl Asking {
     }
 
     /// How much it can take at once.
-    pub fn window(&self) -> usize {
+    pub fn read_limit(&self) -> usize {
         match &self.decoder {
             None => usize::MAX,
-            Some(decoder) => decoder.window(),
+            Some(decoder) => decoder.read_limit(),
         }
     }
 
@@ -209,7 +209,8 @@ impl Asking {
     /// Sends what is due, as long as there is room for it.
     pub fn ask(&mut self, cx: &mut Context<'_>, orders: &mut Orders, book: &mut Book) {
         let now = cx.now();
-        while !orders.budget.is_spent() && cx.room() >= OUTBOX_BYTES_MAX - OUTBOX_BYTES_LOW {
+        while !orders.budget.is_spent() && cx.send_capacity() >= OUTBOX_BYTES_MAX - OUTBOX_BYTES_LOW
+        {
             let due = match &mut self.pace {
                 Some(pace) if pace.due() > now => break,
                 Some(pace) => {
@@ -235,7 +236,7 @@ impl Asking {
         let due = due.filter(|&due| due > now && !orders.budget.is_spent());
         let wake_at = [silence, due].into_iter().flatten().min();
         if wake_at.is_some() || self.decoder.is_some() {
-            cx.wake_at(wake_at);
+            cx.set_timer(wake_at);
         }
     }
 

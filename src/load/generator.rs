@@ -11,7 +11,7 @@ use super::pace::Pace;
 use super::payload::Payloads;
 use super::plan::Arrivals;
 use super::plan::Plan;
-use crate::protocol::{PeerId, Standing, Time};
+use crate::protocol::{PeerId, StateName, Time};
 use crate::services::Protocol;
 use crate::system::reason;
 
@@ -20,7 +20,7 @@ mod step;
 
 /// By which door a peer comes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Door {
+pub enum Origin {
     /// The signals of our user, and the clock of the run.
     Conductor,
     /// A connection that stays silent.
@@ -68,7 +68,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    fn standing(self) -> Standing {
+    fn state(self) -> StateName {
         let state = match self {
             Stage::Connecting => "connecting",
             Stage::Warming(_) => "warming",
@@ -76,7 +76,7 @@ impl Stage {
             Stage::Draining(_) => "draining",
             Stage::Over => "over",
         };
-        Standing {
+        StateName {
             protocol: "bench",
             state,
         }
@@ -234,7 +234,7 @@ impl Load {
     }
 
     /// Whether a connection is to be made now, and which; then it is to be opened at once.
-    pub fn next_call(&mut self, now: Time) -> Option<Door> {
+    pub fn next_call(&mut self, now: Time) -> Option<Origin> {
         if self.made.silent + self.made.active == 0 {
             self.progress_at = now;
         }
@@ -243,8 +243,8 @@ impl Load {
             let pace = |rate| Pace::new(now, rate, Arrivals::Fixed, (0, 1), self.plan.seed);
             self.dialling = rate.map(pace);
         }
-        let door = self.wants_call(now)?;
-        let due = match (&mut self.dialling, door) {
+        let origin = self.wants_call(now)?;
+        let due = match (&mut self.dialling, origin) {
             (Some(pace), _) => {
                 let due = pace.due();
                 pace.advance();
@@ -258,26 +258,26 @@ impl Load {
             stands: false,
             is_ordered: false,
         });
-        match door {
-            Door::Silent => self.made.silent += 1,
-            Door::Active | Door::Conductor => self.made.active += 1,
+        match origin {
+            Origin::Silent => self.made.silent += 1,
+            Origin::Active | Origin::Conductor => self.made.active += 1,
         }
-        if self.plan.service == Protocol::Hello && door == Door::Active {
+        if self.plan.service == Protocol::Hello && origin == Origin::Active {
             let is_ordered = self.orders.send(now);
             self.calling = self.calling.map(|call| Call { is_ordered, ..call });
             if self.plan.rate.is_some() {
                 self.book.asked(due, now);
             }
         }
-        Some(door)
+        Some(origin)
     }
 
-    fn wants_call(&self, now: Time) -> Option<Door> {
+    fn wants_call(&self, now: Time) -> Option<Origin> {
         if self.dialling.as_ref().is_some_and(|pace| pace.due() > now) {
             return None;
         }
         match self.stage {
-            Stage::Connecting if self.made.silent < self.plan.idle => Some(Door::Silent),
+            Stage::Connecting if self.made.silent < self.plan.idle => Some(Origin::Silent),
             Stage::Connecting | Stage::Warming(_) | Stage::Measuring => {
                 let is_hello = self.plan.service == Protocol::Hello;
                 let is_early = is_hello && self.stage == Stage::Connecting;
@@ -285,20 +285,20 @@ impl Load {
                 let is_enough = if is_hello { open } else { self.made.active };
                 let is_spent = is_hello && self.orders.budget.is_spent();
                 (is_enough < self.plan.connections && !is_early && !is_spent)
-                    .then_some(Door::Active)
+                    .then_some(Origin::Active)
             }
             Stage::Draining(_) | Stage::Over => None,
         }
     }
 
     /// A call that could not even be made.
-    pub fn call_failed(&mut self, door: Door, error: &io::Error) {
+    pub fn call_failed(&mut self, origin: Origin, error: &io::Error) {
         self.calling = None;
-        match door {
-            Door::Silent => self.ended.silent += 1,
-            Door::Active | Door::Conductor => self.ended.active += 1,
+        match origin {
+            Origin::Silent => self.ended.silent += 1,
+            Origin::Active | Origin::Conductor => self.ended.active += 1,
         }
-        if self.plan.service == Protocol::Hello && door == Door::Active {
+        if self.plan.service == Protocol::Hello && origin == Origin::Active {
             self.orders.under_way -= 1;
         }
         self.could_not_connect(error);

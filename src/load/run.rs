@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use hdrhistogram::Histogram;
 
 use super::book::{curve, quantiles};
-use super::generator::{Door, Load, Unreachable};
+use super::generator::{Load, Origin, Unreachable};
 use super::meters::Meters;
 use super::owners;
 use super::payload::NAME_BYTES;
@@ -18,7 +18,8 @@ use super::progress::Progress;
 use super::trust::{self, Machine};
 use crate::protocol::Time;
 use crate::reactor::{
-    self, DoorId, Kernel, Limits, Manner, OsKernel, OsStream, Policy, Reactor, Side, Terminal,
+    self, Direction, IoMode, Kernel, Limits, OriginId, OsKernel, OsStream, Policy, Reactor,
+    Terminal,
 };
 use crate::report::{INTERRUPTED, Report};
 use crate::services::Protocol;
@@ -64,10 +65,11 @@ pub fn run(
     let before = Machine::look(server);
     let mut reactor = reactor(plan, observer, signals)?;
     let wait = |error| cannot("wait for events", &error);
-    let doors = [Door::Silent, Door::Active].map(|door| (door, reactor.add_door(door, POLICY)));
+    let origins =
+        [Origin::Silent, Origin::Active].map(|origin| (origin, reactor.add_origin(origin, POLICY)));
     let mut calls = 0;
     while reactor.keeps_going() {
-        call(&mut reactor, plan, &doors, &mut calls, &source);
+        call(&mut reactor, plan, &origins, &mut calls, &source);
         reactor.turn().map_err(wait)?;
         let began = reactor.now();
         let now = reactor.kernel_mut().now();
@@ -112,7 +114,7 @@ const POLICY: Policy = Policy {
     linger: None,
     reads_while_owing: true,
     resets_after_linger: false,
-    is_uncounted: false,
+    exempt_from_limits: false,
 };
 
 fn reactor<O: Observer>(
@@ -123,21 +125,21 @@ fn reactor<O: Observer>(
     let cannot = |error| cannot("start the event loop", &error);
     let kernel = OsKernel::new().map_err(cannot)?;
     let limits = Limits {
-        guests_max: 0,
-        guests_per_address_max: None,
+        clients_max: 0,
+        clients_per_address_max: None,
         unsent_bytes_max: usize::MAX,
         grace: Some(std::time::Duration::ZERO),
         spin: plan.spin,
     };
     let mut reactor = Reactor::observed(kernel, Load::new(plan.clone()), limits, observer);
     let signals = signals.try_clone().map_err(cannot)?;
-    let signals = Side::new(signals, Manner::Nonblocking);
-    let signals = Terminal::new(Some(signals), None, reactor::Failure::Swallowed);
+    let signals = Direction::new(signals, IoMode::Nonblocking);
+    let signals = Terminal::new(Some(signals), None, reactor::OnError::Ignore);
     let stream = OsStream::Terminal(Box::new(signals));
     reactor
         .attach(
             stream,
-            Door::Conductor,
+            Origin::Conductor,
             Policy::default(),
             format_args!("signals"),
         )
@@ -149,20 +151,20 @@ fn reactor<O: Observer>(
 fn call<O: Observer>(
     reactor: &mut Reactor<OsKernel, Load, O>,
     plan: &Plan,
-    doors: &[(Door, DoorId)],
+    origins: &[(Origin, OriginId)],
     calls: &mut usize,
     source: &impl Fn(usize) -> Option<IpAddr>,
 ) {
     for _ in 0..CALLS_PER_TURN_MAX {
         let now = reactor.kernel_mut().now();
-        let Some(door) = reactor.service_mut().next_call(now) else {
+        let Some(origin) = reactor.service_mut().next_call(now) else {
             break;
         };
         let number = *calls;
         *calls += 1;
-        let id = doors
+        let id = origins
             .iter()
-            .find(|(other, _)| *other == door)
+            .find(|(other, _)| *other == origin)
             .expect("both doors")
             .1;
         let called = preflight::connect(plan.target, source(number)).and_then(|stream| {
@@ -171,7 +173,7 @@ fn call<O: Observer>(
             reactor.dial(OsStream::Tcp(stream), id, format_args!("{own}"))
         });
         if let Err(error) = called {
-            reactor.service_mut().call_failed(door, &error);
+            reactor.service_mut().call_failed(origin, &error);
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Turn-based chat: two peers speak in turns, one message each. A peer is a guest (somebody on a
+//! Turn-based chat: two peers speak in turns, one message each. A peer is a remote (somebody on a
 //! connection) or the console (our own user on a terminal); the same two machines make the server,
-//! where the console is the operator, and the client, where the guest is the remote server.
+//! where the console is the operator, and the client, where the remote is the remote server.
 //!
 //! Whose turn it is belongs to [`Turns`]; what arrives out of turn is not read.
 
@@ -11,31 +11,31 @@ use std::time::Duration;
 use super::display::without_line_end;
 use super::framing::{Framing, PADDED_BYTES};
 use super::turns::Turns;
-use super::{CloseReason, Context, Event, PeerId, Service, Standing};
+use super::{CloseReason, Context, Event, PeerId, Service, StateName};
 
 mod console;
 mod fault;
-mod guest;
 mod leave;
 mod lobby;
+mod remote;
 
 pub use console::{Console, LINE_BYTES_MAX};
 use fault::Fault;
-pub use guest::Guest;
 use lobby::{Lobby, Place};
+pub use remote::Remote;
 
 /// The longest message that our own user can say, in bytes: what fits the 1024-byte buffer of the
 /// course programs with its NUL. A longer line is cut between characters and said over several
 /// turns. With `padded:N` it is N - 1.
 pub const TYPED_BYTES_MAX: usize = PADDED_BYTES - 1;
 
-/// Who talks with a guest.
+/// Who talks with a remote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Partner {
-    /// Our user, at the console of a server: the guest speaks first.
+    /// Our user, at the console of a server: the remote speaks first.
     Operator,
-    /// The next guest: in order of arrival, the first speaks first.
-    Guest,
+    /// The next remote: in order of arrival, the first speaks first.
+    Pair,
     /// Nobody: every message goes back.
     Parrot,
     /// Our user, at the console of a client: the user speaks first, and the run ends with the talk.
@@ -45,17 +45,17 @@ pub enum Partner {
 /// What a chat can be asked for.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Who talks with a guest.
+    /// Who talks with a remote.
     pub partner: Partner,
-    /// How a guest's stream is cut.
+    /// How a remote's stream is cut.
     pub framing: Framing,
     /// The message that ends the talk.
     pub quit: Vec<u8>,
-    /// The longest message of a guest, in bytes.
+    /// The longest message of a remote, in bytes.
     pub message_bytes_max: usize,
-    /// How long a guest may take over one message from its first byte; `None` for ever.
+    /// How long a remote may take over one message from its first byte; `None` for ever.
     pub message_time_max: Option<Duration>,
-    /// How long the first of two matched guests may take before its first message; then it goes to
+    /// How long the first of two matched remotes may take before its first message; then it goes to
     /// the end of the queue and its partner is matched anew. `None` for ever.
     pub turn_time_max: Option<Duration>,
     /// Whether the console shows prompts.
@@ -70,7 +70,7 @@ pub struct Chat {
     lobby: Lobby,
     console: Option<PeerId>,
     news: VecDeque<News>,
-    guest_ending: Option<CloseReason>,
+    remote_ending: Option<CloseReason>,
     console_ending: Option<CloseReason>,
     refusal: Option<&'static str>,
     /// What is on the screen is not what we have drawn.
@@ -95,7 +95,7 @@ impl Chat {
             lobby: Lobby::default(),
             console: None,
             news: VecDeque::new(),
-            guest_ending: None,
+            remote_ending: None,
             console_ending: None,
             refusal: None,
             is_drawn_over: false,
@@ -107,20 +107,20 @@ impl Chat {
     pub fn redraw(&mut self, cx: &mut Context<'_>) {
         self.is_drawn_over = true;
         if let Some(console) = self.console {
-            cx.wake(console);
+            cx.notify(console);
         }
     }
 
-    /// How the latest guest that ended in mid-talk ended. (A client has just one.)
-    pub fn guest_ending(&self) -> Option<CloseReason> {
-        self.guest_ending
+    /// How the latest remote that ended in mid-talk ended. (A client has just one.)
+    pub fn remote_ending(&self) -> Option<CloseReason> {
+        self.remote_ending
     }
 
     fn is_quit(&self, text: &[u8]) -> bool {
         without_line_end(text) == self.settings.quit
     }
 
-    /// What the latest guest did wrong that was refused.
+    /// What the latest remote did wrong that was refused.
     pub fn refusal(&self) -> Option<&'static str> {
         self.refusal
     }
@@ -133,9 +133,9 @@ impl Chat {
 
 /// By which door a peer comes into a [`Chat`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Door {
+pub enum Origin {
     /// A connection.
-    Guest,
+    Remote,
     /// Our user's terminal.
     Console,
 }
@@ -144,47 +144,47 @@ pub enum Door {
 #[derive(Debug)]
 pub enum Session {
     /// A connection.
-    Guest(Guest),
+    Remote(Remote),
     /// Our user's terminal.
     Console(Console),
 }
 
 impl Service for Chat {
     type Session = Session;
-    type Door = Door;
+    type Origin = Origin;
 
-    fn open(&mut self, cx: &mut Context<'_>, door: Door, name: fmt::Arguments<'_>) -> Session {
-        match door {
-            Door::Guest => Session::Guest(self.open_guest(cx, name)),
-            Door::Console => Session::Console(self.open_console(cx)),
+    fn open(&mut self, cx: &mut Context<'_>, origin: Origin, name: fmt::Arguments<'_>) -> Session {
+        match origin {
+            Origin::Remote => Session::Remote(self.open_remote(cx, name)),
+            Origin::Console => Session::Console(self.open_console(cx)),
         }
     }
 
     fn step(&mut self, cx: &mut Context<'_>, session: &mut Session, event: Event<'_>) {
         match session {
-            Session::Guest(guest) => self.step_guest(cx, guest, event),
+            Session::Remote(remote) => self.step_remote(cx, remote, event),
             Session::Console(console) => self.step_console(cx, console, event),
         }
     }
 
     fn close(&mut self, cx: &mut Context<'_>, session: Session, reason: CloseReason) {
         match session {
-            Session::Guest(guest) => self.close_guest(cx, guest, reason),
+            Session::Remote(remote) => self.close_remote(cx, remote, reason),
             Session::Console(_) => self.close_console(cx, reason),
         }
     }
 
-    fn window(&self, session: &Session) -> usize {
+    fn read_limit(&self, session: &Session) -> usize {
         match session {
-            Session::Guest(guest) => self.window_of_guest(guest),
-            Session::Console(console) => self.window_of_console(console),
+            Session::Remote(remote) => self.read_limit_of_remote(remote),
+            Session::Console(console) => self.read_limit_of_console(console),
         }
     }
 
-    fn standing(&self, session: &Session) -> Standing {
+    fn state(&self, session: &Session) -> StateName {
         match session {
-            Session::Guest(guest) => self.standing_of_guest(guest),
-            Session::Console(_) => Chat::standing_of_console(),
+            Session::Remote(remote) => self.state_of_remote(remote),
+            Session::Console(_) => Chat::state_of_console(),
         }
     }
 }

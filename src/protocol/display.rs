@@ -143,7 +143,7 @@ fn is_in(ranges: &[(char, char)], character: char) -> bool {
 }
 
 /// How many bytes at the end of `bytes` may be the beginning of a character whose rest has not
-/// arrived: 0 to 3. Hold them back, and Korean that was cut inside a character stays Korean.
+/// arrived: 0 to 3. ReadPause them back, and Korean that was cut inside a character stays Korean.
 pub fn unfinished_suffix(bytes: &[u8]) -> usize {
     (1..=bytes.len().min(3))
         .find(|&length| {

@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::display::{Escaped, unfinished_suffix, without_line_end};
 use super::framing::SILENCE;
-use super::{CloseReason, Context, Event, Service, Standing, Time};
+use super::{CloseReason, Context, Event, Service, StateName, Time};
 
 pub mod client;
 
@@ -73,16 +73,16 @@ impl Echo {
             }
             Event::Woken => {
                 let message = watch.quit.after_silence(cx.heard());
-                cx.wake_at(watch.quit.ends_at());
+                cx.set_timer(watch.quit.ends_at());
                 if message.is_some() && message == self.settings.quit {
-                    cx.leave();
+                    cx.close();
                     watch.is_gone = true;
                 }
             }
-            Event::Finished | Event::Stopping => {
+            Event::Eof | Event::Stopping => {
                 let rest = watch.unprinted.len();
                 self.print_first(watch, rest);
-                cx.finish();
+                cx.shutdown_write();
                 watch.is_gone = true;
             }
         }
@@ -95,14 +95,14 @@ impl Echo {
         for (at, &byte) in bytes.iter().enumerate() {
             if watch.quit.ends_with(word, byte) {
                 cx.send_back(0..at + 1);
-                cx.leave();
+                cx.close();
                 watch.is_gone = true;
                 return;
             }
         }
         cx.send_back(0..bytes.len());
         watch.quit.since = cx.now();
-        cx.wake_at(watch.quit.ends_at());
+        cx.set_timer(watch.quit.ends_at());
     }
 
     fn print(&mut self, watch: &mut Watch, bytes: &[u8]) {
@@ -182,7 +182,7 @@ impl QuitMatch {
 
 impl Service for Echo {
     type Session = Session;
-    type Door = ();
+    type Origin = ();
 
     fn open(&mut self, cx: &mut Context<'_>, (): (), _name: fmt::Arguments<'_>) -> Session {
         if self.settings.quit.is_none() && !self.settings.print {
@@ -206,7 +206,7 @@ impl Service for Echo {
     fn step(&mut self, cx: &mut Context<'_>, session: &mut Session, event: Event<'_>) {
         match (session, event) {
             (Session::Mirror, Event::Received(bytes)) => cx.send_back(0..bytes.len()),
-            (Session::Mirror, Event::Finished | Event::Stopping) => cx.finish(),
+            (Session::Mirror, Event::Eof | Event::Stopping) => cx.shutdown_write(),
             (Session::Mirror, Event::Woken) => {}
             (Session::Watching(watch), event) => self.step_watching(cx, watch, event),
         }
@@ -215,7 +215,7 @@ impl Service for Echo {
     fn close(&mut self, _cx: &mut Context<'_>, _session: Session, _reason: CloseReason) {}
 
     #[inline]
-    fn window(&self, session: &Session) -> usize {
+    fn read_limit(&self, session: &Session) -> usize {
         match session {
             Session::Mirror => usize::MAX,
             Session::Watching(watch) if watch.is_gone => 0,
@@ -223,12 +223,12 @@ impl Service for Echo {
         }
     }
 
-    fn standing(&self, session: &Session) -> Standing {
+    fn state(&self, session: &Session) -> StateName {
         let state = match session {
             Session::Watching(watch) if watch.is_gone => "leaving",
             Session::Mirror | Session::Watching(_) => "echoing",
         };
-        Standing {
+        StateName {
             protocol: "echo",
             state,
         }

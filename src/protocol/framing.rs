@@ -177,7 +177,7 @@ impl Decoder {
     /// How many more bytes it takes for the message at hand. A peer that is read no further than
     /// this leaves what comes next in the kernel. At least 1 as long as [`Decoder::next`] says
     /// `Ok(None)`, except in the silence that ends a full `auto` or `chunk`.
-    pub fn window(&self) -> usize {
+    pub fn read_limit(&self) -> usize {
         let full = match self.framing {
             Framing::Padded(size) => size,
             // Two frames at least, so that a single one waits for its silence.
@@ -187,7 +187,7 @@ impl Decoder {
         full.saturating_sub(self.pending().len())
     }
 
-    /// Takes bytes that arrived at `now`. More than the [`window`](Decoder::window) is no error.
+    /// Takes bytes that arrived at `now`. More than the [`read_limit`](Decoder::window) is no error.
     pub fn receive(&mut self, bytes: &[u8], now: Time) {
         if self.pending().is_empty() {
             self.begun = now;
@@ -297,8 +297,10 @@ impl Decoder {
             Some(b'\n') => Framing::Line,
             // It is too long, and is no other thing for having arrived at once.
             Some(_) if self.searched > self.text_bytes_max => Framing::Auto,
-            Some(_) if self.window() == 0 && self.looks_padded() => Framing::Padded(PADDED_BYTES),
-            Some(_) if self.window() == 0 => Framing::Nul,
+            Some(_) if self.read_limit() == 0 && self.looks_padded() => {
+                Framing::Padded(PADDED_BYTES)
+            }
+            Some(_) if self.read_limit() == 0 => Framing::Nul,
             _ if length == 0 || !self.is_silent(heard) => Framing::Auto,
             Some(_) if length.is_multiple_of(PADDED_BYTES) => Framing::Padded(PADDED_BYTES),
             Some(_) => Framing::Nul,

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{CloseReason, Context, Event, Service, Standing, Time};
+use super::{CloseReason, Context, Event, Service, StateName, Time};
 
 /// How much of a greeting the client keeps, in bytes; what comes after is not read.
 pub const GREETING_BYTES_MAX: usize = 65_536;
@@ -26,27 +26,27 @@ impl Hello {
 
 impl Service for Hello {
     type Session = ();
-    type Door = ();
+    type Origin = ();
 
     fn open(&mut self, cx: &mut Context<'_>, (): (), _name: fmt::Arguments<'_>) {
         cx.send(&self.greeting);
-        cx.leave();
+        cx.close();
     }
 
     fn step(&mut self, _cx: &mut Context<'_>, (): &mut (), event: Event<'_>) {
         match event {
-            Event::Received(_) | Event::Finished | Event::Woken | Event::Stopping => {}
+            Event::Received(_) | Event::Eof | Event::Woken | Event::Stopping => {}
         }
     }
 
     fn close(&mut self, _cx: &mut Context<'_>, (): (), _reason: CloseReason) {}
 
-    fn window(&self, (): &()) -> usize {
+    fn read_limit(&self, (): &()) -> usize {
         0
     }
 
-    fn standing(&self, (): &()) -> Standing {
-        Standing {
+    fn state(&self, (): &()) -> StateName {
+        StateName {
             protocol: "hello",
             state: "greeted",
         }
@@ -90,7 +90,7 @@ pub enum ClientSession {
 
 impl Service for HelloClient {
     type Session = ClientSession;
-    type Door = ();
+    type Origin = ();
 
     fn open(&mut self, _cx: &mut Context<'_>, (): (), _name: fmt::Arguments<'_>) -> ClientSession {
         ClientSession::Waiting
@@ -101,31 +101,31 @@ impl Service for HelloClient {
             (ClientSession::Waiting | ClientSession::Receiving(_), Event::Received(bytes)) => {
                 self.received.extend_from_slice(bytes);
                 if self.is_whole() {
-                    cx.leave();
+                    cx.close();
                     ClientSession::Done
                 } else {
-                    cx.wake_at(Some(cx.now().after(GREETING_SILENCE)));
+                    cx.set_timer(Some(cx.now().after(GREETING_SILENCE)));
                     ClientSession::Receiving(cx.now())
                 }
             }
             (ClientSession::Receiving(latest), Event::Woken)
                 if cx.heard() < latest.after(GREETING_SILENCE) =>
             {
-                cx.wake_at(Some(latest.after(GREETING_SILENCE)));
+                cx.set_timer(Some(latest.after(GREETING_SILENCE)));
                 ClientSession::Receiving(*latest)
             }
             (ClientSession::Receiving(_), Event::Woken)
             | (
                 ClientSession::Waiting | ClientSession::Receiving(_),
-                Event::Finished | Event::Stopping,
+                Event::Eof | Event::Stopping,
             ) => {
-                cx.leave();
+                cx.close();
                 ClientSession::Done
             }
             (ClientSession::Waiting, Event::Woken) => ClientSession::Waiting,
             (
                 ClientSession::Done,
-                Event::Received(_) | Event::Finished | Event::Woken | Event::Stopping,
+                Event::Received(_) | Event::Eof | Event::Woken | Event::Stopping,
             ) => ClientSession::Done,
         };
     }
@@ -135,7 +135,7 @@ impl Service for HelloClient {
         cx.stop();
     }
 
-    fn window(&self, session: &ClientSession) -> usize {
+    fn read_limit(&self, session: &ClientSession) -> usize {
         match session {
             ClientSession::Waiting | ClientSession::Receiving(_) => {
                 GREETING_BYTES_MAX - self.received.len()
@@ -144,13 +144,13 @@ impl Service for HelloClient {
         }
     }
 
-    fn standing(&self, session: &ClientSession) -> Standing {
+    fn state(&self, session: &ClientSession) -> StateName {
         let state = match session {
             ClientSession::Waiting => "waiting",
             ClientSession::Receiving(_) => "receiving",
             ClientSession::Done => "done",
         };
-        Standing {
+        StateName {
             protocol: "hello",
             state,
         }

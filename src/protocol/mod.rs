@@ -78,12 +78,12 @@ pub enum Event<'a> {
     /// and the next begins means nothing.
     Received(&'a [u8]),
     /// The peer will send no more (its `read` gave 0). Comes once at most; nothing is received after.
-    Finished,
+    Eof,
     /// Something that the session may be waiting for has changed: the time it asked for has come,
-    /// another peer woke it, or its outbox has room again. It may also come for no reason.
+    /// another peer woke it, or its outbox has capacity again. It may also come for no reason.
     Woken,
     /// The program is about to end: the last chance to send. After it the reactor lets the peer
-    /// leave, as if the session had asked for [`Effect::Leave`].
+    /// leave, as if the session had asked for [`Effect::Close`].
     Stopping,
 }
 
@@ -96,10 +96,10 @@ pub enum Effect {
     /// [`Event::Received`]; nothing is copied as long as the kernel takes them.
     SendBack(Range<usize>),
     /// Send no more: once the outbox is empty, `shutdown(Write)`. The peer is still heard.
-    Finish,
-    /// Send no more and hear no more: like [`Effect::Finish`], while whatever the peer still sends
+    ShutdownWrite,
+    /// Send no more and hear no more: like [`Effect::ShutdownWrite`], while whatever the peer still sends
     /// is read and thrown away for a bounded time, so that no reset destroys what was sent.
-    Leave,
+    Close,
     /// Leave because the peer broke a rule; the words go to the log.
     Refuse(&'static str),
     /// Close now with a reset, which the peer notices also where it does not read; what was not sent
@@ -109,9 +109,9 @@ pub enum Effect {
     /// among it. Only a terminal knows of such; of any other peer nothing is thrown away.
     DiscardTyped,
     /// Send [`Event::Woken`] at this time, instead of any time asked for before.
-    WakeAt(Option<Time>),
+    SetTimer(Option<Time>),
     /// Send [`Event::Woken`] to another peer; no matter if it is gone.
-    Wake(PeerId),
+    Notify(PeerId),
     /// Close all listeners; the peers stay.
     StopAccepting,
     /// End the run: close the listeners, send [`Event::Stopping`] to every peer, flush, close.
@@ -128,13 +128,13 @@ pub struct Effects {
 }
 
 impl Effects {
-    /// The context for one step of the peer `me`. `room` is what its outbox can still take.
-    pub fn context(&mut self, now: Time, me: PeerId, room: usize) -> Context<'_> {
+    /// The context for one step of the peer `me`. `capacity` is what its outbox can still take.
+    pub fn context(&mut self, now: Time, me: PeerId, capacity: usize) -> Context<'_> {
         Context {
             now,
             heard: now,
             me,
-            room,
+            capacity,
             effects: self,
         }
     }
@@ -171,7 +171,7 @@ pub struct Context<'a> {
     now: Time,
     heard: Time,
     me: PeerId,
-    room: usize,
+    capacity: usize,
     effects: &'a mut Effects,
 }
 
@@ -201,8 +201,8 @@ impl Context<'_> {
 
     /// How many more bytes the peer's outbox takes before it counts as full. Sending more is
     /// allowed and not lost; a session that relays without an end of its own should not.
-    pub fn room(&self) -> usize {
-        self.room
+    pub fn send_capacity(&self) -> usize {
+        self.capacity
     }
 
     /// How wide the window is in which our user sees what this peer is sent; `None` if there is none.
@@ -239,7 +239,7 @@ impl Context<'_> {
     #[inline(always)]
     pub fn send_back(&mut self, received: Range<usize>) {
         if !received.is_empty() {
-            self.room = self.room.saturating_sub(received.len());
+            self.capacity = self.capacity.saturating_sub(received.len());
             self.effects.list.push(Effect::SendBack(received));
         }
     }
@@ -247,19 +247,19 @@ impl Context<'_> {
     fn sent_since(&mut self, start: usize) {
         let end = self.effects.bytes.len();
         if end > start {
-            self.room = self.room.saturating_sub(end - start);
+            self.capacity = self.capacity.saturating_sub(end - start);
             self.effects.list.push(Effect::Send(start..end));
         }
     }
 
-    /// Wishes [`Effect::Finish`].
-    pub fn finish(&mut self) {
-        self.effects.list.push(Effect::Finish);
+    /// Wishes [`Effect::ShutdownWrite`].
+    pub fn shutdown_write(&mut self) {
+        self.effects.list.push(Effect::ShutdownWrite);
     }
 
-    /// Wishes [`Effect::Leave`].
-    pub fn leave(&mut self) {
-        self.effects.list.push(Effect::Leave);
+    /// Wishes [`Effect::Close`].
+    pub fn close(&mut self) {
+        self.effects.list.push(Effect::Close);
     }
 
     /// Wishes [`Effect::Refuse`].
@@ -277,14 +277,14 @@ impl Context<'_> {
         self.effects.list.push(Effect::DiscardTyped);
     }
 
-    /// Wishes [`Effect::WakeAt`].
-    pub fn wake_at(&mut self, time: Option<Time>) {
-        self.effects.list.push(Effect::WakeAt(time));
+    /// Wishes [`Effect::SetTimer`].
+    pub fn set_timer(&mut self, time: Option<Time>) {
+        self.effects.list.push(Effect::SetTimer(time));
     }
 
-    /// Wishes [`Effect::Wake`].
-    pub fn wake(&mut self, peer: PeerId) {
-        self.effects.list.push(Effect::Wake(peer));
+    /// Wishes [`Effect::Notify`].
+    pub fn notify(&mut self, peer: PeerId) {
+        self.effects.list.push(Effect::Notify(peer));
     }
 
     /// Wishes [`Effect::StopAccepting`].
@@ -300,7 +300,7 @@ impl Context<'_> {
 
 /// Where a machine stands, for people who watch it: words of the protocol, no data of a peer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Standing {
+pub struct StateName {
     /// Which protocol: `echo`.
     pub protocol: &'static str,
     /// Which state of it: `talking`.
@@ -336,17 +336,17 @@ pub trait Service {
     /// One peer's machine.
     type Session;
     /// By which door a peer came in: a listener or an attached stream, named by whoever set it up.
-    type Door: Copy;
+    type Origin: Copy;
 
     /// A peer came in. `name` says who it is, for people: `127.0.0.1:40112`.
     fn open(
         &mut self,
         cx: &mut Context<'_>,
-        door: Self::Door,
+        origin: Self::Origin,
         name: fmt::Arguments<'_>,
     ) -> Self::Session;
 
-    /// Something happened to this peer. After [`Effect::Leave`] nothing is received any more, but
+    /// Something happened to this peer. After [`Effect::Close`] nothing is received any more, but
     /// [`Event::Woken`] and [`Event::Stopping`] may still come.
     fn step(&mut self, cx: &mut Context<'_>, session: &mut Self::Session, event: Event<'_>);
 
@@ -355,10 +355,10 @@ pub trait Service {
 
     /// How many bytes the session will take now, at most. With 0 the peer is not read: what it
     /// sends waits in the kernel. Asked again after every step of the session.
-    fn window(&self, session: &Self::Session) -> usize;
+    fn read_limit(&self, session: &Self::Session) -> usize;
 
     /// Where the session stands, for an observer; never asked when nobody looks.
-    fn standing(&self, _session: &Self::Session) -> Standing {
-        Standing::default()
+    fn state(&self, _session: &Self::Session) -> StateName {
+        StateName::default()
     }
 }

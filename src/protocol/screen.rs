@@ -29,7 +29,7 @@ impl Screen {
     ///
     /// Whatever a peer had a part in must be wrapped in [`Escaped`](super::display::Escaped).
     pub fn line(&mut self, cx: &mut Context<'_>, line: fmt::Arguments<'_>) {
-        if cx.room() == 0 {
+        if cx.send_capacity() == 0 {
             self.lines_dropped += 1;
             return;
         }
@@ -49,7 +49,7 @@ impl Screen {
 
     /// Shows a prompt unless one is there. Returns whether one is there now.
     pub fn prompt(&mut self, cx: &mut Context<'_>, prompt: fmt::Arguments<'_>) -> bool {
-        if self.prompts && !self.prompt_shown && cx.room() > 0 {
+        if self.prompts && !self.prompt_shown && cx.send_capacity() > 0 {
             self.prompt_shown = true;
             compose(cx, prompt);
         }

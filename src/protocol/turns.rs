@@ -24,7 +24,7 @@ pub struct Message {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
     /// The peer that the conversation is named by.
-    Guest,
+    Remote,
     /// The peer that it talks to. A host may have many guests, a guest has one host.
     Host,
 }
@@ -33,8 +33,8 @@ impl Side {
     /// The side across.
     pub fn other(self) -> Side {
         match self {
-            Side::Guest => Side::Host,
-            Side::Host => Side::Guest,
+            Side::Remote => Side::Host,
+            Side::Host => Side::Remote,
         }
     }
 }
@@ -65,7 +65,7 @@ pub struct Turns {
 
 impl Turns {
     /// Begins a conversation in which `first` speaks first.
-    pub fn open(&mut self, guest: PeerId, host: PeerId, first: Side, order: Order) {
+    pub fn open(&mut self, remote: PeerId, host: PeerId, first: Side, order: Order) {
         let conversation = Conversation {
             host,
             order,
@@ -73,44 +73,44 @@ impl Turns {
             said: None,
             left: None,
         };
-        let before = self.conversations.insert(guest, conversation);
+        let before = self.conversations.insert(remote, conversation);
         assert!(before.is_none(), "a guest has one conversation");
     }
 
     /// Whether this guest is in a conversation, also one that its partner has left.
-    pub fn is_open(&self, guest: PeerId) -> bool {
-        self.conversations.contains_key(&guest)
+    pub fn is_open(&self, remote: PeerId) -> bool {
+        self.conversations.contains_key(&remote)
     }
 
     /// Whether `side` may say something now: it is its turn, or it is free; everything that was said
     /// before has been heard, and there is somebody to say it to.
-    pub fn may_speak(&self, guest: PeerId, side: Side) -> bool {
-        self.conversations.get(&guest).is_some_and(|c| {
-            let is_free = side == Side::Guest && c.order == Order::FreeGuest;
+    pub fn may_speak(&self, remote: PeerId, side: Side) -> bool {
+        self.conversations.get(&remote).is_some_and(|c| {
+            let is_free = side == Side::Remote && c.order == Order::FreeGuest;
             (c.speaker == side || is_free) && c.said.is_none() && c.left.is_none()
         })
     }
 
     /// Whose turn it is, also where its partner has left.
-    pub fn speaker(&self, guest: PeerId) -> Option<Side> {
-        self.conversations.get(&guest).map(|c| c.speaker)
+    pub fn speaker(&self, remote: PeerId) -> Option<Side> {
+        self.conversations.get(&remote).map(|c| c.speaker)
     }
 
     /// Says `message` and passes the turn. Returns the peer that can hear it now; `None`, and
     /// nothing said, if it is not this side's turn.
-    pub fn say(&mut self, guest: PeerId, side: Side, message: Message) -> Option<PeerId> {
-        if !self.may_speak(guest, side) {
+    pub fn say(&mut self, remote: PeerId, side: Side, message: Message) -> Option<PeerId> {
+        if !self.may_speak(remote, side) {
             return None;
         }
-        let conversation = self.conversations.get_mut(&guest)?;
+        let conversation = self.conversations.get_mut(&remote)?;
         conversation.said = Some(message);
         conversation.speaker = side.other();
-        Some(peer_at(guest, conversation, side.other()))
+        Some(peer_at(remote, conversation, side.other()))
     }
 
     /// Takes the message that waits for `side`.
-    pub fn hear(&mut self, guest: PeerId, side: Side) -> Option<Message> {
-        let conversation = self.conversations.get_mut(&guest)?;
+    pub fn hear(&mut self, remote: PeerId, side: Side) -> Option<Message> {
+        let conversation = self.conversations.get_mut(&remote)?;
         if conversation.speaker == side {
             conversation.said.take()
         } else {
@@ -119,42 +119,42 @@ impl Turns {
     }
 
     /// Whether the partner of `side` has left. What it said last can still be heard.
-    pub fn is_deserted(&self, guest: PeerId, side: Side) -> bool {
+    pub fn is_deserted(&self, remote: PeerId, side: Side) -> bool {
         self.conversations
-            .get(&guest)
+            .get(&remote)
             .is_none_or(|c| c.left == Some(side.other()))
     }
 
     /// The conversation never was: both sides are to talk with others, or with each other anew.
     /// Returns its host.
-    pub fn dissolve(&mut self, guest: PeerId) -> Option<PeerId> {
-        let conversation = self.conversations.remove(&guest)?;
+    pub fn dissolve(&mut self, remote: PeerId) -> Option<PeerId> {
+        let conversation = self.conversations.remove(&remote)?;
         Some(conversation.host)
     }
 
     /// `side` leaves. Returns the partner if that has yet to learn of it; the conversation is
     /// forgotten when both have left.
-    pub fn leave(&mut self, guest: PeerId, side: Side) -> Option<PeerId> {
-        let conversation = self.conversations.get_mut(&guest)?;
+    pub fn leave(&mut self, remote: PeerId, side: Side) -> Option<PeerId> {
+        let conversation = self.conversations.get_mut(&remote)?;
         if conversation.left == Some(side.other()) {
-            self.conversations.remove(&guest);
+            self.conversations.remove(&remote);
             return None;
         }
         conversation.left = Some(side);
-        Some(peer_at(guest, conversation, side.other()))
+        Some(peer_at(remote, conversation, side.other()))
     }
 
     /// `host` leaves every conversation that it has. Returns the guests who have yet to learn of it.
     /// Costs O(n log n).
     pub fn leave_all(&mut self, host: PeerId) -> Vec<PeerId> {
         let all = self.conversations.iter();
-        let guests: Vec<PeerId> = all
+        let remotes: Vec<PeerId> = all
             .filter(|(_, conversation)| conversation.host == host)
-            .map(|(&guest, _)| guest)
+            .map(|(&remote, _)| remote)
             .collect();
-        let learn = guests.into_iter();
+        let learn = remotes.into_iter();
         learn
-            .filter(|&guest| self.leave(guest, Side::Host).is_some())
+            .filter(|&remote| self.leave(remote, Side::Host).is_some())
             .collect()
     }
 
@@ -169,9 +169,9 @@ impl Turns {
     }
 }
 
-fn peer_at(guest: PeerId, conversation: &Conversation, side: Side) -> PeerId {
+fn peer_at(remote: PeerId, conversation: &Conversation, side: Side) -> PeerId {
     match side {
-        Side::Guest => guest,
+        Side::Remote => remote,
         Side::Host => conversation.host,
     }
 }

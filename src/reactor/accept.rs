@@ -7,9 +7,9 @@ use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::{DoorId, Kernel, Outbound, Reactor, find};
+use super::{Kernel, OriginId, Outbound, Reactor, find};
 use crate::protocol::{PeerId, Service, Time};
-use crate::trace::{Moment, Observer};
+use crate::trace::{Observer, TraceEvent};
 
 /// Connections accepted from one listener in one turn, at most; the rest waits for the next turn.
 pub const ACCEPTS_PER_TURN_MAX: usize = 128;
@@ -33,7 +33,7 @@ pub(super) struct Listening<Listener> {
     /// Its name for the kernel, also when others are closed.
     pub(super) index: u32,
     pub(super) listener: Listener,
-    pub(super) door: DoorId,
+    pub(super) origin: OriginId,
     pub(super) accepting: Accepting,
 }
 
@@ -133,10 +133,10 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             match self.kernel.accept(index, &mut listening.listener) {
                 Ok((stream, address)) => {
                     listening.accepting = Accepting::Ready;
-                    let door = listening.door;
+                    let origin = listening.origin;
                     self.first_listener = place + 1;
-                    self.welcome(stream, address, door);
-                    self.relieve();
+                    self.welcome(stream, address, origin);
+                    self.enforce_memory_limit();
                 }
                 Err(error) => {
                     listening.accepting = match trouble_of(&error) {
@@ -148,7 +148,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                         AcceptTrouble::Pause => {
                             self.counters.accept_paused(&error, self.now);
                             let until = self.now.after(ACCEPT_PAUSE);
-                            self.kernel.note(&Moment::Paused {
+                            self.kernel.note(&TraceEvent::AcceptPaused {
                                 listener: index,
                                 until,
                             });
@@ -160,10 +160,10 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         }
     }
 
-    fn welcome(&mut self, stream: K::Stream, address: SocketAddr, door: DoorId) {
+    fn welcome(&mut self, stream: K::Stream, address: SocketAddr, origin: OriginId) {
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
-        let is_counted = !self.doors[door.index()].1.is_uncounted;
-        let is_full = self.guests >= self.limits.guests_max;
+        let is_counted = !self.origins[origin.index()].1.exempt_from_limits;
+        let is_full = self.clients >= self.limits.clients_max;
         if is_counted {
             self.counters.accepted();
         }
@@ -172,23 +172,23 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             self.give_back(stream);
             return;
         }
-        match self.open(stream, door, Outbound::Open, format_args!("{address}")) {
+        match self.open(stream, origin, Outbound::Open, format_args!("{address}")) {
             Ok(id) => {
                 log::debug!("peer {id}: connection from {address}");
                 if is_counted && let Some(connection) = find(&mut self.peers, id) {
                     self.per_address.add(id, address.ip());
-                    connection.is_guest = true;
-                    self.guests += 1;
+                    connection.is_client = true;
+                    self.clients += 1;
                 }
             }
             Err(error) => log::warn!("cannot watch the connection from {address}: {error}"),
         }
     }
 
-    pub(super) fn close_listeners(&mut self, uncounted_stay: bool) {
+    pub(super) fn close_listeners(&mut self, exempt_stay: bool) {
         for listening in mem::take(&mut self.listeners) {
-            let is_uncounted = self.doors[listening.door.index()].1.is_uncounted;
-            if uncounted_stay && is_uncounted {
+            let exempt_from_limits = self.origins[listening.origin.index()].1.exempt_from_limits;
+            if exempt_stay && exempt_from_limits {
                 self.listeners.push(listening);
             } else {
                 self.kernel.kernel.close_listener(listening.listener);

@@ -19,20 +19,20 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let Some(connection) = find(&mut self.peers, id) else {
             return true;
         };
-        if readiness.read_on || !readiness.readable || !connection.is_at_rest() {
+        if readiness.must_drain || !readiness.readable || !connection.is_at_rest() {
             return false;
         }
-        let window = self.service.window(&connection.session);
-        let window = window.min(SCRATCH_BYTES);
-        if window == 0 {
+        let read_limit = self.service.read_limit(&connection.session);
+        let read_limit = read_limit.min(SCRATCH_BYTES);
+        if read_limit == 0 {
             return false;
         }
         let scratch = self.scratch.as_mut().expect("lent for one step only");
-        let buffer = &mut scratch[..window];
+        let buffer = &mut scratch[..read_limit];
         let count = match self.kernel.read(id, &mut connection.stream, buffer) {
             Ok(count) if count > 0 => count,
             ended => {
-                self.not_heard(id, ended);
+                self.on_nothing_read(id, ended);
                 return true;
             }
         };
@@ -44,9 +44,9 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let event = Event::Received(received);
         let from = self
             .kernel
-            .told(id, event, || self.service.standing(&connection.session));
+            .told(id, event, || self.service.state(&connection.session));
         self.service.step(&mut cx, &mut connection.session, event);
-        let to = from.map(|_| self.service.standing(&connection.session));
+        let to = from.map(|_| self.service.state(&connection.session));
         self.kernel.stepped(id, from, to, &self.effects);
         match self.effects.only_sending(received) {
             Some(answer) => match self.kernel.write(id, &mut connection.stream, answer) {
@@ -56,7 +56,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             None if self.effects.list().is_empty() => {}
             None => self.answer_later(id, count, None),
         }
-        if count == window {
+        if count == read_limit {
             self.set_unread(id, Unread::Queued);
         }
         true
@@ -64,11 +64,11 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
 
     /// Nothing was read.
     #[cold]
-    fn not_heard(&mut self, id: PeerId, ended: io::Result<usize>) {
+    fn on_nothing_read(&mut self, id: PeerId, ended: io::Result<usize>) {
         match ended {
             Ok(_) => {
-                self.hear_end(id);
-                self.touch(id);
+                self.on_eof(id);
+                self.mark_dirty(id);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
@@ -94,8 +94,8 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             }
         }
         self.scratch = Some(scratch);
-        self.touch(id);
-        self.relieve();
+        self.mark_dirty(id);
+        self.enforce_memory_limit();
     }
 
     fn owe_rest(&mut self, id: PeerId, answer: &[u8], written: io::Result<usize>) {
@@ -106,7 +106,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => (0, false),
             Err(error) => return self.close(id, broken(&error)),
         };
-        self.owe(id, &answer[taken..]);
+        self.enqueue(id, &answer[taken..]);
         if let Some(connection) = find(&mut self.peers, id)
             && let Some(outbox) = &mut connection.outbox
         {

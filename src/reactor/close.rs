@@ -7,17 +7,17 @@ use std::mem;
 use super::delivery::told;
 use super::{Connection, Inbound, Kernel, PeerId, Reactor, Unread, find};
 use crate::protocol::{CloseReason, Event, Service};
-use crate::trace::{Moment, Observer};
+use crate::trace::{Observer, TraceEvent};
 
 impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// The peer sends no more.
-    pub(super) fn hear_end(&mut self, id: PeerId) {
+    pub(super) fn on_eof(&mut self, id: PeerId) {
         let Some(connection) = find(&mut self.peers, id) else {
             return;
         };
         connection.unread = Unread::Nothing;
         match mem::replace(&mut connection.inbound, Inbound::Finished) {
-            Inbound::Open => self.step(id, Event::Finished),
+            Inbound::Open => self.step(id, Event::Eof),
             Inbound::Discarding | Inbound::Finished => {}
         }
         self.count_last_words(id, 0);
@@ -25,14 +25,14 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
 
     /// A peer that its session does not want to hear now may have left: its end counts at once if nothing else
     /// waits before it.
-    pub(super) fn look_for_end(&mut self, id: PeerId) {
+    pub(super) fn look_for_eof(&mut self, id: PeerId) {
         let Some(connection) = find(&mut self.peers, id) else {
             return;
         };
-        let is_unheard = connection.unread == Unread::Parked
+        let is_unheard = connection.unread == Unread::Paused
             && connection.inbound == Inbound::Open
-            && self.service.window(&connection.session) == 0;
-        if !is_unheard || !connection.read_on {
+            && self.service.read_limit(&connection.session) == 0;
+        if !is_unheard || !connection.must_drain {
             return;
         }
         let peeked = loop {
@@ -42,7 +42,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             }
         };
         match peeked {
-            Ok(0) => self.hear_end(id),
+            Ok(0) => self.on_eof(id),
             Ok(_) => {}
             // If something comes, an event will tell.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -57,7 +57,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             return;
         };
         let is_unread =
-            connection.unread == Unread::Parked || connection.inbound == Inbound::Finished;
+            connection.unread == Unread::Paused || connection.inbound == Inbound::Finished;
         if !is_unread || !mem::take(&mut connection.has_failed) {
             return;
         }
@@ -88,10 +88,10 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         }
         let connection = self.peers.remove(id.slot as usize);
         self.timers.remove(connection.timer, id);
-        self.held_bytes -= connection.held();
-        self.guests -= usize::from(connection.is_guest);
+        self.buffered_bytes -= connection.buffered_bytes();
+        self.clients -= usize::from(connection.is_client);
         self.per_address.remove(id);
-        let policy = self.doors[connection.door.index()].1;
+        let policy = self.origins[connection.origin.index()].1;
         self.forget_debts(id, &policy);
         self.last_words.remove(&id);
         let is_overdue = reason == CloseReason::Lingered && policy.resets_after_linger;
@@ -101,15 +101,15 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         } else {
             self.give_back(connection.stream);
         }
-        if connection.is_guest {
+        if connection.is_client {
             self.counters.closed(id, reason);
         }
-        if self.guests.saturating_mul(8) < self.limits.guests_max.saturating_mul(7) {
+        if self.clients.saturating_mul(8) < self.limits.clients_max.saturating_mul(7) {
             self.counters.has_room();
         }
         let mut cx = self.effects.context(self.now, id, 0);
         self.service.close(&mut cx, connection.session, reason);
-        self.kernel.note(&Moment::Closed { peer: id, reason });
+        self.kernel.note(&TraceEvent::Closed { peer: id, reason });
         self.kernel.stepped(id, None, None, &self.effects);
         self.apply(id, &[]);
     }

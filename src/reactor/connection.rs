@@ -1,12 +1,12 @@
 //! One peer as the reactor sees it: a stream, two halves, an outbox, and the machine that answers.
 //! What can be computed from these is a function: interest, deadline, whether it is done.
 
-use super::DoorId;
+use super::OriginId;
 use super::kernel::Interest;
 use super::limits::Policy;
 use super::outbox::{OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX, Outbox};
 use crate::protocol::{CloseReason, Time};
-use crate::trace::Hold;
+use crate::trace::ReadPause;
 
 /// The half that we hear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub(super) enum Unread {
     /// Nothing waits: the kernel will say when something comes.
     Nothing,
     /// Something may wait, and the peer is not to be read now.
-    Parked,
+    Paused,
     /// Something may wait, and the peer is in the reactor's ready queue (once).
     Queued,
 }
@@ -68,20 +68,20 @@ pub(super) struct Connection<Stream, Session> {
     /// The peer's entry among the timers; never later than its deadline.
     pub(super) timer: Time,
     pub(super) generation: u32,
-    pub(super) door: DoorId,
+    pub(super) origin: OriginId,
     pub(super) inbound: Inbound,
     pub(super) outbound: Outbound,
     pub(super) unread: Unread,
     /// A short read proves nothing here: read until told that there is no more.
-    pub(super) read_on: bool,
+    pub(super) must_drain: bool,
     /// The kernel spoke of an error, and nobody has asked which.
     pub(super) has_failed: bool,
     /// What the kernel was last told to watch.
     pub(super) watched: Interest,
     /// The send phase of this turn will look at it.
-    pub(super) is_touched: bool,
+    pub(super) is_dirty: bool,
     /// It came through a listener and counts against the limits.
-    pub(super) is_guest: bool,
+    pub(super) is_client: bool,
 }
 
 impl<Stream, Session> Connection<Stream, Session> {
@@ -92,8 +92,10 @@ impl<Stream, Session> Connection<Stream, Session> {
     }
 
     /// What its unsent bytes cost in memory.
-    pub(super) fn held(&self) -> usize {
-        self.outbox.as_ref().map_or(0, |outbox| outbox.held())
+    pub(super) fn buffered_bytes(&self) -> usize {
+        self.outbox
+            .as_ref()
+            .map_or(0, |outbox| outbox.buffered_bytes())
     }
 
     /// What its outbox can still take before it counts as full.
@@ -102,7 +104,7 @@ impl<Stream, Session> Connection<Stream, Session> {
     }
 
     /// How many bytes may be read now, given what the session would take.
-    pub(super) fn window(&self, policy: &Policy, session_window: usize) -> usize {
+    pub(super) fn read_limit(&self, policy: &Policy, session_window: usize) -> usize {
         match self.inbound {
             Inbound::Finished => 0,
             Inbound::Discarding => usize::MAX,
@@ -128,7 +130,7 @@ impl<Stream, Session> Connection<Stream, Session> {
             && self.inbound == Inbound::Open
             && self.outbound == Outbound::Open
             && self.outbox.is_none()
-            && !self.read_on
+            && !self.must_drain
     }
 
     /// What its session says will be sent.
@@ -168,22 +170,22 @@ impl<Stream, Session> Connection<Stream, Session> {
 
     /// Something may wait that is not read because its own outbox is full: no silence can be told.
     pub(super) fn is_held_up(&self, policy: &Policy) -> bool {
-        self.unread == Unread::Parked
+        self.unread == Unread::Paused
             && self.inbound == Inbound::Open
             && !policy.reads_while_owing
             && self.unsent() > OUTBOX_BYTES_LOW
     }
 
     /// Why it is not read although something may wait, if it could say something at all.
-    pub(super) fn hold(&self, policy: &Policy) -> Option<Hold> {
+    pub(super) fn read_pause(&self, policy: &Policy) -> Option<ReadPause> {
         if self.inbound != Inbound::Open {
             return None;
         }
         let unsent = self.unsent();
         Some(if self.is_held_up(policy) {
-            Hold::Outbox { unsent }
+            ReadPause::Outbox { unsent }
         } else {
-            Hold::Session
+            ReadPause::Session
         })
     }
 

@@ -12,20 +12,24 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let Some(connection) = find(&mut self.peers, id) else {
             return;
         };
-        let policy = &self.doors[connection.door.index()].1;
+        let policy = &self.origins[connection.origin.index()].1;
         let is_behind = connection.unread == Unread::Queued || connection.is_held_up(policy);
-        let heard = if is_behind { Time::ZERO } else { self.heard };
+        let drained_until = if is_behind {
+            Time::ZERO
+        } else {
+            self.drained_until
+        };
         let cx = self.effects.context(self.now, id, connection.room());
-        let mut cx = cx.heard_until(heard);
+        let mut cx = cx.heard_until(drained_until);
         let from = self
             .kernel
-            .told(id, event, || self.service.standing(&connection.session));
+            .told(id, event, || self.service.state(&connection.session));
         self.service.step(&mut cx, &mut connection.session, event);
-        let to = from.map(|_| self.service.standing(&connection.session));
+        let to = from.map(|_| self.service.state(&connection.session));
         self.kernel.stepped(id, from, to, &self.effects);
         let received = match event {
             Event::Received(bytes) => bytes,
-            Event::Finished | Event::Woken | Event::Stopping => &[],
+            Event::Eof | Event::Woken | Event::Stopping => &[],
         };
         self.apply(id, received);
     }
@@ -46,24 +50,24 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     fn carry_out(&mut self, id: PeerId, effect: &Effect, bytes: &[u8], received: &[u8]) {
         let peer = find(&mut self.peers, id);
         match (effect, peer) {
-            (Effect::Send(range), Some(_)) => self.owe(id, &bytes[range.clone()]),
-            (Effect::SendBack(range), Some(_)) => self.owe(id, &received[range.clone()]),
-            (Effect::Finish, Some(connection)) => connection.finish(),
-            (Effect::Leave, Some(connection)) => {
-                connection.leave(&self.doors[connection.door.index()].1);
+            (Effect::Send(range), Some(_)) => self.enqueue(id, &bytes[range.clone()]),
+            (Effect::SendBack(range), Some(_)) => self.enqueue(id, &received[range.clone()]),
+            (Effect::ShutdownWrite, Some(connection)) => connection.finish(),
+            (Effect::Close, Some(connection)) => {
+                connection.leave(&self.origins[connection.origin.index()].1);
             }
             (Effect::Refuse(why), Some(connection)) => {
-                connection.leave(&self.doors[connection.door.index()].1);
+                connection.leave(&self.origins[connection.origin.index()].1);
                 self.counters.refused(id, why);
             }
             (Effect::DiscardTyped, Some(connection)) => {
                 self.kernel.discard_typed(&mut connection.stream);
             }
-            (Effect::WakeAt(time), Some(connection)) => {
+            (Effect::SetTimer(time), Some(connection)) => {
                 connection.wake_at = time.unwrap_or(Time::NEVER);
             }
             (Effect::Abort, Some(_)) => self.close(id, CloseReason::Aborted),
-            (Effect::Wake(other), _) => self.woken.push_back(*other),
+            (Effect::Notify(other), _) => self.woken.push_back(*other),
             (Effect::StopAccepting, _) => self.close_listeners(true),
             (Effect::Stop, _) => {
                 if self.run == Run::Going {
@@ -74,11 +78,11 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             (
                 Effect::Send(_)
                 | Effect::SendBack(_)
-                | Effect::Finish
-                | Effect::Leave
+                | Effect::ShutdownWrite
+                | Effect::Close
                 | Effect::Refuse(_)
                 | Effect::DiscardTyped
-                | Effect::WakeAt(_)
+                | Effect::SetTimer(_)
                 | Effect::Abort,
                 None,
             ) => {}
@@ -86,15 +90,15 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     }
 
     /// Puts bytes into a peer's outbox, unless we have said that no more comes.
-    pub(super) fn owe(&mut self, id: PeerId, bytes: &[u8]) {
+    pub(super) fn enqueue(&mut self, id: PeerId, bytes: &[u8]) {
         let Some(connection) = find(&mut self.peers, id) else {
             return;
         };
         if connection.is_speaking() {
-            self.held_bytes -= connection.held();
-            let outbox = connection.outbox.get_or_insert_with(|| self.spares.take());
+            self.buffered_bytes -= connection.buffered_bytes();
+            let outbox = connection.outbox.get_or_insert_with(|| self.pool.take());
             outbox.push(bytes);
-            self.held_bytes += outbox.held();
+            self.buffered_bytes += outbox.buffered_bytes();
         }
     }
 }

@@ -33,7 +33,7 @@ pub struct Readiness {
     pub writable: bool,
     /// The peer will send no more, or something out of the ordinary waits (urgent data, an error):
     /// a short read proves nothing, read until told that there is no more.
-    pub read_on: bool,
+    pub must_drain: bool,
     /// The connection has ended by an error. A read tells it once all that arrived was read, and
     /// [`Kernel::take_error`] at once.
     pub has_failed: bool,
@@ -58,7 +58,7 @@ pub trait Kernel {
     fn flags(&self, _nth: usize, readiness: &Readiness) -> Flags {
         Flags::IN.only_if(readiness.readable)
             | Flags::OUT.only_if(readiness.writable)
-            | Flags::RDHUP.only_if(readiness.read_on)
+            | Flags::RDHUP.only_if(readiness.must_drain)
     }
 
     /// Waits until something is ready, at most for `timeout` (`None`: as long as it takes), and
@@ -67,11 +67,7 @@ pub trait Kernel {
     ///
     /// # Errors
     /// Those of epoll_wait(2); `Interrupted` is no trouble.
-    fn wait(
-        &mut self,
-        timeout: Option<Duration>,
-        ready: &mut Vec<Readiness>,
-    ) -> io::Result<Crowding>;
+    fn wait(&mut self, timeout: Option<Duration>, ready: &mut Vec<Readiness>) -> io::Result<Batch>;
 
     /// Watches a listener.
     ///
@@ -198,11 +194,11 @@ impl Delivery {
 
 /// Whether one wait could tell everything that was ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Crowding {
+pub enum Batch {
     /// Everything was told.
     Complete,
     /// The batch was full; there may be more.
-    Full,
+    Truncated,
 }
 
 /// How many readiness events one wait brings at most.

@@ -6,9 +6,9 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Connections accepted and open at the same time; one more is closed at once.
-    pub guests_max: usize,
+    pub clients_max: usize,
     /// The same for each client address; `None` is no limit.
-    pub guests_per_address_max: Option<usize>,
+    pub clients_per_address_max: Option<usize>,
     /// Memory for the unsent bytes of all peers together; beyond it the peer with the most is closed.
     pub unsent_bytes_max: usize,
     /// How long peers may take to get what they are owed once the run is to stop; `None` for ever.
@@ -35,21 +35,21 @@ pub struct Policy {
     pub resets_after_linger: bool,
     /// Whether it is read also while its own outbox is full. For peers whose answers go elsewhere
     /// (the server of a client that copies a pipe): both would wait for each other. What its session
-    /// takes is then bounded by [`Service::window`](crate::protocol::Service::window) alone.
+    /// takes is then bounded by [`Service::read_limit`](crate::protocol::Service::read_limit) alone.
     pub reads_while_owing: bool,
     /// Its peers take no place of [`Limits`] and are no guests in the counters: for an observer's page
     /// beside the service, which also goes on when accepting stops, until the run does. Whoever opens
     /// such a door bounds how many come in.
-    pub is_uncounted: bool,
+    pub exempt_from_limits: bool,
 }
 
 /// By which door a peer came in, with the policy that it is held to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DoorId(u16);
+pub struct OriginId(u16);
 
-impl DoorId {
-    pub(super) fn nth(index: usize) -> DoorId {
-        DoorId(u16::try_from(index).expect("doors are few"))
+impl OriginId {
+    pub(super) fn nth(index: usize) -> OriginId {
+        OriginId(u16::try_from(index).expect("doors are few"))
     }
 
     pub(super) fn index(self) -> usize {

@@ -11,7 +11,7 @@ use std::mem;
 use slab::Slab;
 
 use crate::protocol::{CloseReason, Effects, Event, PeerId, Service, Time};
-use crate::trace::{Moment, Observer, Off};
+use crate::trace::{Observer, Off, TraceEvent};
 
 mod accept;
 mod answer;
@@ -19,31 +19,31 @@ mod close;
 mod connection;
 mod counters;
 mod delivery;
-mod doors;
 mod effects;
 mod kernel;
 mod limits;
+mod origins;
 #[cfg(feature = "os")]
 mod os;
 mod outbox;
 mod peer;
 mod stop;
-mod tap;
 mod timers;
 mod token;
+mod traced;
 mod view;
 mod wait;
 
 pub use accept::{ACCEPT_PAUSE, ACCEPTS_PER_TURN_MAX};
 pub use counters::Counters;
-pub use kernel::{Crowding, Delivery, EVENTS_PER_TURN_MAX, Interest, Kernel, Readiness};
-pub use limits::{DoorId, Limits, Policy};
+pub use kernel::{Batch, Delivery, EVENTS_PER_TURN_MAX, Interest, Kernel, Readiness};
+pub use limits::{Limits, OriginId, Policy};
 #[cfg(feature = "os")]
 pub use os::listen::{ListenOptions, bind};
 #[cfg(feature = "os")]
 pub use os::terminal::reason;
 #[cfg(feature = "os")]
-pub use os::terminal::{Failure, Manner, Side, Terminal};
+pub use os::terminal::{Direction, IoMode, OnError, Terminal};
 #[cfg(feature = "os")]
 pub use os::{OsKernel, OsStream};
 pub use outbox::{OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX};
@@ -54,10 +54,10 @@ pub use view::PeerView;
 use accept::{Accepting, Listening, PerAddress};
 use connection::{Connection, Due, Inbound, Outbound, Unread};
 use delivery::Debts;
-use outbox::Spares;
+use outbox::BufferPool;
 use stop::LastWords;
-use tap::Tap;
 use timers::Timers;
+use traced::TracedKernel;
 
 /// The most that is read at once, and the size of the one buffer that all peers share.
 pub const SCRATCH_BYTES: usize = 64 * 1024;
@@ -75,22 +75,22 @@ enum Run {
 /// The event loop. One thread; memory grows with the number of peers and with what they are owed,
 /// and both are bounded by [`Limits`].
 pub struct Reactor<K: Kernel, S: Service, O: Observer = Off> {
-    kernel: Tap<K, O>,
+    kernel: TracedKernel<K, O>,
     service: S,
     limits: Limits,
-    doors: Vec<(S::Door, Policy)>,
+    origins: Vec<(S::Origin, Policy)>,
     listeners: Vec<Listening<K::Listener>>,
     /// Who is asked first: the one after the last that brought somebody.
     first_listener: usize,
     peers: Slab<Connection<K::Stream, S::Session>>,
-    guests: usize,
+    clients: usize,
     per_address: PerAddress,
     generation: u32,
     timers: Timers,
     now: Time,
     /// Whatever was ready before this time, the kernel has told. Timers go by it and not by `now`:
     /// after a stall, wherever it was, peers are heard before they are called late.
-    heard: Time,
+    drained_until: Time,
     /// Since when waits have not told everything, and how many more events settle it.
     partial: Option<(Time, usize)>,
     run: Run,
@@ -101,10 +101,10 @@ pub struct Reactor<K: Kernel, S: Service, O: Observer = Off> {
     /// Peers to be told [`Event::Woken`].
     woken: VecDeque<PeerId>,
     /// Peers that the send phase looks at.
-    touched: Vec<PeerId>,
+    dirty: Vec<PeerId>,
     /// What all outboxes hold.
-    held_bytes: usize,
-    spares: Spares,
+    buffered_bytes: usize,
+    pool: BufferPool,
     /// `None` while it is lent.
     scratch: Option<Box<[u8; SCRATCH_BYTES]>>,
     effects: Effects,
@@ -114,7 +114,7 @@ pub struct Reactor<K: Kernel, S: Service, O: Observer = Off> {
     /// Whose last words are still read though the run is to stop.
     last_words: BTreeMap<PeerId, LastWords>,
     /// Who is to be told [`Event::Stopping`], unless its session is to be woken first.
-    heard_out: Vec<PeerId>,
+    drained: Vec<PeerId>,
     /// Until when sessions are woken first.
     wakes_until: Time,
 }
@@ -127,37 +127,37 @@ impl<K: Kernel, S: Service> Reactor<K, S> {
 }
 
 impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
-    /// A reactor without listeners and peers whose every [`Moment`] is seen by `observer`.
+    /// A reactor without listeners and peers whose every [`TraceEvent`] is seen by `observer`.
     pub fn observed(mut kernel: K, service: S, limits: Limits, observer: O) -> Reactor<K, S, O> {
         let now = kernel.now();
         Reactor {
-            kernel: Tap { kernel, observer },
+            kernel: TracedKernel { kernel, observer },
             service,
             limits,
-            doors: Vec::new(),
+            origins: Vec::new(),
             listeners: Vec::new(),
             first_listener: 0,
             peers: Slab::new(),
-            guests: 0,
-            per_address: PerAddress::with_limit(limits.guests_per_address_max),
+            clients: 0,
+            per_address: PerAddress::with_limit(limits.clients_per_address_max),
             generation: 0,
             timers: Timers::default(),
             now,
-            heard: now,
+            drained_until: now,
             partial: None,
             run: Run::Going,
             ready: Vec::with_capacity(EVENTS_PER_TURN_MAX),
             unread: VecDeque::new(),
             woken: VecDeque::new(),
-            touched: Vec::new(),
-            held_bytes: 0,
-            spares: Spares::beside(limits.unsent_bytes_max),
+            dirty: Vec::new(),
+            buffered_bytes: 0,
+            pool: BufferPool::beside(limits.unsent_bytes_max),
             scratch: Some(Box::new([0; SCRATCH_BYTES])),
             effects: Effects::default(),
             counters: Counters::default(),
             debts: Debts::new(),
             last_words: BTreeMap::new(),
-            heard_out: Vec::new(),
+            drained: Vec::new(),
             wakes_until: Time::ZERO,
         }
     }
@@ -184,7 +184,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
 
     /// What is still held: peers, timers and the bytes of outboxes. All 0 after a run.
     pub fn holdings(&self) -> (usize, usize, usize) {
-        (self.peers.len(), self.timers.len(), self.held_bytes)
+        (self.peers.len(), self.timers.len(), self.buffered_bytes)
     }
 
     /// When the last wait ended: the time of this turn.
@@ -224,7 +224,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         self.receive();
         self.wake();
         self.send();
-        self.kernel.note(&Moment::Ended);
+        self.kernel.note(&TraceEvent::Ended);
         Ok(())
     }
 
@@ -244,7 +244,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                 Target::Peer(id) => {
                     if !self.answer(id, readiness) {
                         self.notice(id, readiness);
-                        self.relieve();
+                        self.enforce_memory_limit();
                     }
                 }
                 Target::Listener(index) => {
@@ -260,7 +260,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             if let Some(id) = self.unread.pop_front() {
                 self.read(id);
             }
-            self.relieve();
+            self.enforce_memory_limit();
         }
         self.ready = ready;
         let (first, count) = (self.first_listener, self.listeners.len());
@@ -279,11 +279,11 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         self.tell_woken();
         // At most as many as there are now: what relieving arms anew waits for the next turn.
         for _ in 0..self.timers.len() {
-            let Some(id) = self.timers.pop_due(self.heard) else {
+            let Some(id) = self.timers.pop_due(self.drained_until) else {
                 break;
             };
             self.fire(id);
-            self.relieve();
+            self.enforce_memory_limit();
         }
     }
 
@@ -292,32 +292,32 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         for _ in 0..self.woken.len() {
             if let Some(id) = self.woken.pop_front() {
                 self.step(id, Event::Woken);
-                self.touch(id);
-                self.relieve();
+                self.mark_dirty(id);
+                self.enforce_memory_limit();
             }
         }
     }
 
     /// Phase 4: outboxes go out, interests follow, whoever is done is closed.
     fn send(&mut self) {
-        if self.touched.is_empty() {
+        if self.dirty.is_empty() {
             return;
         }
-        let mut touched = mem::take(&mut self.touched);
-        for id in touched.drain(..) {
-            self.settle(id);
+        let mut dirty = mem::take(&mut self.dirty);
+        for id in dirty.drain(..) {
+            self.flush(id);
         }
         // What settling touched anew waits for the next turn.
-        touched.append(&mut self.touched);
-        self.touched = touched;
+        dirty.append(&mut self.dirty);
+        self.dirty = dirty;
     }
 
     /// If all unsent bytes together take too much memory, sends what the kernel takes, then gives
     /// back what the rest does not need, then closes those that are owed the most. To be called after
     /// whatever adds some.
     #[inline]
-    fn relieve(&mut self) {
-        if self.held_bytes > self.limits.unsent_bytes_max {
+    fn enforce_memory_limit(&mut self) {
+        if self.buffered_bytes > self.limits.unsent_bytes_max {
             self.evict();
         }
     }
@@ -325,16 +325,16 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     #[cold]
     fn evict(&mut self) {
         self.send();
-        if self.held_bytes > self.limits.unsent_bytes_max {
+        if self.buffered_bytes > self.limits.unsent_bytes_max {
             self.fit_outboxes();
         }
-        while self.held_bytes > self.limits.unsent_bytes_max {
+        while self.buffered_bytes > self.limits.unsent_bytes_max {
             let worst = self
                 .peers
                 .iter()
                 .filter(|(_, connection)| {
-                    let policy = &self.doors[connection.door.index()].1;
-                    (connection.is_guest || policy.is_uncounted) && connection.unsent() > 0
+                    let policy = &self.origins[connection.origin.index()].1;
+                    (connection.is_client || policy.exempt_from_limits) && connection.unsent() > 0
                 })
                 .max_by_key(|(_, connection)| connection.unsent());
             let Some((slot, connection)) = worst else {
@@ -348,9 +348,9 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     fn fit_outboxes(&mut self) {
         for (_, connection) in &mut self.peers {
             if let Some(outbox) = &mut connection.outbox {
-                self.held_bytes -= outbox.held();
+                self.buffered_bytes -= outbox.buffered_bytes();
                 outbox.fit();
-                self.held_bytes += outbox.held();
+                self.buffered_bytes += outbox.buffered_bytes();
             }
         }
     }

@@ -26,7 +26,7 @@ impl Outbox {
     }
 
     /// The memory that it takes: it keeps what it once needed until [`Outbox::fit`].
-    pub(super) fn held(&self) -> usize {
+    pub(super) fn buffered_bytes(&self) -> usize {
         self.bytes.capacity()
     }
 
@@ -75,7 +75,7 @@ impl Outbox {
 
 /// Emptied outboxes with their memory, so that busy peers do not allocate and idle ones own nothing.
 #[derive(Debug)]
-pub(super) struct Spares {
+pub(super) struct BufferPool {
     count_max: usize,
     #[allow(
         clippy::vec_box,
@@ -84,11 +84,11 @@ pub(super) struct Spares {
     outboxes: Vec<Box<Outbox>>,
 }
 
-impl Spares {
+impl BufferPool {
     /// For outboxes that take so much memory all together.
-    pub(super) fn beside(unsent_bytes_max: usize) -> Spares {
+    pub(super) fn beside(unsent_bytes_max: usize) -> BufferPool {
         let count_max = unsent_bytes_max / SPARE_PART / OUTBOX_BYTES_MAX;
-        Spares {
+        BufferPool {
             count_max: count_max.min(SPARE_MAX),
             outboxes: Vec::new(),
         }

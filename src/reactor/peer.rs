@@ -8,11 +8,11 @@ use std::mem;
 use super::close::broken;
 use super::delivery::SWEEP;
 use super::{
-    Connection, DoorId, Due, Inbound, Interest, Kernel, OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX,
+    Connection, Due, Inbound, Interest, Kernel, OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX, OriginId,
     Outbound, PeerId, Reactor, Readiness, Unread, find, peer_id,
 };
 use crate::protocol::{CloseReason, Event, Service, Time};
-use crate::trace::{Moment, Observer};
+use crate::trace::{Observer, TraceEvent};
 
 /// How much one peer is read in one turn; the rest waits for the next turn, behind the others.
 pub const READ_BYTES_PER_TURN_MAX: usize = 64 * 1024;
@@ -23,7 +23,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     pub(super) fn open(
         &mut self,
         mut stream: K::Stream,
-        door: DoorId,
+        origin: OriginId,
         outbound: Outbound,
         name: fmt::Arguments<'_>,
     ) -> io::Result<PeerId> {
@@ -39,13 +39,15 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             return Err(error);
         }
         let mut cx = self.effects.context(self.now, id, OUTBOX_BYTES_MAX);
-        let session = self.service.open(&mut cx, self.doors[door.index()].0, name);
+        let session = self
+            .service
+            .open(&mut cx, self.origins[origin.index()].0, name);
         if O::IS_ON {
-            let standing = self.service.standing(&session);
-            self.kernel.note(&Moment::Opened {
+            let state = self.service.state(&session);
+            self.kernel.note(&TraceEvent::Opened {
                 peer: id,
                 name,
-                standing,
+                state,
             });
             self.kernel.watched(id, interest, &Ok(()));
             self.kernel.stepped(id, None, None, &self.effects);
@@ -60,34 +62,34 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             looked_at: self.now,
             timer: Time::NEVER,
             generation: id.generation,
-            door,
+            origin,
             inbound: Inbound::Open,
             outbound,
             // The kernel tells of a new socket's bytes; of a file it would tell nothing.
             unread: if is_socket {
                 Unread::Nothing
             } else {
-                Unread::Parked
+                Unread::Paused
             },
-            read_on: !is_socket,
+            must_drain: !is_socket,
             has_failed: false,
             watched: interest,
-            is_touched: false,
-            is_guest: false,
+            is_dirty: false,
+            is_client: false,
         });
-        let policy = self.doors[door.index()].1;
+        let policy = self.origins[origin.index()].1;
         self.expect_debts(&policy);
         self.apply(id, &[]);
-        self.touch(id);
+        self.mark_dirty(id);
         Ok(id)
     }
 
     /// The send phase of this turn shall look at this peer.
-    pub(super) fn touch(&mut self, id: PeerId) {
+    pub(super) fn mark_dirty(&mut self, id: PeerId) {
         if let Some(connection) = find(&mut self.peers, id)
-            && !mem::replace(&mut connection.is_touched, true)
+            && !mem::replace(&mut connection.is_dirty, true)
         {
-            self.touched.push(id);
+            self.dirty.push(id);
         }
     }
 
@@ -97,7 +99,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let Some(connection) = find(&mut self.peers, id) else {
             return;
         };
-        if (readiness.writable || readiness.read_on)
+        if (readiness.writable || readiness.must_drain)
             && let Some(outbox) = &mut connection.outbox
         {
             outbox.is_blocked = false;
@@ -107,16 +109,16 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             connection.outbound = Outbound::Open;
             self.woken.push_back(id);
         }
-        connection.read_on |= readiness.read_on;
+        connection.must_drain |= readiness.must_drain;
         connection.has_failed |= readiness.has_failed;
-        if (readiness.readable || readiness.read_on)
+        if (readiness.readable || readiness.must_drain)
             && connection.unread != Unread::Queued
             && connection.inbound != Inbound::Finished
         {
             connection.unread = Unread::Queued;
             self.read(id);
         }
-        self.touch(id);
+        self.mark_dirty(id);
     }
 
     /// Reads a peer within its budget and its window. Every way out says in `unread` what may be left, because
@@ -126,50 +128,51 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let mut budget = READ_BYTES_PER_TURN_MAX;
         let mut total = 0;
         while let Some(connection) = find(&mut self.peers, id) {
-            let wanted = self.service.window(&connection.session);
-            let policy = &self.doors[connection.door.index()].1;
-            let window = connection.window(policy, wanted).min(scratch.len());
-            if window == 0 {
-                connection.unread = Unread::Parked;
+            let wanted = self.service.read_limit(&connection.session);
+            let policy = &self.origins[connection.origin.index()].1;
+            let read_limit = connection.read_limit(policy, wanted).min(scratch.len());
+            if read_limit == 0 {
+                connection.unread = Unread::Paused;
                 if O::IS_ON
-                    && let Some(why) = connection.hold(policy)
+                    && let Some(why) = connection.read_pause(policy)
                 {
-                    self.kernel.note(&Moment::Held { peer: id, why });
+                    self.kernel.note(&TraceEvent::ReadPaused { peer: id, why });
                 }
                 break;
             }
-            let cost = match self
-                .kernel
-                .read(id, &mut connection.stream, &mut scratch[..window])
-            {
-                Ok(0) => {
-                    self.hear_end(id);
-                    break;
-                }
-                Ok(count) => {
-                    connection.active = self.now;
-                    total += count;
-                    let is_drained = count < window && !connection.read_on;
-                    if connection.inbound == Inbound::Open {
-                        self.step(id, Event::Received(&scratch[..count]));
-                    }
-                    if is_drained {
-                        self.set_unread(id, Unread::Nothing);
+            let cost =
+                match self
+                    .kernel
+                    .read(id, &mut connection.stream, &mut scratch[..read_limit])
+                {
+                    Ok(0) => {
+                        self.on_eof(id);
                         break;
                     }
-                    count.max(READ_COST_MIN)
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    connection.read_on = !self.kernel.kernel.is_socket(&connection.stream);
-                    connection.unread = Unread::Nothing;
-                    break;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => READ_COST_MIN,
-                Err(error) => {
-                    self.close(id, broken(&error));
-                    break;
-                }
-            };
+                    Ok(count) => {
+                        connection.active = self.now;
+                        total += count;
+                        let is_drained = count < read_limit && !connection.must_drain;
+                        if connection.inbound == Inbound::Open {
+                            self.step(id, Event::Received(&scratch[..count]));
+                        }
+                        if is_drained {
+                            self.set_unread(id, Unread::Nothing);
+                            break;
+                        }
+                        count.max(READ_COST_MIN)
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        connection.must_drain = !self.kernel.kernel.is_socket(&connection.stream);
+                        connection.unread = Unread::Nothing;
+                        break;
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => READ_COST_MIN,
+                    Err(error) => {
+                        self.close(id, broken(&error));
+                        break;
+                    }
+                };
             budget = budget.saturating_sub(cost);
             if budget == 0 {
                 self.set_unread(id, Unread::Queued);
@@ -178,7 +181,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         }
         self.scratch = Some(scratch);
         self.count_last_words(id, total);
-        self.touch(id);
+        self.mark_dirty(id);
     }
 
     pub(super) fn set_unread(&mut self, id: PeerId, unread: Unread) {
@@ -198,9 +201,9 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             return self.sweep();
         };
         connection.timer = Time::NEVER;
-        self.kernel.note(&Moment::Fired { peer: id });
-        let policy = &self.doors[connection.door.index()].1;
-        match connection.due(policy, self.heard) {
+        self.kernel.note(&TraceEvent::Fired { peer: id });
+        let policy = &self.origins[connection.origin.index()].1;
+        match connection.due(policy, self.drained_until) {
             Due::Nothing => {}
             Due::Wake => {
                 connection.wake_at = Time::NEVER;
@@ -214,19 +217,19 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             Due::Close(CloseReason::Idle) => self.close_if_idle(id),
             Due::Close(reason) => return self.close(id, reason),
         }
-        self.touch(id);
+        self.mark_dirty(id);
     }
 
     /// Brings everything about a peer in line with its state: writes, ends its half, closes it if
     /// it is done, and arms what must be armed. The order matters: a half ends only behind its last byte, a peer
     /// is done only when both have ended, and what is armed follows from what is left then.
-    pub(super) fn settle(&mut self, id: PeerId) {
+    pub(super) fn flush(&mut self, id: PeerId) {
         self.look_for_error(id);
-        self.look_for_end(id);
+        self.look_for_eof(id);
         let Some(connection) = find(&mut self.peers, id) else {
             return;
         };
-        connection.is_touched = false;
+        connection.is_dirty = false;
         let unsent_before = connection.unsent();
         if let Err(error) = self.write(id) {
             return self.close(id, broken(&error));
@@ -234,7 +237,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let Some(connection) = find(&mut self.peers, id) else {
             return;
         };
-        let policy = self.doors[connection.door.index()].1;
+        let policy = self.origins[connection.origin.index()].1;
         if connection.outbound == Outbound::Finishing && connection.outbox.is_none() {
             connection.outbound = Outbound::Finished;
             connection.looked_at = self.now;
@@ -257,8 +260,8 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         if unsent_before > OUTBOX_BYTES_LOW && connection.unsent() <= OUTBOX_BYTES_LOW {
             self.woken.push_back(id);
         }
-        let wanted = self.service.window(&connection.session);
-        if connection.unread == Unread::Parked && connection.window(&policy, wanted) > 0 {
+        let wanted = self.service.read_limit(&connection.session);
+        if connection.unread == Unread::Paused && connection.read_limit(&policy, wanted) > 0 {
             connection.unread = Unread::Queued;
             self.unread.push_back(id);
         }
@@ -267,7 +270,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             self.timers.remove(connection.timer, id);
             self.timers.insert(deadline, id);
             connection.timer = deadline;
-            self.kernel.note(&Moment::Armed {
+            self.kernel.note(&TraceEvent::TimerSet {
                 peer: id,
                 at: deadline,
             });
@@ -282,7 +285,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let Some(mut outbox) = connection.outbox.take() else {
             return Ok(());
         };
-        self.held_bytes -= outbox.held();
+        self.buffered_bytes -= outbox.buffered_bytes();
         let is_socket = self.kernel.kernel.is_socket(&connection.stream);
         let mut result = Ok(());
         while !outbox.is_blocked && !outbox.pending().is_empty() {
@@ -313,9 +316,9 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             }
         }
         if outbox.pending().is_empty() {
-            self.spares.give_back(outbox);
+            self.pool.give_back(outbox);
         } else {
-            self.held_bytes += outbox.held();
+            self.buffered_bytes += outbox.buffered_bytes();
             connection.outbox = Some(outbox);
         }
         result

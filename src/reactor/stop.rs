@@ -67,10 +67,10 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let is_socket = self.kernel.kernel.is_socket(stream);
         let arrived_max = self.kernel.kernel.receive_buffer(stream).unwrap_or(0);
         if !is_socket || connection.inbound != Inbound::Open {
-            self.heard_out.push(id);
+            self.drained.push(id);
             return;
         }
-        let was_held_up = connection.unread == Unread::Parked && connection.outbox.is_some();
+        let was_held_up = connection.unread == Unread::Paused && connection.outbox.is_some();
         let left = if was_held_up {
             arrived_max.max(HELD_UP_BYTES_MAX)
         } else {
@@ -78,7 +78,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         };
         self.last_words.insert(id, LastWords { left, was_held_up });
         // Only where the kernel says that there is no more, nothing has arrived.
-        connection.read_on = true;
+        connection.must_drain = true;
         if connection.unread != Unread::Queued {
             self.set_unread(id, Unread::Queued);
         }
@@ -98,11 +98,11 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             Unread::Nothing => is_enough || !was_held_up || connection.outbox.is_none(),
             Unread::Queued => is_enough,
             // It may have to take something first; but its session may not want to hear any more of it.
-            Unread::Parked => is_enough || self.service.window(&connection.session) == 0,
+            Unread::Paused => is_enough || self.service.read_limit(&connection.session) == 0,
         };
         if is_over {
             self.last_words.remove(&id);
-            self.heard_out.push(id);
+            self.drained.push(id);
         }
     }
 
@@ -122,20 +122,20 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
 
     /// Tells those that were heard out that the run ends, and lets them leave.
     fn dismiss(&mut self) {
-        let (heard_out, later): (Vec<_>, Vec<_>) = mem::take(&mut self.heard_out)
+        let (drained, later): (Vec<_>, Vec<_>) = mem::take(&mut self.drained)
             .into_iter()
             .partition(|&id| self.may_be_told(id));
-        self.heard_out = later;
-        for &id in &heard_out {
+        self.drained = later;
+        for &id in &drained {
             self.step(id, Event::Stopping);
-            self.relieve();
+            self.enforce_memory_limit();
         }
         self.tell_woken();
-        for &id in &heard_out {
+        for &id in &drained {
             if let Some(connection) = find(&mut self.peers, id) {
-                connection.leave(&self.doors[connection.door.index()].1);
+                connection.leave(&self.origins[connection.origin.index()].1);
             }
-            self.touch(id);
+            self.mark_dirty(id);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::connection::{Inbound, Outbound};
 use super::{Interest, Kernel, Reactor, peer_id};
-use crate::protocol::{PeerId, Service, Standing, Time};
+use crate::protocol::{PeerId, Service, StateName, Time};
 use crate::trace::Observer;
 
 /// One peer between two turns.
@@ -11,7 +11,7 @@ pub struct PeerView {
     /// Its id.
     pub id: PeerId,
     /// Where its machine stands.
-    pub standing: Standing,
+    pub state: StateName,
     /// What the kernel watches for it.
     pub interest: Interest,
     /// Bytes that wait in its outbox.
@@ -31,11 +31,11 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     pub fn peers(&self) -> impl Iterator<Item = PeerView> + '_ {
         self.peers.iter().map(|(slot, connection)| PeerView {
             id: peer_id(slot, connection.generation),
-            standing: self.service.standing(&connection.session),
+            state: self.service.state(&connection.session),
             interest: connection.watched,
             unsent: connection.unsent(),
             active: connection.active,
-            deadline: connection.deadline(&self.doors[connection.door.index()].1),
+            deadline: connection.deadline(&self.origins[connection.origin.index()].1),
             inbound: match connection.inbound {
                 Inbound::Open => "open",
                 Inbound::Discarding => "discarding",

@@ -4,16 +4,16 @@
 use std::io;
 use std::time::Duration;
 
-use super::{Accepting, Crowding, Kernel, Reactor, Run};
+use super::{Accepting, Batch, Kernel, Reactor, Run};
 use crate::protocol::{Service, Time};
-use crate::trace::{Moment, Observer};
+use crate::trace::{Observer, TraceEvent};
 
 impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// Phase 1, the only place where time passes.
     pub(super) fn wait(&mut self) -> io::Result<()> {
         self.ready.clear();
         let timeout = self.timeout();
-        self.kernel.note(&Moment::Waiting { timeout });
+        self.kernel.note(&TraceEvent::Waiting { timeout });
         let mut asked = self.now;
         let waited = if timeout == Some(Duration::ZERO) || self.limits.spin.is_zero() {
             self.kernel.wait(timeout, &mut self.ready)
@@ -22,14 +22,16 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         };
         self.now = self.kernel.now();
         let events = waited.as_ref().map(|_| self.ready.len());
-        self.kernel.note(&Moment::Woke { events });
+        self.kernel.note(&TraceEvent::Woken { events });
         match waited {
-            Ok(Crowding::Complete) => {
-                self.heard = asked;
+            Ok(Batch::Complete) => {
+                self.drained_until = asked;
                 self.partial = None;
             }
-            Ok(Crowding::Full) => self.hear_part(asked),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.hear_part(asked),
+            Ok(Batch::Truncated) => self.on_truncated_batch(asked),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                self.on_truncated_batch(asked)
+            }
             Err(error) => return Err(error),
         }
         Ok(())
@@ -37,12 +39,12 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
 
     /// The kernel tells of each ready source once before it repeats itself: when as many events have
     /// come as there were sources, everything of back then was told.
-    fn hear_part(&mut self, began: Time) {
+    fn on_truncated_batch(&mut self, began: Time) {
         let sources = self.peers.len() + self.listeners.len();
         let (since, missing) = self.partial.unwrap_or((began, sources));
         let missing = missing.saturating_sub(self.ready.len());
         if missing == 0 {
-            self.heard = since;
+            self.drained_until = since;
             self.partial = None;
         } else {
             self.partial = Some((since, missing));
@@ -51,7 +53,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
 
     /// Looks without sleeping for as long as it may, then sleeps for the rest of `timeout`. `asked`
     /// becomes the time before the last look.
-    fn spin(&mut self, timeout: Option<Duration>, asked: &mut Time) -> io::Result<Crowding> {
+    fn spin(&mut self, timeout: Option<Duration>, asked: &mut Time) -> io::Result<Batch> {
         let start = self.kernel.now();
         let limit = self.limits.spin.min(timeout.unwrap_or(Duration::MAX));
         *asked = start;
@@ -70,17 +72,17 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     fn timeout(&self) -> Option<Duration> {
         let has_work = !self.unread.is_empty()
             || !self.woken.is_empty()
-            || !self.touched.is_empty()
+            || !self.dirty.is_empty()
             || self.run == Run::StopAsked;
         if has_work {
             return Some(Duration::ZERO);
         }
         let mut due = self.timers.next();
         if let Run::Stopping(deadline) = self.run {
-            if self.heard_out.iter().any(|&id| self.may_be_told(id)) {
+            if self.drained.iter().any(|&id| self.may_be_told(id)) {
                 return Some(Duration::ZERO);
             }
-            if !self.heard_out.is_empty() {
+            if !self.drained.is_empty() {
                 due = due.min(self.wakes_until);
             }
             due = due.min(deadline);

@@ -3,14 +3,14 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use crate::protocol::Standing;
+use crate::protocol::StateName;
 
 mod redrawn;
 mod server;
 mod windowed;
 
-pub use redrawn::{Door as RedrawnDoor, Redraw, Redrawn, Session as RedrawnSession};
-pub use server::{Door, Server, Session, Settings};
+pub use redrawn::{Origin as RedrawnOrigin, Redraw, Redrawn, Session as RedrawnSession};
+pub use server::{Origin, Server, Session, Settings};
 pub use windowed::Windowed;
 
 /// A protocol that can be served.
@@ -49,7 +49,7 @@ impl Protocol {
 }
 
 /// Where a stream of signals stands: it has but one state.
-const SIGNALS: Standing = Standing {
+const SIGNALS: StateName = StateName {
     protocol: "signals",
     state: "waiting",
 };

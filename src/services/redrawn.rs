@@ -6,7 +6,7 @@ use std::fmt;
 use super::{SIGNAL_BYTES_MAX, SIGNALS, Windowed};
 use crate::protocol::chat::Chat;
 use crate::protocol::echo::client::Dialogue;
-use crate::protocol::{CloseReason, Context, Event, Service, Standing};
+use crate::protocol::{CloseReason, Context, Event, Service, StateName};
 
 /// A service with a prompt.
 pub trait Redraw: Service {
@@ -37,7 +37,7 @@ pub struct Redrawn<C>(pub C);
 
 /// By which door a peer comes in.
 #[derive(Clone, Copy, Debug)]
-pub enum Door<D> {
+pub enum Origin<D> {
     /// A peer of the client.
     Client(D),
     /// The stream that tells that the program goes on.
@@ -54,17 +54,17 @@ pub enum Session<S> {
 
 impl<C: Redraw> Service for Redrawn<C> {
     type Session = Session<C::Session>;
-    type Door = Door<C::Door>;
+    type Origin = Origin<C::Origin>;
 
     fn open(
         &mut self,
         cx: &mut Context<'_>,
-        door: Door<C::Door>,
+        origin: Origin<C::Origin>,
         name: fmt::Arguments<'_>,
     ) -> Session<C::Session> {
-        match door {
-            Door::Client(door) => Session::Client(self.0.open(cx, door, name)),
-            Door::Continued => Session::Continued,
+        match origin {
+            Origin::Client(origin) => Session::Client(self.0.open(cx, origin, name)),
+            Origin::Continued => Session::Continued,
         }
     }
 
@@ -72,7 +72,7 @@ impl<C: Redraw> Service for Redrawn<C> {
         match (session, event) {
             (Session::Client(session), event) => self.0.step(cx, session, event),
             (Session::Continued, Event::Received(_)) => self.0.redraw(cx),
-            (Session::Continued, Event::Finished | Event::Woken | Event::Stopping) => {}
+            (Session::Continued, Event::Eof | Event::Woken | Event::Stopping) => {}
         }
     }
 
@@ -83,16 +83,16 @@ impl<C: Redraw> Service for Redrawn<C> {
         }
     }
 
-    fn window(&self, session: &Session<C::Session>) -> usize {
+    fn read_limit(&self, session: &Session<C::Session>) -> usize {
         match session {
-            Session::Client(session) => self.0.window(session),
+            Session::Client(session) => self.0.read_limit(session),
             Session::Continued => SIGNAL_BYTES_MAX,
         }
     }
 
-    fn standing(&self, session: &Session<C::Session>) -> Standing {
+    fn state(&self, session: &Session<C::Session>) -> StateName {
         match session {
-            Session::Client(session) => self.0.standing(session),
+            Session::Client(session) => self.0.state(session),
             Session::Continued => SIGNALS,
         }
     }

@@ -9,11 +9,11 @@ use crate::protocol::chat::{self, Chat, Partner};
 use crate::protocol::echo::{self, Echo};
 use crate::protocol::hello::Hello;
 use crate::protocol::screen::Lost;
-use crate::protocol::{CloseReason, Context, Event, PeerId, Service, Standing};
+use crate::protocol::{CloseReason, Context, Event, PeerId, Service, StateName};
 
 /// By which door a peer comes in.
 #[derive(Clone, Copy, Debug)]
-pub enum Door {
+pub enum Origin {
     /// A client of one of the protocols.
     Serve(Protocol),
     /// The operator's terminal.
@@ -31,7 +31,7 @@ pub enum Session {
     /// A client whose bytes come back.
     Echo(echo::Session),
     /// A client that talks.
-    Chat(Box<chat::Guest>),
+    Chat(Box<chat::Remote>),
     /// The operator.
     Console(Box<chat::Console>),
     /// The signals that end the run.
@@ -76,7 +76,7 @@ impl Server {
     /// A server that shows `announcements` at its terminal before anything else.
     pub fn new(settings: Settings, announcements: Vec<String>) -> Server {
         let expected = match settings.chat.partner {
-            Partner::Guest => 2,
+            Partner::Pair => 2,
             Partner::Operator | Partner::Parrot | Partner::User => 1,
         };
         Server {
@@ -99,7 +99,7 @@ impl Server {
         self.output_failure
     }
 
-    fn open_guest(
+    fn open_remote(
         &mut self,
         cx: &mut Context<'_>,
         protocol: Protocol,
@@ -123,7 +123,7 @@ impl Server {
                 Session::Hello
             }
             Protocol::Echo => Session::Echo(self.echo.open(cx, (), name)),
-            Protocol::Chat => Session::Chat(Box::new(self.chat.open_guest(cx, name))),
+            Protocol::Chat => Session::Chat(Box::new(self.chat.open_remote(cx, name))),
         }
     }
 }
@@ -137,10 +137,10 @@ impl Server {
                 if self.echo.has_printed()
                     && let Some(console) = self.console
                 {
-                    cx.wake(console);
+                    cx.notify(console);
                 }
             }
-            Session::Chat(guest) => self.chat.step_guest(cx, guest, event),
+            Session::Chat(remote) => self.chat.step_remote(cx, remote, event),
             Session::Console(console) => {
                 cx.set_columns((self.columns)());
                 for line in self.echo.printed() {
@@ -150,11 +150,11 @@ impl Server {
             }
             Session::Signals => match event {
                 Event::Received(_) => cx.stop(),
-                Event::Finished | Event::Woken | Event::Stopping => {}
+                Event::Eof | Event::Woken | Event::Stopping => {}
             },
             Session::Continued => match event {
                 Event::Received(_) => self.chat.redraw(cx),
-                Event::Finished | Event::Woken | Event::Stopping => {}
+                Event::Eof | Event::Woken | Event::Stopping => {}
             },
         }
     }
@@ -162,12 +162,12 @@ impl Server {
 
 impl Service for Server {
     type Session = Session;
-    type Door = Door;
+    type Origin = Origin;
 
-    fn open(&mut self, cx: &mut Context<'_>, door: Door, name: fmt::Arguments<'_>) -> Session {
-        match door {
-            Door::Serve(protocol) => self.open_guest(cx, protocol, name),
-            Door::Console => {
+    fn open(&mut self, cx: &mut Context<'_>, origin: Origin, name: fmt::Arguments<'_>) -> Session {
+        match origin {
+            Origin::Serve(protocol) => self.open_remote(cx, protocol, name),
+            Origin::Console => {
                 self.console = Some(cx.me());
                 cx.set_columns((self.columns)());
                 let mut console = self.chat.open_console(cx);
@@ -176,8 +176,8 @@ impl Service for Server {
                 }
                 Session::Console(Box::new(console))
             }
-            Door::Signals => Session::Signals,
-            Door::Continued => Session::Continued,
+            Origin::Signals => Session::Signals,
+            Origin::Continued => Session::Continued,
         }
     }
 
@@ -200,14 +200,14 @@ impl Service for Server {
     }
 
     fn close(&mut self, cx: &mut Context<'_>, session: Session, reason: CloseReason) {
-        let is_guest = match session {
+        let is_client = match session {
             Session::Hello => true,
             Session::Echo(echo) => {
                 self.echo.close(cx, echo, reason);
                 true
             }
-            Session::Chat(guest) => {
-                self.chat.close_guest(cx, *guest, reason);
+            Session::Chat(remote) => {
+                self.chat.close_remote(cx, *remote, reason);
                 true
             }
             Session::Console(console) => {
@@ -226,7 +226,7 @@ impl Service for Server {
             }
             Session::Signals | Session::Continued => false,
         };
-        if let Some(once) = self.once.as_mut().filter(|_| is_guest) {
+        if let Some(once) = self.once.as_mut().filter(|_| is_client) {
             once.present -= 1;
             if once.present == 0 {
                 cx.stop();
@@ -235,22 +235,22 @@ impl Service for Server {
     }
 
     #[inline]
-    fn window(&self, session: &Session) -> usize {
+    fn read_limit(&self, session: &Session) -> usize {
         match session {
             Session::Hello => 0,
-            Session::Echo(echo) => self.echo.window(echo),
-            Session::Chat(guest) => self.chat.window_of_guest(guest),
-            Session::Console(console) => self.chat.window_of_console(console),
+            Session::Echo(echo) => self.echo.read_limit(echo),
+            Session::Chat(remote) => self.chat.read_limit_of_remote(remote),
+            Session::Console(console) => self.chat.read_limit_of_console(console),
             Session::Signals | Session::Continued => SIGNAL_BYTES_MAX,
         }
     }
 
-    fn standing(&self, session: &Session) -> Standing {
+    fn state(&self, session: &Session) -> StateName {
         match session {
-            Session::Hello => self.hello.standing(&()),
-            Session::Echo(echo) => self.echo.standing(echo),
-            Session::Chat(guest) => self.chat.standing_of_guest(guest),
-            Session::Console(_) => Chat::standing_of_console(),
+            Session::Hello => self.hello.state(&()),
+            Session::Echo(echo) => self.echo.state(echo),
+            Session::Chat(remote) => self.chat.state_of_remote(remote),
+            Session::Console(_) => Chat::state_of_console(),
             Session::Signals | Session::Continued => SIGNALS,
         }
     }

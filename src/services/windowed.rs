@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::protocol::{CloseReason, Context, Event, Service, Standing};
+use crate::protocol::{CloseReason, Context, Event, Service, StateName};
 
 /// A service whose user sees what it sends on standard output.
 #[derive(Debug)]
@@ -16,16 +16,16 @@ pub struct Windowed<S> {
 
 impl<S: Service> Service for Windowed<S> {
     type Session = S::Session;
-    type Door = S::Door;
+    type Origin = S::Origin;
 
     fn open(
         &mut self,
         cx: &mut Context<'_>,
-        door: S::Door,
+        origin: S::Origin,
         name: fmt::Arguments<'_>,
     ) -> S::Session {
         cx.set_columns((self.columns)());
-        self.service.open(cx, door, name)
+        self.service.open(cx, origin, name)
     }
 
     fn step(&mut self, cx: &mut Context<'_>, session: &mut S::Session, event: Event<'_>) {
@@ -37,11 +37,11 @@ impl<S: Service> Service for Windowed<S> {
         self.service.close(cx, session, reason);
     }
 
-    fn window(&self, session: &S::Session) -> usize {
-        self.service.window(session)
+    fn read_limit(&self, session: &S::Session) -> usize {
+        self.service.read_limit(session)
     }
 
-    fn standing(&self, session: &S::Session) -> Standing {
-        self.service.standing(session)
+    fn state(&self, session: &S::Session) -> StateName {
+        self.service.state(session)
     }
 }

@@ -10,7 +10,7 @@ use super::kernel::{Clock, Deed, Outside, SimKernel, error_of};
 use super::net::SocketId;
 use super::socket::Key;
 use crate::protocol::Time;
-use crate::reactor::{Crowding, Delivery, Interest, Kernel, Readiness, Token};
+use crate::reactor::{Batch, Delivery, Interest, Kernel, Readiness, Token};
 
 /// Calls between two waits. A fair turn makes a few thousand; 1,024 peers that all keep it reading until
 /// the budget of each ends would take it to some 70,000.
@@ -125,11 +125,7 @@ impl<O: Outside> Kernel for SimKernel<O> {
         self.net.now
     }
 
-    fn wait(
-        &mut self,
-        timeout: Option<Duration>,
-        ready: &mut Vec<Readiness>,
-    ) -> io::Result<Crowding> {
+    fn wait(&mut self, timeout: Option<Duration>, ready: &mut Vec<Readiness>) -> io::Result<Batch> {
         self.calls_in_turn = 0;
         self.call()?;
         self.net.is_asleep = true;
@@ -166,18 +162,18 @@ impl<O: Outside> Kernel for SimKernel<O> {
             self.outside.saw(&mut self.net, id, Deed::Told);
         }
         let crowding = if ready.len() >= batch {
-            Crowding::Full
+            Batch::Truncated
         } else {
-            Crowding::Complete
+            Batch::Complete
         };
         match crowding {
-            Crowding::Full if fault == Some(Fault::Crowded) => {
+            Batch::Truncated if fault == Some(Fault::Crowded) => {
                 self.count(Call::Wait, Fault::Crowded, state);
             }
-            Crowding::Full => {}
+            Batch::Truncated => {}
             // Who spins would never sleep.
-            Crowding::Complete if state == State::Looking && ready.is_empty() => {}
-            Crowding::Complete => self.embroider(fault, state, ready),
+            Batch::Complete if state == State::Looking && ready.is_empty() => {}
+            Batch::Complete => self.embroider(fault, state, ready),
         }
         Ok(crowding)
     }

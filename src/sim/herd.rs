@@ -110,7 +110,7 @@ impl<S: Service> Herd<S> {
     ///
     /// # Errors
     /// None that can happen on a simulated kernel.
-    pub fn new(count: usize, service: S, door: S::Door, policy: Policy) -> io::Result<Herd<S>> {
+    pub fn new(count: usize, service: S, origin: S::Origin, policy: Policy) -> io::Result<Herd<S>> {
         let manners = Manners {
             descriptors_max: usize::MAX,
             faults_per_1024: 0,
@@ -131,14 +131,14 @@ impl<S: Service> Herd<S> {
             kernel.outside.ids.push(id);
         }
         let limits = Limits {
-            guests_max: count,
-            guests_per_address_max: None,
+            clients_max: count,
+            clients_per_address_max: None,
             unsent_bytes_max: 256 << 20,
             grace: Some(Duration::ZERO),
             spin: Duration::ZERO,
         };
         let mut reactor = Reactor::new(kernel, service, limits);
-        reactor.listen(listener, door, policy)?;
+        reactor.listen(listener, origin, policy)?;
         Ok(Herd { reactor, count })
     }
 

@@ -383,7 +383,7 @@ impl<O: Outside> SimKernel<O> {
             token,
             readable: flags & 1 != 0,
             writable: flags & 2 != 0,
-            read_on: flags & 4 != 0,
+            must_drain: flags & 4 != 0,
             has_failed: flags & 4 != 0,
         }
     }

@@ -263,7 +263,7 @@ impl Net {
             token,
             readable: true,
             writable: false,
-            read_on: false,
+            must_drain: false,
             has_failed: false,
         })
     }
@@ -272,7 +272,7 @@ impl Net {
         let socket = &mut self.sockets[index];
         socket.is_listed = false;
         let readiness = socket.readiness();
-        let is_readable = readiness.is_some_and(|told| told.readable || told.read_on);
+        let is_readable = readiness.is_some_and(|told| told.readable || told.must_drain);
         self.told.extend(is_readable.then_some(SocketId(index)));
         readiness
     }

@@ -68,7 +68,7 @@ impl Plan {
         let has_timeouts = rng.happens(1, 2);
         let is_short_of_descriptors = rng.happens(1, 3);
         let limits = limits(rng);
-        let partner = rng.one_of(&[Partner::Operator, Partner::Guest, Partner::Parrot]);
+        let partner = rng.one_of(&[Partner::Operator, Partner::Pair, Partner::Parrot]);
         let mut plan = Plan {
             seed,
             clients,
@@ -112,8 +112,8 @@ impl Plan {
 
 fn limits(rng: &mut Random) -> Limits {
     Limits {
-        guests_max: rng.one_of(&[20, 300, 10_000, 10_000]),
-        guests_per_address_max: rng.one_of(&[None, None, None, Some(3)]),
+        clients_max: rng.one_of(&[20, 300, 10_000, 10_000]),
+        clients_per_address_max: rng.one_of(&[None, None, None, Some(3)]),
         unsent_bytes_max: rng.one_of(&[200_000, 256 << 20, 256 << 20]),
         grace: Some(Duration::from_millis(rng.one_of(&[0, 200, 5_000]))),
         spin: Duration::from_micros(rng.one_of(&[0, 0, 0, 20])),
@@ -129,7 +129,7 @@ fn policy(rng: &mut Random, has_timeouts: bool) -> Policy {
         linger: Some(Duration::from_secs(2)),
         reads_while_owing: false,
         resets_after_linger: false,
-        is_uncounted: false,
+        exempt_from_limits: false,
     }
 }
 

@@ -56,8 +56,8 @@ impl Outcome {
 }
 
 /// Runs a server on the kernel and with the clients of a plan.
-pub fn run<S: Service>(plan: &Plan, service: S, doors: Doors<S::Door>) -> Outcome {
-    let mut reactor = set_up(plan, service, doors);
+pub fn run<S: Service>(plan: &Plan, service: S, origins: Doors<S::Origin>) -> Outcome {
+    let mut reactor = set_up(plan, service, origins);
     while reactor.keeps_going() && reactor.kernel_mut().outside.violation().is_none() {
         let result = reactor.turn();
         let (_, _, unsent) = reactor.holdings();
@@ -90,11 +90,11 @@ pub fn run<S: Service>(plan: &Plan, service: S, doors: Doors<S::Door>) -> Outcom
 fn set_up<S: Service>(
     plan: &Plan,
     service: S,
-    doors: Doors<S::Door>,
+    origins: Doors<S::Origin>,
 ) -> Reactor<SimKernel<World>, S> {
     let mut kernel = SimKernel::new(plan.seed, plan.manners, World::new(plan.clone()));
-    let ports =
-        [doors.hello, doors.echo, doors.chat].map(|door| (kernel.listener(plan.backlog), door));
+    let ports = [origins.hello, origins.echo, origins.chat]
+        .map(|origin| (kernel.listener(plan.backlog), origin));
     kernel.net.memory_max = plan.memory_max;
     kernel.net.orphans_max = plan.orphans_max;
     for (listener, _) in ports {
@@ -105,17 +105,17 @@ fn set_up<S: Service>(
     kernel.outside.open(terminal, signals);
     let mut reactor = Reactor::new(kernel, service, plan.limits);
     let streams = [
-        (signals, doors.signals, "signals"),
-        (terminal, doors.console, "the terminal"),
+        (signals, origins.signals, "signals"),
+        (terminal, origins.console, "the terminal"),
     ];
-    for (stream, door, name) in streams {
+    for (stream, origin, name) in streams {
         reactor
-            .attach(stream, door, Policy::default(), format_args!("{name}"))
+            .attach(stream, origin, Policy::default(), format_args!("{name}"))
             .expect("nothing is injected into watching a terminal");
     }
-    for (listener, door) in ports {
+    for (listener, origin) in ports {
         reactor
-            .listen(listener, door, plan.policy)
+            .listen(listener, origin, plan.policy)
             .expect("nothing is injected into watching a listener");
     }
     reactor

@@ -273,10 +273,10 @@ impl Socket {
             token,
             readable,
             writable: writes && has_room,
-            read_on: is_hung_up || (readable && is_ended) || self.error.is_some(),
+            must_drain: is_hung_up || (readable && is_ended) || self.error.is_some(),
             has_failed: self.error.is_some(),
         };
-        let says_something = readiness.readable || readiness.writable || readiness.read_on;
+        let says_something = readiness.readable || readiness.writable || readiness.must_drain;
         says_something.then_some(readiness)
     }
 

@@ -70,7 +70,7 @@ impl Talker {
         };
         let is_unbounded = matches!(style, Framing::Line | Framing::Nul | Framing::Chunk);
         let dribbles = plan.has_silent_clients
-            && plan.partner != Partner::Guest
+            && plan.partner != Partner::Pair
             && matches!(plan.framing, Framing::Line | Framing::Nul)
             && rng.happens(1, 8);
         let messages = u32::try_from(rng.below(6)).expect("small");

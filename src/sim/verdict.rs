@@ -36,7 +36,7 @@ impl Client {
         }
         // Guests of each other are not told that one of them took too long.
         let may_be_late = was_stopped && plan.policy.idle_timeout.is_some();
-        if may_be_late && plan.partner == Partner::Guest {
+        if may_be_late && plan.partner == Partner::Pair {
             return Ok(());
         }
         if is_stopping || has_ended_itself && plan.partner != Partner::Parrot {
@@ -45,10 +45,10 @@ impl Client {
         let due = match (plan.partner, partner.and_then(Client::talker)) {
             (Partner::Parrot, _) if mine.breaks_rule() => heard,
             (Partner::Parrot, _) => mine.said(),
-            (Partner::Guest, Some(theirs)) if partner.is_some_and(Client::is_blameless) => {
+            (Partner::Pair, Some(theirs)) if partner.is_some_and(Client::is_blameless) => {
                 theirs.said().min(mine.said() + u32::from(mine.is_second))
             }
-            (Partner::Guest | Partner::Operator | Partner::User, _) => heard,
+            (Partner::Pair | Partner::Operator | Partner::User, _) => heard,
         };
         if heard < due {
             return Err(format!("heard {heard} messages of {due}"));

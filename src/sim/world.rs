@@ -233,7 +233,7 @@ impl World {
     /// A chat guest that nobody talks with gives up after a while, unless two of them do.
     fn wait_for_partner(&mut self, net: &mut Net, serial: usize) {
         let client = &self.clients[serial];
-        if self.plan.partner != Partner::Guest || !is_lonely(client) {
+        if self.plan.partner != Partner::Pair || !is_lonely(client) {
             return;
         }
         let until = client.ledger.accepted.after(LONELY_MAX + net.stopped);

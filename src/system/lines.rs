@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::reactor::Manner;
+use crate::reactor::IoMode;
 
 /// How long the end waits for room to say that lines were dropped.
 const LAST_WORDS_PATIENCE: Duration = Duration::from_millis(500);
@@ -17,7 +17,7 @@ const LAST_WORDS_PATIENCE: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(crate) struct Lines {
     /// `None`: there never was one, and every line is dropped.
-    out: Option<(File, Manner)>,
+    out: Option<(File, IoMode)>,
     /// How it is told that so many lines were dropped, as a line.
     report: fn(u64) -> String,
     /// The rest of a line that was begun.
@@ -26,7 +26,7 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    pub(crate) fn new(out: Option<(File, Manner)>, report: fn(u64) -> String) -> Lines {
+    pub(crate) fn new(out: Option<(File, IoMode)>, report: fn(u64) -> String) -> Lines {
         Lines {
             out,
             report,
@@ -118,9 +118,9 @@ impl Lines {
             return Ok(0);
         };
         let bytes = match *manner {
-            Manner::Always | Manner::Nonblocking => bytes,
-            Manner::Blocking { .. } if !takes_bytes(file, Duration::ZERO) => return Ok(0),
-            Manner::Blocking { sure_bytes } => &bytes[..bytes.len().min(sure_bytes)],
+            IoMode::Always | IoMode::Nonblocking => bytes,
+            IoMode::Blocking { .. } if !takes_bytes(file, Duration::ZERO) => return Ok(0),
+            IoMode::Blocking { sure_bytes } => &bytes[..bytes.len().min(sure_bytes)],
         };
         match file.write(bytes) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),

@@ -12,7 +12,7 @@ use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 use signal_hook::low_level::pipe;
 
-use crate::reactor::{Failure, Manner, OsStream, Side, Terminal};
+use crate::reactor::{Direction, IoMode, OnError, OsStream, Terminal};
 
 /// The signals that end the program, with the exit code when they are obeyed at once.
 fn ending() -> impl Iterator<Item = (i32, i32)> {
@@ -54,8 +54,8 @@ fn is_hangup_ignored() -> bool {
 
 /// Such a stream as a peer.
 pub fn stream(signals: File) -> OsStream {
-    let signals = Side::new(signals, Manner::Nonblocking);
-    let terminal = Terminal::new(Some(signals), None, Failure::Swallowed);
+    let signals = Direction::new(signals, IoMode::Nonblocking);
+    let terminal = Terminal::new(Some(signals), None, OnError::Ignore);
     OsStream::Terminal(Box::new(terminal))
 }
 

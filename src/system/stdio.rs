@@ -14,7 +14,7 @@ use rustix::fs::{FileType, Mode, OFlags, fstat, open};
 use rustix::termios::tcgetwinsize;
 
 use super::lines::Lines;
-use crate::reactor::{Manner, Side};
+use crate::reactor::{Direction, IoMode};
 
 /// What a blocking pipe that polls writable takes at once (`PIPE_BUF`, pipe(7)).
 const PIPE_SURE_BYTES: usize = 4096;
@@ -27,7 +27,7 @@ const TERMINAL_SURE_BYTES: usize = 1;
 ///
 /// # Errors
 /// Those of dup(2).
-pub fn input() -> io::Result<Side> {
+pub fn input() -> io::Result<Direction> {
     side(io::stdin().as_fd(), "/proc/self/fd/0", OFlags::RDONLY)
 }
 
@@ -35,7 +35,7 @@ pub fn input() -> io::Result<Side> {
 ///
 /// # Errors
 /// Those of dup(2).
-pub fn output() -> io::Result<Side> {
+pub fn output() -> io::Result<Direction> {
     side(io::stdout().as_fd(), "/proc/self/fd/1", OFlags::WRONLY)
 }
 
@@ -51,16 +51,16 @@ pub fn is_terminal() -> bool {
     io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
-fn side(fd: BorrowedFd<'_>, path: &str, access: OFlags) -> io::Result<Side> {
+fn side(fd: BorrowedFd<'_>, path: &str, access: OFlags) -> io::Result<Direction> {
     let (file, manner) = open_apart(fd, path, access)?;
-    Ok(Side::new(file, manner))
+    Ok(Direction::new(file, manner))
 }
 
-fn open_apart(fd: BorrowedFd<'_>, path: &str, access: OFlags) -> io::Result<(File, Manner)> {
+fn open_apart(fd: BorrowedFd<'_>, path: &str, access: OFlags) -> io::Result<(File, IoMode)> {
     let duplicate = || fd.try_clone_to_owned().map(File::from);
     let sure_bytes = match FileType::from_raw_mode(fstat(fd)?.st_mode) {
         FileType::RegularFile | FileType::Directory | FileType::BlockDevice => {
-            return Ok((duplicate()?, Manner::Always));
+            return Ok((duplicate()?, IoMode::Always));
         }
         FileType::Fifo => PIPE_SURE_BYTES,
         FileType::CharacterDevice => TERMINAL_SURE_BYTES,
@@ -69,8 +69,8 @@ fn open_apart(fd: BorrowedFd<'_>, path: &str, access: OFlags) -> io::Result<(Fil
     // It fails for a socket, and for what belongs to another user.
     let flags = access | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     match open(path, flags, Mode::empty()) {
-        Ok(opened) => Ok((File::from(opened), Manner::Nonblocking)),
-        Err(_) => Ok((duplicate()?, Manner::Blocking { sure_bytes })),
+        Ok(opened) => Ok((File::from(opened), IoMode::Nonblocking)),
+        Err(_) => Ok((duplicate()?, IoMode::Blocking { sure_bytes })),
     }
 }
 

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 
 use super::lines::Lines;
 use super::stdio::StuckProofStderr;
-use crate::reactor::Manner;
+use crate::reactor::IoMode;
 
 /// An open trace.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl Out {
             | FileType::Socket
             | FileType::Symlink
             | FileType::Unknown => {
-                Out::Stream(Lines::new(Some((file.into(), Manner::Nonblocking)), report))
+                Out::Stream(Lines::new(Some((file.into(), IoMode::Nonblocking)), report))
             }
         })
     }

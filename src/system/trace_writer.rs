@@ -11,15 +11,15 @@ use super::trace_file::Out;
 use crate::protocol::Time;
 use crate::trace::chrome::{self, Chrome};
 use crate::trace::text::Text;
-use crate::trace::{Memory, Moment, Observer, json};
+use crate::trace::{Directory, Observer, TraceEvent, json};
 
 /// So much is written at once when the loop does not sleep.
 const BATCH_BYTES: usize = 32 * 1024;
 
 /// A trace; see the module. It ends with its value.
 #[derive(Debug)]
-pub struct Sink {
-    memory: Memory,
+pub struct TraceWriter {
+    directory: Directory,
     format: Format,
     payload: usize,
     /// Lines that are not written yet, and of how many moments.
@@ -50,7 +50,7 @@ enum Format {
     Chrome(Chrome),
 }
 
-impl Sink {
+impl TraceWriter {
     /// A trace that shows `payload` bytes of each read and write. `program` is what is traced;
     /// `listeners` says what each of them serves, in the order in which the reactor gets them.
     ///
@@ -62,7 +62,7 @@ impl Sink {
         log: &Log,
         program: &str,
         listeners: Vec<String>,
-    ) -> Result<Sink, String> {
+    ) -> Result<TraceWriter, String> {
         let no_path = PathBuf::new();
         let (out, format, path) = match destination {
             Destination::Stderr => {
@@ -80,8 +80,8 @@ impl Sink {
                 path,
             ),
         };
-        let mut sink = Sink {
-            memory: Memory::new(listeners),
+        let mut sink = TraceWriter {
+            directory: Directory::new(listeners),
             format,
             payload,
             batch: Vec::new(),
@@ -113,34 +113,35 @@ impl Sink {
     }
 }
 
-impl Observer for Sink {
-    fn observe(&mut self, at: Time, moment: &Moment<'_>) {
+impl Observer for TraceWriter {
+    fn observe(&mut self, at: Time, moment: &TraceEvent<'_>) {
         if self.out.is_none() {
             self.missed += 1;
             return;
         }
         self.batched += 1;
-        self.memory.see(at, moment);
-        let (batch, memory) = (&mut self.batch, &self.memory);
+        self.directory.see(at, moment);
+        let (batch, directory) = (&mut self.batch, &self.directory);
         match &mut self.format {
             Format::Text(text) => {
-                write!(batch, "{}", text.line(at, memory, moment)).expect("a Vec takes everything");
+                write!(batch, "{}", text.line(at, directory, moment))
+                    .expect("a Vec takes everything");
             }
             Format::Lines => {
-                json::object(batch, at, memory, moment, self.payload);
+                json::object(batch, at, directory, moment, self.payload);
                 batch.push(b'\n');
             }
-            Format::Chrome(chrome) => chrome.event(batch, at, memory, moment, self.payload),
+            Format::Chrome(chrome) => chrome.event(batch, at, directory, moment, self.payload),
         }
         let sleeps =
-            matches!(moment, Moment::Waiting { timeout } if *timeout != Some(Duration::ZERO));
+            matches!(moment, TraceEvent::Waiting { timeout } if *timeout != Some(Duration::ZERO));
         if sleeps || self.batch.len() >= BATCH_BYTES {
             self.flush();
         }
     }
 }
 
-impl Drop for Sink {
+impl Drop for TraceWriter {
     fn drop(&mut self) {
         self.flush();
         if let Some(out) = &mut self.out {

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::json::{self, Object};
-use super::{Hold, Memory, Moment};
+use super::{Directory, ReadPause, TraceEvent};
 use crate::protocol::{PeerId, Time};
 
 /// Closes the array.
@@ -55,73 +55,73 @@ impl Chrome {
         );
     }
 
-    /// The lines of a moment that `memory` has seen.
+    /// The lines of a moment that `directory` has seen.
     pub fn event(
         &mut self,
         out: &mut Vec<u8>,
         at: Time,
-        memory: &Memory,
-        moment: &Moment<'_>,
+        directory: &Directory,
+        moment: &TraceEvent<'_>,
         payload: usize,
     ) {
         let args = json::Particulars(Object {
             at,
-            memory,
+            directory,
             moment,
             payload,
         });
         let track = moment.peer().map_or(LOOP, track);
         match *moment {
-            Moment::Waiting { .. } => {
-                let name = if memory.looks() { "look" } else { "asleep" };
+            TraceEvent::Waiting { .. } => {
+                let name = if directory.looks() { "look" } else { "asleep" };
                 line(out, &slice(at, track, name, &args));
             }
-            Moment::Woke { .. } => {
+            TraceEvent::Woken { .. } => {
                 line(out, &end(at, track));
                 line(
                     out,
-                    &slice(at, track, &format!("turn {}", memory.turn()), &args),
+                    &slice(at, track, &format!("turn {}", directory.turn()), &args),
                 );
             }
-            Moment::Ended => line(out, &end(at, track)),
-            Moment::Opened { name, standing, .. } => {
-                let protocol = standing.protocol;
+            TraceEvent::Ended => line(out, &end(at, track)),
+            TraceEvent::Opened { name, state, .. } => {
+                let protocol = state.protocol;
                 let mut name = name.to_string();
                 if !name.ends_with(protocol) {
                     name = format!("{name} {protocol}");
                 }
                 line(out, &named(at, track, "thread_name", &Name { name: &name }));
-                line(out, &slice(at, track, standing.state, &args));
+                line(out, &slice(at, track, state.state, &args));
                 *self.open.entry(protocol).or_insert(0) += 1;
                 self.count(out, at);
             }
-            Moment::Moved { to, .. } => {
+            TraceEvent::Moved { to, .. } => {
                 line(out, &end(at, track));
                 line(out, &slice(at, track, to.state, &args));
             }
-            Moment::Closed { peer, .. } => {
+            TraceEvent::Closed { peer, .. } => {
                 line(out, &instant(at, track, &label(moment), &args));
                 line(out, &end(at, track));
-                if let Some(known) = memory.peer(peer) {
+                if let Some(known) = directory.peer(peer) {
                     self.open
                         .entry(known.protocol)
                         .and_modify(|count| *count -= 1);
                 }
                 self.count(out, at);
             }
-            Moment::Ready { .. }
-            | Moment::Accepted { .. }
-            | Moment::Paused { .. }
-            | Moment::Read { .. }
-            | Moment::Held { .. }
-            | Moment::Peeked { .. }
-            | Moment::Wrote { .. }
-            | Moment::Shut { .. }
-            | Moment::Told { .. }
-            | Moment::Wished { .. }
-            | Moment::Watched { .. }
-            | Moment::Armed { .. }
-            | Moment::Fired { .. } => line(out, &instant(at, track, &label(moment), &args)),
+            TraceEvent::Ready { .. }
+            | TraceEvent::Accepted { .. }
+            | TraceEvent::AcceptPaused { .. }
+            | TraceEvent::Read { .. }
+            | TraceEvent::ReadPaused { .. }
+            | TraceEvent::Peeked { .. }
+            | TraceEvent::Wrote { .. }
+            | TraceEvent::ShutDown { .. }
+            | TraceEvent::Dispatched { .. }
+            | TraceEvent::Effect { .. }
+            | TraceEvent::Registered { .. }
+            | TraceEvent::TimerSet { .. }
+            | TraceEvent::Fired { .. } => line(out, &instant(at, track, &label(moment), &args)),
         }
     }
 
@@ -139,46 +139,47 @@ pub fn dropped(lines: u64) -> String {
 }
 
 /// What an instant is called: its kind and the one thing that matters most about it.
-fn label(moment: &Moment<'_>) -> String {
+fn label(moment: &TraceEvent<'_>) -> String {
     let kind = moment.kind();
     let moved = |result: Result<usize, &_>| match result {
         Ok(count) => format!("{kind} {count}"),
         Err(error) => format!("{kind} {}", json::error_word(error)),
     };
     match *moment {
-        Moment::Ready { flags, .. } => format!("{kind} {flags}"),
-        Moment::Read { result, .. } => moved(result.map(<[u8]>::len)),
-        Moment::Peeked { result, .. } | Moment::Wrote { result, .. } => moved(result),
-        Moment::Accepted {
+        TraceEvent::Ready { flags, .. } => format!("{kind} {flags}"),
+        TraceEvent::Read { result, .. } => moved(result.map(<[u8]>::len)),
+        TraceEvent::Peeked { result, .. } | TraceEvent::Wrote { result, .. } => moved(result),
+        TraceEvent::Accepted {
             result: Err(error), ..
         }
-        | Moment::Shut {
+        | TraceEvent::ShutDown {
             result: Err(error), ..
         }
-        | Moment::Watched {
+        | TraceEvent::Registered {
             result: Err(error), ..
         } => moved(Err(error)),
-        Moment::Held {
-            why: Hold::Outbox { .. },
+        TraceEvent::ReadPaused {
+            why: ReadPause::Outbox { .. },
             ..
         } => format!("{kind}: outbox"),
-        Moment::Held {
-            why: Hold::Session, ..
+        TraceEvent::ReadPaused {
+            why: ReadPause::Session,
+            ..
         } => format!("{kind}: session"),
-        Moment::Told { event, .. } => format!("{kind} {event}"),
-        Moment::Wished { effect, .. } => format!("{kind} {effect}"),
-        Moment::Watched { interest, .. } => format!("{kind} {}", interest.interest()),
-        Moment::Closed { reason, .. } => format!("{kind} {reason:?}"),
-        Moment::Waiting { .. }
-        | Moment::Woke { .. }
-        | Moment::Ended
-        | Moment::Accepted { .. }
-        | Moment::Paused { .. }
-        | Moment::Opened { .. }
-        | Moment::Shut { .. }
-        | Moment::Moved { .. }
-        | Moment::Armed { .. }
-        | Moment::Fired { .. } => kind.to_owned(),
+        TraceEvent::Dispatched { event, .. } => format!("{kind} {event}"),
+        TraceEvent::Effect { effect, .. } => format!("{kind} {effect}"),
+        TraceEvent::Registered { interest, .. } => format!("{kind} {}", interest.interest()),
+        TraceEvent::Closed { reason, .. } => format!("{kind} {reason:?}"),
+        TraceEvent::Waiting { .. }
+        | TraceEvent::Woken { .. }
+        | TraceEvent::Ended
+        | TraceEvent::Accepted { .. }
+        | TraceEvent::AcceptPaused { .. }
+        | TraceEvent::Opened { .. }
+        | TraceEvent::ShutDown { .. }
+        | TraceEvent::Moved { .. }
+        | TraceEvent::TimerSet { .. }
+        | TraceEvent::Fired { .. } => kind.to_owned(),
     }
 }
 

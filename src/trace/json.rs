@@ -9,16 +9,22 @@ use std::time::Duration;
 use nix::errno::Errno;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::{Flags, Hold, Memory, Moment, Source};
+use super::{Directory, Flags, ReadPause, Source, TraceEvent};
 use crate::protocol::Time;
 use crate::protocol::display::Escaped;
 
-/// Appends a moment that `memory` has seen to `out`, without a line end. At most `payload` bytes of
+/// Appends a moment that `directory` has seen to `out`, without a line end. At most `payload` bytes of
 /// what a peer sends or is sent are shown, escaped.
-pub fn object(out: &mut Vec<u8>, at: Time, memory: &Memory, moment: &Moment<'_>, payload: usize) {
+pub fn object(
+    out: &mut Vec<u8>,
+    at: Time,
+    directory: &Directory,
+    moment: &TraceEvent<'_>,
+    payload: usize,
+) {
     let object = Object {
         at,
-        memory,
+        directory,
         moment,
         payload,
     };
@@ -30,9 +36,9 @@ pub struct Object<'a> {
     /// When it was.
     pub at: Time,
     /// What has seen it.
-    pub memory: &'a Memory,
+    pub directory: &'a Directory,
     /// What happened.
-    pub moment: &'a Moment<'a>,
+    pub moment: &'a TraceEvent<'a>,
     /// How many bytes of a read or write are shown.
     pub payload: usize,
 }
@@ -43,7 +49,7 @@ pub struct Particulars<'a>(pub Object<'a>);
 impl Serialize for Particulars<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut fields = Fields(serializer.serialize_map(None)?);
-        fields.put("turn", &self.0.memory.turn())?;
+        fields.put("turn", &self.0.directory.turn())?;
         self.0.particulars(&mut fields)?;
         fields.0.end()
     }
@@ -54,10 +60,10 @@ impl Serialize for Object<'_> {
         let mut fields = Fields(serializer.serialize_map(None)?);
         fields
             .put("t", &self.at.as_nanos())?
-            .put("turn", &self.memory.turn())?
+            .put("turn", &self.directory.turn())?
             .put("moment", self.moment.kind())?;
         if let Some(peer) = self.moment.peer() {
-            match self.memory.peer(peer) {
+            match self.directory.peer(peer) {
                 Some(known) => fields.put("peer", &known.id)?.put("name", &known.name)?,
                 None => fields.put("peer", &Shown(peer))?,
             };
@@ -70,20 +76,20 @@ impl Serialize for Object<'_> {
 impl Object<'_> {
     /// What this kind of moment has to say.
     fn particulars<M: SerializeMap>(&self, fields: &mut Fields<M>) -> Result<(), M::Error> {
-        let listener = |index| self.memory.listener(index);
+        let listener = |index| self.directory.listener(index);
         match *self.moment {
-            Moment::Waiting { timeout } => fields.put("timeout", &timeout.map(nanos))?,
-            Moment::Woke { events } => fields
-                .put("waited", &nanos(self.memory.waited()))?
+            TraceEvent::Waiting { timeout } => fields.put("timeout", &timeout.map(nanos))?,
+            TraceEvent::Woken { events } => fields
+                .put("waited", &nanos(self.directory.waited()))?
                 .put("events", events.as_ref().unwrap_or(&0))?
                 .trouble(events.err())?,
-            Moment::Ended => fields.put("busy", &nanos(self.memory.busy(self.at)))?,
-            Moment::Ready { source, flags } => match source {
+            TraceEvent::Ended => fields.put("busy", &nanos(self.directory.busy(self.at)))?,
+            TraceEvent::Ready { source, flags } => match source {
                 Source::Listener(index) => fields.put("listener", listener(index))?,
                 Source::Peer(_) => fields,
             }
             .put("flags", &Shown(flags))?,
-            Moment::Accepted {
+            TraceEvent::Accepted {
                 listener: index,
                 result,
             } => match result {
@@ -92,39 +98,39 @@ impl Object<'_> {
             }
             .put("listener", listener(index))?
             .done(result.map(|_| ()))?,
-            Moment::Paused {
+            TraceEvent::AcceptPaused {
                 listener: index,
                 until,
             } => fields
                 .put("listener", listener(index))?
                 .put("until", &until.as_nanos())?,
-            Moment::Opened { standing, .. } => fields
-                .put("protocol", standing.protocol)?
-                .put("state", standing.state)?,
-            Moment::Read { room, result, .. } => fields
+            TraceEvent::Opened { state, .. } => fields
+                .put("protocol", state.protocol)?
+                .put("state", state.state)?,
+            TraceEvent::Read { room, result, .. } => fields
                 .put("room", &room)?
                 .count(result.map(<[u8]>::len))?
                 .data(result.unwrap_or_default(), self.payload)?,
-            Moment::Held { why, .. } => fields.held(why)?,
-            Moment::Peeked { result, .. } => fields.count(result)?,
-            Moment::Wrote {
+            TraceEvent::ReadPaused { why, .. } => fields.held(why)?,
+            TraceEvent::Peeked { result, .. } => fields.count(result)?,
+            TraceEvent::Wrote {
                 offered, result, ..
             } => fields
                 .put("offered", &offered.len())?
                 .count(result)?
                 .data(&offered[..result.unwrap_or(0)], self.payload)?,
-            Moment::Shut { result, .. } => fields.done(result)?,
-            Moment::Told { event, .. } => fields.put("event", &Shown(event))?,
-            Moment::Moved { from, to, .. } => {
+            TraceEvent::ShutDown { result, .. } => fields.done(result)?,
+            TraceEvent::Dispatched { event, .. } => fields.put("event", &Shown(event))?,
+            TraceEvent::Moved { from, to, .. } => {
                 fields.put("from", from.state)?.put("to", to.state)?
             }
-            Moment::Wished { effect, .. } => fields.put("effect", &Shown(effect))?,
-            Moment::Watched {
+            TraceEvent::Effect { effect, .. } => fields.put("effect", &Shown(effect))?,
+            TraceEvent::Registered {
                 peer,
                 interest,
                 result,
             } => {
-                let before = self.memory.peer(peer).map(|known| known.interest_before);
+                let before = self.directory.peer(peer).map(|known| known.interest_before);
                 let before = before.filter(|&before| result.is_ok() && before != Flags::NONE);
                 fields.put("interest", interest.interest())?;
                 match before {
@@ -133,9 +139,9 @@ impl Object<'_> {
                 }
                 .trouble(result.err())?
             }
-            Moment::Armed { at, .. } => fields.put("at", &at.as_nanos())?,
-            Moment::Fired { .. } => fields,
-            Moment::Closed { reason, .. } => fields.put("reason", &Debugged(reason))?,
+            TraceEvent::TimerSet { at, .. } => fields.put("at", &at.as_nanos())?,
+            TraceEvent::Fired { .. } => fields,
+            TraceEvent::Closed { reason, .. } => fields.put("reason", &Debugged(reason))?,
         };
         Ok(())
     }
@@ -178,10 +184,10 @@ impl<M: SerializeMap> Fields<M> {
     }
 
     /// Why a peer is not read.
-    fn held(&mut self, why: Hold) -> Result<&mut Self, M::Error> {
+    fn held(&mut self, why: ReadPause) -> Result<&mut Self, M::Error> {
         match why {
-            Hold::Outbox { unsent } => self.put("why", "outbox")?.put("unsent", &unsent),
-            Hold::Session => self.put("why", "session"),
+            ReadPause::Outbox { unsent } => self.put("why", "outbox")?.put("unsent", &unsent),
+            ReadPause::Session => self.put("why", "session"),
         }
     }
 

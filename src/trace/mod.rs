@@ -1,4 +1,4 @@
-//! What happened? The reactor tells an [`Observer`] of every [`Moment`]; an observer is told and
+//! What happened? The reactor tells an [`Observer`] of every [`TraceEvent`]; an observer is told and
 //! gives nothing back. With [`Off`], the default, nothing of it is left in the compiled loop.
 
 use std::fmt;
@@ -6,19 +6,19 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::protocol::{CloseReason, Effect, Event, PeerId, Standing, Time};
+use crate::protocol::{CloseReason, Effect, Event, PeerId, StateName, Time};
 
 #[cfg(feature = "trace-json")]
 pub mod chrome;
+mod directory;
 mod flags;
 #[cfg(feature = "trace-json")]
 pub mod json;
-mod memory;
 pub mod text;
 mod words;
 
+pub use directory::{Directory, Known};
 pub use flags::Flags;
-pub use memory::{Known, Memory};
 
 /// Sees what the loop does. It is called in the middle of a turn, so it must not block.
 pub trait Observer {
@@ -26,7 +26,7 @@ pub trait Observer {
     const IS_ON: bool = true;
 
     /// Something has just happened, at this time.
-    fn observe(&mut self, at: Time, moment: &Moment<'_>);
+    fn observe(&mut self, at: Time, moment: &TraceEvent<'_>);
 }
 
 /// Nobody looks.
@@ -36,12 +36,12 @@ pub struct Off;
 impl Observer for Off {
     const IS_ON: bool = false;
 
-    fn observe(&mut self, _: Time, _: &Moment<'_>) {}
+    fn observe(&mut self, _: Time, _: &TraceEvent<'_>) {}
 }
 
 /// Both look, if there is a second.
 impl<A: Observer, B: Observer> Observer for (A, Option<B>) {
-    fn observe(&mut self, at: Time, moment: &Moment<'_>) {
+    fn observe(&mut self, at: Time, moment: &TraceEvent<'_>) {
         self.0.observe(at, moment);
         if let Some(second) = &mut self.1 {
             second.observe(at, moment);
@@ -60,7 +60,7 @@ pub enum Source {
 
 /// Why a peer is not read though something may wait for us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hold {
+pub enum ReadPause {
     /// Back-pressure: it does not take what we owe it.
     Outbox {
         /// Bytes that wait in its outbox.
@@ -72,17 +72,17 @@ pub enum Hold {
 
 /// One thing that the loop did, or was told by the kernel.
 ///
-/// A turn goes from [`Moment::Waiting`] over [`Moment::Woke`] to [`Moment::Ended`]. What happens
+/// A turn goes from [`TraceEvent::Waiting`] over [`TraceEvent::Woken`] to [`TraceEvent::Ended`]. What happens
 /// before the first of them, or between two turns, belongs to none.
 #[derive(Clone, Copy, Debug)]
-pub enum Moment<'a> {
+pub enum TraceEvent<'a> {
     /// Phase 1 begins: sleeps until something is ready, at most for `timeout` (`None`: for ever).
     Waiting {
         /// 0: only looks.
         timeout: Option<Duration>,
     },
     /// It is awake, and the turn's time is taken.
-    Woke {
+    Woken {
         /// How many events epoll_wait(2) gave, or why it ended without.
         events: Result<usize, &'a io::Error>,
     },
@@ -103,7 +103,7 @@ pub enum Moment<'a> {
         result: Result<SocketAddr, &'a io::Error>,
     },
     /// The machine has nothing left for a connection: a listener rests, until this time at most.
-    Paused {
+    AcceptPaused {
         /// Which listener.
         listener: usize,
         /// It may try again earlier, when a descriptor comes free.
@@ -116,7 +116,7 @@ pub enum Moment<'a> {
         /// For people: `127.0.0.1:40112`.
         name: fmt::Arguments<'a>,
         /// Where its machine starts.
-        standing: Standing,
+        state: StateName,
     },
     /// A peer was read.
     Read {
@@ -128,11 +128,11 @@ pub enum Moment<'a> {
         result: Result<&'a [u8], &'a io::Error>,
     },
     /// A peer was not read though something may wait: it stays in the kernel.
-    Held {
+    ReadPaused {
         /// Which.
         peer: PeerId,
         /// Until that is over.
-        why: Hold,
+        why: ReadPause,
     },
     /// The next byte of a peer was looked at and left where it is.
     Peeked {
@@ -151,39 +151,39 @@ pub enum Moment<'a> {
         result: Result<usize, &'a io::Error>,
     },
     /// The peer was told that no more comes: shutdown(2) of our half.
-    Shut {
+    ShutDown {
         /// Which.
         peer: PeerId,
         /// shutdown(2)'s error, if any.
         result: Result<(), &'a io::Error>,
     },
     /// A machine is told something.
-    Told {
+    Dispatched {
         /// Whose.
         peer: PeerId,
         /// What.
         event: Event<'a>,
         /// Where it stands before.
-        standing: Standing,
+        state: StateName,
     },
     /// A machine moved.
     Moved {
         /// Whose.
         peer: PeerId,
         /// Where it stood.
-        from: Standing,
+        from: StateName,
         /// Where it stands.
-        to: Standing,
+        to: StateName,
     },
     /// A machine asks for something.
-    Wished {
+    Effect {
         /// Whose.
         peer: PeerId,
         /// What.
         effect: &'a Effect,
     },
     /// The kernel was told what to watch from now on: epoll_ctl(2).
-    Watched {
+    Registered {
         /// For whom.
         peer: PeerId,
         /// EPOLLIN and EPOLLPRI, EPOLLOUT.
@@ -192,7 +192,7 @@ pub enum Moment<'a> {
         result: Result<(), &'a io::Error>,
     },
     /// A peer wants to be looked at, at this time at the latest.
-    Armed {
+    TimerSet {
         /// Which.
         peer: PeerId,
         /// When.

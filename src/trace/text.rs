@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use super::{Flags, Hold, Memory, Moment, Source};
+use super::{Directory, Flags, ReadPause, Source, TraceEvent};
 use crate::protocol::display::Escaped;
 use crate::protocol::{CloseReason, Effect, Time};
 
@@ -22,13 +22,18 @@ pub struct Text {
 }
 
 impl Text {
-    /// One moment, which `memory` has seen, with its line end. A turn begins with an empty line.
+    /// One moment, which `directory` has seen, with its line end. A turn begins with an empty line.
     #[must_use]
-    pub fn line<'a>(&'a self, at: Time, memory: &'a Memory, moment: &'a Moment<'a>) -> Line<'a> {
+    pub fn line<'a>(
+        &'a self,
+        at: Time,
+        directory: &'a Directory,
+        moment: &'a TraceEvent<'a>,
+    ) -> Line<'a> {
         Line {
             text: self,
             at,
-            memory,
+            directory,
             moment,
         }
     }
@@ -39,8 +44,8 @@ impl Text {
 pub struct Line<'a> {
     text: &'a Text,
     at: Time,
-    memory: &'a Memory,
-    moment: &'a Moment<'a>,
+    directory: &'a Directory,
+    moment: &'a TraceEvent<'a>,
 }
 
 const PLAIN: &str = "\x1b[0m";
@@ -55,7 +60,7 @@ const CYAN: &str = "\x1b[36m";
 
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Moment::Waiting { .. } = self.moment {
+        if let TraceEvent::Waiting { .. } = self.moment {
             f.write_str("\n")?;
         }
         let [dim, colour, plain] = if self.text.is_coloured {
@@ -65,7 +70,7 @@ impl fmt::Display for Line<'_> {
         };
         let micros = self.at.as_nanos() / 1000;
         let (seconds, micros) = (micros / 1_000_000, micros % 1_000_000);
-        let turn = self.memory.turn();
+        let turn = self.directory.turn();
         write!(f, "{dim}{seconds:>3}.{micros:06}  #{turn:<4}{plain}  ")?;
         self.who(f)?;
         write!(f, "  {colour}{:<8}{plain}  ", self.moment.kind())?;
@@ -77,68 +82,74 @@ impl fmt::Display for Line<'_> {
 impl Line<'_> {
     fn colour(&self) -> &'static str {
         match self.moment {
-            Moment::Waiting { .. } | Moment::Ended => DIM,
-            Moment::Woke { .. } => BOLD,
-            Moment::Ready { .. } | Moment::Fired { .. } | Moment::Held { .. } => YELLOW,
-            Moment::Read {
+            TraceEvent::Waiting { .. } | TraceEvent::Ended => DIM,
+            TraceEvent::Woken { .. } => BOLD,
+            TraceEvent::Ready { .. } | TraceEvent::Fired { .. } | TraceEvent::ReadPaused { .. } => {
+                YELLOW
+            }
+            TraceEvent::Read {
                 result: Err(error), ..
             }
-            | Moment::Peeked {
+            | TraceEvent::Peeked {
                 result: Err(error), ..
             }
-            | Moment::Wrote {
+            | TraceEvent::Wrote {
                 result: Err(error), ..
             }
-            | Moment::Accepted {
+            | TraceEvent::Accepted {
                 result: Err(error), ..
             } if error.kind() == io::ErrorKind::WouldBlock => DIM,
-            Moment::Read { result: Err(_), .. }
-            | Moment::Peeked { result: Err(_), .. }
-            | Moment::Wrote { result: Err(_), .. }
-            | Moment::Accepted { result: Err(_), .. }
-            | Moment::Shut { result: Err(_), .. }
-            | Moment::Watched { result: Err(_), .. }
-            | Moment::Paused { .. } => RED,
-            Moment::Accepted { .. } | Moment::Opened { .. } | Moment::Closed { .. } => MAGENTA,
-            Moment::Read { .. } | Moment::Peeked { .. } => GREEN,
-            Moment::Wrote { .. } | Moment::Shut { .. } => CYAN,
-            Moment::Told { .. } | Moment::Moved { .. } | Moment::Wished { .. } => BLUE,
-            Moment::Watched { .. } | Moment::Armed { .. } => DIM,
+            TraceEvent::Read { result: Err(_), .. }
+            | TraceEvent::Peeked { result: Err(_), .. }
+            | TraceEvent::Wrote { result: Err(_), .. }
+            | TraceEvent::Accepted { result: Err(_), .. }
+            | TraceEvent::ShutDown { result: Err(_), .. }
+            | TraceEvent::Registered { result: Err(_), .. }
+            | TraceEvent::AcceptPaused { .. } => RED,
+            TraceEvent::Accepted { .. } | TraceEvent::Opened { .. } | TraceEvent::Closed { .. } => {
+                MAGENTA
+            }
+            TraceEvent::Read { .. } | TraceEvent::Peeked { .. } => GREEN,
+            TraceEvent::Wrote { .. } | TraceEvent::ShutDown { .. } => CYAN,
+            TraceEvent::Dispatched { .. }
+            | TraceEvent::Moved { .. }
+            | TraceEvent::Effect { .. } => BLUE,
+            TraceEvent::Registered { .. } | TraceEvent::TimerSet { .. } => DIM,
         }
     }
 
     fn who(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let listener = match *self.moment {
-            Moment::Accepted { listener, .. }
-            | Moment::Paused { listener, .. }
-            | Moment::Ready {
+            TraceEvent::Accepted { listener, .. }
+            | TraceEvent::AcceptPaused { listener, .. }
+            | TraceEvent::Ready {
                 source: Source::Listener(listener),
                 ..
             } => Some(listener),
-            Moment::Waiting { .. }
-            | Moment::Woke { .. }
-            | Moment::Ended
-            | Moment::Ready { .. }
-            | Moment::Opened { .. }
-            | Moment::Read { .. }
-            | Moment::Held { .. }
-            | Moment::Peeked { .. }
-            | Moment::Wrote { .. }
-            | Moment::Shut { .. }
-            | Moment::Told { .. }
-            | Moment::Moved { .. }
-            | Moment::Wished { .. }
-            | Moment::Watched { .. }
-            | Moment::Armed { .. }
-            | Moment::Fired { .. }
-            | Moment::Closed { .. } => None,
+            TraceEvent::Waiting { .. }
+            | TraceEvent::Woken { .. }
+            | TraceEvent::Ended
+            | TraceEvent::Ready { .. }
+            | TraceEvent::Opened { .. }
+            | TraceEvent::Read { .. }
+            | TraceEvent::ReadPaused { .. }
+            | TraceEvent::Peeked { .. }
+            | TraceEvent::Wrote { .. }
+            | TraceEvent::ShutDown { .. }
+            | TraceEvent::Dispatched { .. }
+            | TraceEvent::Moved { .. }
+            | TraceEvent::Effect { .. }
+            | TraceEvent::Registered { .. }
+            | TraceEvent::TimerSet { .. }
+            | TraceEvent::Fired { .. }
+            | TraceEvent::Closed { .. } => None,
         };
         if let Some(index) = listener {
-            return write!(f, "listener {:<12}", self.memory.listener(index));
+            return write!(f, "listener {:<12}", self.directory.listener(index));
         }
         match self.moment.peer() {
             None => write!(f, "{:<21}", ""),
-            Some(peer) => match self.memory.peer(peer) {
+            Some(peer) => match self.directory.peer(peer) {
                 Some(known) => write!(f, "{:<21}", known.name),
                 None => write!(f, "peer {:<16}", peer.to_string()),
             },
@@ -147,63 +158,61 @@ impl Line<'_> {
 
     fn what(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self.moment {
-            Moment::Waiting { timeout } => match timeout {
+            TraceEvent::Waiting { timeout } => match timeout {
                 None => f.write_str("sleeps until something is ready"),
                 Some(Duration::ZERO) => f.write_str("only looks: there is still work"),
                 Some(timeout) => write!(f, "sleeps, at most {}", Span(timeout)),
             },
-            Moment::Woke { events } => {
-                let verb = if self.memory.looks() {
+            TraceEvent::Woken { events } => {
+                let verb = if self.directory.looks() {
                     "looked"
                 } else {
                     "slept"
                 };
-                write!(f, "{verb} {}, ", Span(self.memory.waited()))?;
+                write!(f, "{verb} {}, ", Span(self.directory.waited()))?;
                 match events {
                     Ok(0) => f.write_str("nothing is ready"),
                     Ok(count) => write!(f, "{count} ready"),
                     Err(error) => self.trouble(f, error, ""),
                 }
             }
-            Moment::Ended => write!(f, "worked {}", Span(self.memory.busy(self.at))),
-            Moment::Ready { flags, .. } => write!(f, "{flags}"),
-            Moment::Accepted { result, .. } => match result {
+            TraceEvent::Ended => write!(f, "worked {}", Span(self.directory.busy(self.at))),
+            TraceEvent::Ready { flags, .. } => write!(f, "{flags}"),
+            TraceEvent::Accepted { result, .. } => match result {
                 Ok(address) => write!(f, "{address}"),
                 Err(error) => self.trouble(f, error, "nobody else waits"),
             },
-            Moment::Paused { until, .. } => {
+            TraceEvent::AcceptPaused { until, .. } => {
                 let most = Span(until.since(self.at));
                 write!(f, "at most {most}, or until a descriptor comes free")
             }
-            Moment::Opened { standing, .. } => match standing.protocol {
+            TraceEvent::Opened { state, .. } => match state.protocol {
                 "" => Ok(()),
-                protocol => write!(f, "{protocol}: {}", standing.state),
+                protocol => write!(f, "{protocol}: {}", state.state),
             },
-            Moment::Read { room, result, .. } => self.read(f, room, result),
-            Moment::Held { why, .. } => held(f, why),
-            Moment::Peeked { result, .. } => match result {
+            TraceEvent::Read { room, result, .. } => self.read(f, room, result),
+            TraceEvent::ReadPaused { why, .. } => held(f, why),
+            TraceEvent::Peeked { result, .. } => match result {
                 Ok(0) => f.write_str("0: the peer sends no more"),
                 Ok(_) => f.write_str("more waits"),
                 Err(error) => self.trouble(f, error, "nothing waits"),
             },
-            Moment::Wrote {
+            TraceEvent::Wrote {
                 offered, result, ..
             } => self.wrote(f, offered, result),
-            Moment::Shut { result, .. } => match result {
+            TraceEvent::ShutDown { result, .. } => match result {
                 Ok(()) => f.write_str("our half: we send no more"),
                 Err(error) => self.trouble(f, error, ""),
             },
-            Moment::Told {
-                event, standing, ..
-            } => write!(f, "{}: {event}", standing.protocol),
-            Moment::Moved { from, to, .. } => {
+            TraceEvent::Dispatched { event, state, .. } => write!(f, "{}: {event}", state.protocol),
+            TraceEvent::Moved { from, to, .. } => {
                 write!(f, "{}: {} -> {}", to.protocol, from.state, to.state)
             }
-            Moment::Wished { effect, .. } => self.wished(f, effect),
-            Moment::Watched { result, .. } => self.watched(f, result),
-            Moment::Armed { at, .. } => write!(f, "in {}", Span(at.since(self.at))),
-            Moment::Fired { .. } => f.write_str("its time has come"),
-            Moment::Closed { reason, .. } => self.closed(f, reason),
+            TraceEvent::Effect { effect, .. } => self.wished(f, effect),
+            TraceEvent::Registered { result, .. } => self.watched(f, result),
+            TraceEvent::TimerSet { at, .. } => write!(f, "in {}", Span(at.since(self.at))),
+            TraceEvent::Fired { .. } => f.write_str("its time has come"),
+            TraceEvent::Closed { reason, .. } => self.closed(f, reason),
         }
     }
 }
@@ -253,16 +262,16 @@ impl Line<'_> {
 
     fn wished(&self, f: &mut fmt::Formatter<'_>, effect: &Effect) -> fmt::Result {
         match effect {
-            Effect::WakeAt(None) => f.write_str("WakeAt never"),
-            Effect::WakeAt(Some(at)) => write!(f, "WakeAt in {}", Span(at.since(self.at))),
-            Effect::Wake(peer) => match self.memory.peer(*peer) {
+            Effect::SetTimer(None) => f.write_str("WakeAt never"),
+            Effect::SetTimer(Some(at)) => write!(f, "WakeAt in {}", Span(at.since(self.at))),
+            Effect::Notify(peer) => match self.directory.peer(*peer) {
                 Some(known) => write!(f, "Wake {}", known.name),
                 None => write!(f, "Wake peer {peer}"),
             },
             Effect::Send(_)
             | Effect::SendBack(_)
-            | Effect::Finish
-            | Effect::Leave
+            | Effect::ShutdownWrite
+            | Effect::Close
             | Effect::Refuse(_)
             | Effect::Abort
             | Effect::DiscardTyped
@@ -275,7 +284,10 @@ impl Line<'_> {
         if let Err(error) = result {
             return self.trouble(f, error, "");
         }
-        let known = self.moment.peer().and_then(|peer| self.memory.peer(peer));
+        let known = self
+            .moment
+            .peer()
+            .and_then(|peer| self.directory.peer(peer));
         match known {
             None => Ok(()),
             Some(known) if known.interest_before == Flags::NONE => write!(f, "{}", known.interest),
@@ -322,11 +334,13 @@ impl Line<'_> {
     }
 }
 
-fn held(f: &mut fmt::Formatter<'_>, why: Hold) -> fmt::Result {
+fn held(f: &mut fmt::Formatter<'_>, why: ReadPause) -> fmt::Result {
     f.write_str("not read: ")?;
     match why {
-        Hold::Outbox { unsent } => write!(f, "{} KiB wait in its outbox", unsent.div_ceil(1024)),
-        Hold::Session => f.write_str("its session takes no more now"),
+        ReadPause::Outbox { unsent } => {
+            write!(f, "{} KiB wait in its outbox", unsent.div_ceil(1024))
+        }
+        ReadPause::Session => f.write_str("its session takes no more now"),
     }
 }
 

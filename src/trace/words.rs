@@ -3,33 +3,33 @@
 
 use std::fmt;
 
-use super::{Flags, Moment, Source};
+use super::{Flags, Source, TraceEvent};
 use crate::protocol::{Effect, Event, PeerId};
 
-impl Moment<'_> {
+impl TraceEvent<'_> {
     /// What kind of moment it is, in one word: `read`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
-            Moment::Waiting { .. } => "wait",
-            Moment::Woke { .. } => "woke",
-            Moment::Ended => "end",
-            Moment::Ready { .. } => "ready",
-            Moment::Accepted { .. } => "accept",
-            Moment::Paused { .. } => "pause",
-            Moment::Opened { .. } => "open",
-            Moment::Read { .. } => "read",
-            Moment::Held { .. } => "hold",
-            Moment::Peeked { .. } => "peek",
-            Moment::Wrote { .. } => "write",
-            Moment::Shut { .. } => "shutdown",
-            Moment::Told { .. } => "told",
-            Moment::Moved { .. } => "state",
-            Moment::Wished { .. } => "wish",
-            Moment::Watched { .. } => "interest",
-            Moment::Armed { .. } => "timer",
-            Moment::Fired { .. } => "fire",
-            Moment::Closed { .. } => "close",
+            TraceEvent::Waiting { .. } => "wait",
+            TraceEvent::Woken { .. } => "woke",
+            TraceEvent::Ended => "end",
+            TraceEvent::Ready { .. } => "ready",
+            TraceEvent::Accepted { .. } => "accept",
+            TraceEvent::AcceptPaused { .. } => "pause",
+            TraceEvent::Opened { .. } => "open",
+            TraceEvent::Read { .. } => "read",
+            TraceEvent::ReadPaused { .. } => "hold",
+            TraceEvent::Peeked { .. } => "peek",
+            TraceEvent::Wrote { .. } => "write",
+            TraceEvent::ShutDown { .. } => "shutdown",
+            TraceEvent::Dispatched { .. } => "told",
+            TraceEvent::Moved { .. } => "state",
+            TraceEvent::Effect { .. } => "wish",
+            TraceEvent::Registered { .. } => "interest",
+            TraceEvent::TimerSet { .. } => "timer",
+            TraceEvent::Fired { .. } => "fire",
+            TraceEvent::Closed { .. } => "close",
         }
     }
 
@@ -37,32 +37,32 @@ impl Moment<'_> {
     #[must_use]
     pub fn peer(&self) -> Option<PeerId> {
         match *self {
-            Moment::Ready {
+            TraceEvent::Ready {
                 source: Source::Peer(peer),
                 ..
             }
-            | Moment::Opened { peer, .. }
-            | Moment::Read { peer, .. }
-            | Moment::Held { peer, .. }
-            | Moment::Peeked { peer, .. }
-            | Moment::Wrote { peer, .. }
-            | Moment::Shut { peer, .. }
-            | Moment::Told { peer, .. }
-            | Moment::Moved { peer, .. }
-            | Moment::Wished { peer, .. }
-            | Moment::Watched { peer, .. }
-            | Moment::Armed { peer, .. }
-            | Moment::Fired { peer }
-            | Moment::Closed { peer, .. } => Some(peer),
-            Moment::Waiting { .. }
-            | Moment::Woke { .. }
-            | Moment::Ended
-            | Moment::Ready {
+            | TraceEvent::Opened { peer, .. }
+            | TraceEvent::Read { peer, .. }
+            | TraceEvent::ReadPaused { peer, .. }
+            | TraceEvent::Peeked { peer, .. }
+            | TraceEvent::Wrote { peer, .. }
+            | TraceEvent::ShutDown { peer, .. }
+            | TraceEvent::Dispatched { peer, .. }
+            | TraceEvent::Moved { peer, .. }
+            | TraceEvent::Effect { peer, .. }
+            | TraceEvent::Registered { peer, .. }
+            | TraceEvent::TimerSet { peer, .. }
+            | TraceEvent::Fired { peer }
+            | TraceEvent::Closed { peer, .. } => Some(peer),
+            TraceEvent::Waiting { .. }
+            | TraceEvent::Woken { .. }
+            | TraceEvent::Ended
+            | TraceEvent::Ready {
                 source: Source::Listener(_),
                 ..
             }
-            | Moment::Accepted { .. }
-            | Moment::Paused { .. } => None,
+            | TraceEvent::Accepted { .. }
+            | TraceEvent::AcceptPaused { .. } => None,
         }
     }
 }
@@ -85,7 +85,7 @@ impl fmt::Display for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Event::Received(bytes) => write!(f, "Received {}", bytes.len()),
-            Event::Finished => f.write_str("Finished"),
+            Event::Eof => f.write_str("Finished"),
             Event::Woken => f.write_str("Woken"),
             Event::Stopping => f.write_str("Stopping"),
         }
@@ -98,13 +98,13 @@ impl fmt::Display for Effect {
         match self {
             Effect::Send(range) => write!(f, "Send {}", range.len()),
             Effect::SendBack(range) => write!(f, "SendBack {}", range.len()),
-            Effect::Finish => f.write_str("Finish"),
-            Effect::Leave => f.write_str("Leave"),
+            Effect::ShutdownWrite => f.write_str("Finish"),
+            Effect::Close => f.write_str("Leave"),
             Effect::Refuse(why) => write!(f, "Refuse: {why}"),
             Effect::Abort => f.write_str("Abort"),
             Effect::DiscardTyped => f.write_str("DiscardTyped"),
-            Effect::WakeAt(_) => f.write_str("WakeAt"),
-            Effect::Wake(peer) => write!(f, "Wake {peer}"),
+            Effect::SetTimer(_) => f.write_str("WakeAt"),
+            Effect::Notify(peer) => write!(f, "Wake {peer}"),
             Effect::StopAccepting => f.write_str("StopAccepting"),
             Effect::Stop => f.write_str("Stop"),
         }

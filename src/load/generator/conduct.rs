@@ -62,7 +62,7 @@ impl Load {
             Stage::Draining(until) if until <= now || self.orders.under_way == 0 => self.end(cx),
             Stage::Warming(_) | Stage::Draining(_) | Stage::Over => {}
         }
-        cx.wake_at(Some(self.looks_at(now)));
+        cx.set_timer(Some(self.looks_at(now)));
     }
 
     fn conduct_connecting(&mut self, cx: &mut Context<'_>) {
@@ -94,7 +94,7 @@ impl Load {
             self.mark = Some(now);
         }
         for &peer in &self.active {
-            cx.wake(peer);
+            cx.notify(peer);
         }
     }
 

@@ -4,12 +4,12 @@
 use std::fmt;
 use std::io;
 
-use super::{Call, Door, Load, Protocol, Session, Stage};
+use super::{Call, Load, Origin, Protocol, Session, Stage};
 use crate::load::asking::Asking;
 use crate::load::book::{Request, nanoseconds};
 use crate::load::pace::Pace;
 use crate::protocol::display::Escaped;
-use crate::protocol::{CloseReason, Context, Event, Service, Standing, Time};
+use crate::protocol::{CloseReason, Context, Event, Service, StateName, Time};
 use crate::system::reason;
 
 /// Bytes that are shown of what is no answer.
@@ -19,18 +19,18 @@ const GREETING_BYTES_MAX: usize = 64 * 1024;
 
 impl Load {
     /// The connection stands, as far as we know since now.
-    fn stand(&mut self, call: &mut Call, door: Door, cx: &Context<'_>) {
+    fn stand(&mut self, call: &mut Call, origin: Origin, cx: &Context<'_>) {
         if std::mem::replace(&mut call.stands, true) {
             return;
         }
         let now = cx.now();
         self.progress_at = now;
         self.failed_in_a_row = 0;
-        match door {
-            Door::Silent => self.stands.silent += 1,
-            Door::Active | Door::Conductor => self.stands.active += 1,
+        match origin {
+            Origin::Silent => self.stands.silent += 1,
+            Origin::Active | Origin::Conductor => self.stands.active += 1,
         }
-        if door == Door::Active && self.plan.service != Protocol::Hello {
+        if origin == Origin::Active && self.plan.service != Protocol::Hello {
             self.active.push(cx.me());
         }
         self.book
@@ -45,7 +45,7 @@ impl Load {
         asking: &mut Asking,
         event: Event<'_>,
     ) -> bool {
-        self.stand(call, Door::Active, cx);
+        self.stand(call, Origin::Active, cx);
         let was_busy = self.orders.under_way > 0;
         let on_track = match event {
             Event::Received(bytes) => asking.hear(cx, &mut self.orders, &mut self.book, bytes),
@@ -53,7 +53,7 @@ impl Load {
                 self.begin(asking, cx.now());
                 asking.hear_messages(cx, &mut self.orders, &mut self.book)
             }
-            Event::Finished | Event::Stopping => false,
+            Event::Eof | Event::Stopping => false,
         };
         if on_track {
             asking.ask(cx, &mut self.orders, &mut self.book);
@@ -64,7 +64,7 @@ impl Load {
             && self.orders.under_way == 0
             && let Some(conductor) = self.conductor
         {
-            cx.wake(conductor);
+            cx.notify(conductor);
         }
         on_track
     }
@@ -159,19 +159,19 @@ impl Load {
 
 impl Service for Load {
     type Session = Session;
-    type Door = Door;
+    type Origin = Origin;
 
-    fn open(&mut self, cx: &mut Context<'_>, door: Door, _name: fmt::Arguments<'_>) -> Session {
-        if door == Door::Conductor {
+    fn open(&mut self, cx: &mut Context<'_>, origin: Origin, _name: fmt::Arguments<'_>) -> Session {
+        if origin == Origin::Conductor {
             self.conductor = Some(cx.me());
-            cx.wake(cx.me());
+            cx.notify(cx.me());
             return Session::Conductor;
         }
         let call = self.calling.take().expect("a peer comes after its call");
-        match (door, self.plan.service) {
-            (Door::Silent | Door::Conductor, _) => Session::Silent(call),
-            (Door::Active, Protocol::Hello) => Session::Greeted(call, Vec::new()),
-            (Door::Active, Protocol::Echo | Protocol::Chat) => {
+        match (origin, self.plan.service) {
+            (Origin::Silent | Origin::Conductor, _) => Session::Silent(call),
+            (Origin::Active, Protocol::Hello) => Session::Greeted(call, Vec::new()),
+            (Origin::Active, Protocol::Echo | Protocol::Chat) => {
                 let number = self.made.active - 1;
                 let number = u32::try_from(number).expect("descriptors are fewer");
                 Session::Active(call, Box::new(Asking::new(number, &self.orders)))
@@ -187,42 +187,40 @@ impl Service for Load {
             }
             (Session::Conductor, Event::Woken) => self.conduct(cx),
             (Session::Silent(call), Event::Woken | Event::Received(_)) => {
-                self.stand(call, Door::Silent, cx);
+                self.stand(call, Origin::Silent, cx);
             }
-            (Session::Silent(_), Event::Finished) => {
+            (Session::Silent(_), Event::Eof) => {
                 self.book
                     .broke(format_args!("the server closed an idle connection"));
                 cx.abort();
             }
             (
                 Session::Active(call, asking),
-                event @ (Event::Received(_) | Event::Woken | Event::Finished),
+                event @ (Event::Received(_) | Event::Woken | Event::Eof),
             ) => {
-                if !self.step_active(cx, call, asking, event) && event == Event::Finished {
+                if !self.step_active(cx, call, asking, event) && event == Event::Eof {
                     self.ended_by_server(asking);
                 }
             }
             (Session::Greeted(call, _), Event::Woken) => {
-                self.stand(call, Door::Active, cx);
+                self.stand(call, Origin::Active, cx);
             }
             (Session::Greeted(call, greeting), Event::Received(bytes)) => {
-                self.stand(call, Door::Active, cx);
+                self.stand(call, Origin::Active, cx);
                 let room = GREETING_BYTES_MAX - greeting.len();
                 greeting.extend_from_slice(&bytes[..bytes.len().min(room)]);
             }
-            (Session::Greeted(call, greeting), Event::Finished) => {
-                self.stand(call, Door::Active, cx);
+            (Session::Greeted(call, greeting), Event::Eof) => {
+                self.stand(call, Origin::Active, cx);
                 let (call, greeting) = (*call, std::mem::take(greeting));
                 self.judge_greeting(call, &greeting, cx.now());
                 *session = Session::Done;
-                cx.finish();
+                cx.shutdown_write();
             }
-            (Session::Conductor, Event::Finished | Event::Stopping)
+            (Session::Conductor, Event::Eof | Event::Stopping)
             | (Session::Silent(_) | Session::Active(..) | Session::Greeted(..), Event::Stopping)
-            | (
-                Session::Done,
-                Event::Woken | Event::Received(_) | Event::Finished | Event::Stopping,
-            ) => {}
+            | (Session::Done, Event::Woken | Event::Received(_) | Event::Eof | Event::Stopping) => {
+            }
         }
     }
 
@@ -254,22 +252,22 @@ impl Service for Load {
         }
         let is_waited_for = self.orders.under_way == 0 || self.stage == Stage::Connecting;
         if let Some(conductor) = self.conductor.filter(|_| is_waited_for) {
-            cx.wake(conductor);
+            cx.notify(conductor);
         }
     }
 
-    fn window(&self, session: &Session) -> usize {
+    fn read_limit(&self, session: &Session) -> usize {
         match session {
-            Session::Active(_, asking) => asking.window(),
+            Session::Active(_, asking) => asking.read_limit(),
             Session::Conductor | Session::Silent(_) | Session::Greeted(..) | Session::Done => {
                 usize::MAX
             }
         }
     }
 
-    fn standing(&self, session: &Session) -> Standing {
+    fn state(&self, session: &Session) -> StateName {
         let state = match session {
-            Session::Conductor => return self.stage.standing(),
+            Session::Conductor => return self.stage.state(),
             Session::Silent(call) | Session::Active(call, _) | Session::Greeted(call, _)
                 if !call.stands =>
             {
@@ -280,7 +278,7 @@ impl Service for Load {
             Session::Greeted(..) => "listening",
             Session::Done => "done",
         };
-        Standing {
+        StateName {
             protocol: self.plan.service.name(),
             state,
         }

@@ -9,7 +9,7 @@ use crate::protocol::display::{Escaped, cut_at, without_line_end};
 use crate::protocol::framing::{Decoder, Framing};
 use crate::protocol::screen::Screen;
 use crate::protocol::turns::{Message, Side};
-use crate::protocol::{CloseReason, Context, Event, PeerId, Standing};
+use crate::protocol::{CloseReason, Context, Event, PeerId, StateName};
 
 /// Our own user's machine. Where it stands follows from its fields: with nobody in `to_answer` it
 /// listens, else it is asked to speak; once its decoder is finished it quits every talk in turn.
@@ -71,14 +71,14 @@ impl fmt::Display for Label<'_> {
 }
 
 impl Console {
-    fn label(&self, guest: PeerId) -> Label<'_> {
-        let name = self.names.get(&guest).filter(|_| self.names_all);
+    fn label(&self, remote: PeerId) -> Label<'_> {
+        let name = self.names.get(&remote).filter(|_| self.names_all);
         Label(name.map(String::as_str))
     }
 
     /// Asks for a line to this guest; returns whether the prompt stands.
-    fn prompt(&mut self, cx: &mut Context<'_>, guest: PeerId) -> bool {
-        let name = self.names.get(&guest).filter(|_| self.names_all);
+    fn prompt(&mut self, cx: &mut Context<'_>, remote: PeerId) -> bool {
+        let name = self.names.get(&remote).filter(|_| self.names_all);
         match Label(name.map(String::as_str)) {
             Label(None) => self.screen.prompt(cx, format_args!("me > ")),
             to => self.screen.prompt(cx, format_args!("me to{to} > ")),
@@ -94,8 +94,8 @@ impl Console {
 
 impl Chat {
     /// Where the user's terminal stands, for an observer.
-    pub(crate) fn standing_of_console() -> Standing {
-        Standing {
+    pub(crate) fn state_of_console() -> StateName {
+        StateName {
             protocol: "terminal",
             state: "open",
         }
@@ -131,14 +131,13 @@ impl Chat {
                 console.screen.typed();
                 console.decoder.receive(bytes, cx.now());
             }
-            Event::Finished => {
+            Event::Eof => {
                 console.decoder.finish();
                 if self.settings.prompts && self.settings.partner == Partner::Operator {
                     let quit = Escaped(&self.settings.quit);
-                    console.screen.line(
-                        cx,
-                        format_args!("(you left: every client will get {quit})"),
-                    );
+                    console
+                        .screen
+                        .line(cx, format_args!("(you left: every client will get {quit})"));
                 }
             }
             Event::Woken | Event::Stopping => {}
@@ -159,7 +158,7 @@ impl Chat {
     /// read meanwhile. An operator's guests say one message each.
     fn show_news(&mut self, cx: &mut Context<'_>, console: &mut Console) {
         let may_wait = self.settings.partner == Partner::User;
-        while !may_wait || cx.room() > 0 {
+        while !may_wait || cx.send_capacity() > 0 {
             let Some(news) = self.news.pop_front() else {
                 return;
             };
@@ -172,28 +171,28 @@ impl Chat {
     fn hear_our_user(&mut self, cx: &mut Context<'_>, console: &mut Console, is_stopping: bool) {
         // What is not shown yet may be said already, and then it is not our user's turn.
         while self.news.is_empty()
-            && let Some(&guest) = console.to_answer.front()
+            && let Some(&remote) = console.to_answer.front()
         {
-            self.turn_to(cx, console, guest);
+            self.turn_to(cx, console, remote);
             let Some(text) = self.next_typed(cx, console) else {
-                if !is_stopping && console.prompt(cx, guest) {
-                    console.asked_for = Some(guest);
+                if !is_stopping && console.prompt(cx, remote) {
+                    console.asked_for = Some(remote);
                 }
                 return;
             };
             if !(std::mem::take(&mut console.end_is_due) && text.is_empty()) {
                 console.asked_for = None;
                 console.to_answer.pop_front();
-                self.answer(cx, console, guest, text);
+                self.answer(cx, console, remote, text);
             }
         }
     }
 
     /// On an operator's terminal: what was typed before the prompt names this guest is for another.
-    fn turn_to(&self, cx: &mut Context<'_>, console: &mut Console, guest: PeerId) {
+    fn turn_to(&self, cx: &mut Context<'_>, console: &mut Console, remote: PeerId) {
         let is_operator = self.settings.prompts && self.settings.partner == Partner::Operator;
-        if is_operator && console.addressee != Some(guest) {
-            console.addressee = Some(guest);
+        if is_operator && console.addressee != Some(remote) {
+            console.addressee = Some(remote);
             console.discard_typed(cx);
         }
     }
@@ -210,7 +209,7 @@ impl Chat {
         if self.quits_early(cx, console) || console.decoder.is_finished() {
             console.to_answer.clear();
             self.turns.leave(server, Side::Host);
-            cx.wake(server);
+            cx.notify(server);
         }
     }
 
@@ -247,7 +246,7 @@ impl Chat {
         &mut self,
         cx: &mut Context<'_>,
         console: &mut Console,
-        guest: PeerId,
+        remote: PeerId,
         mut text: Vec<u8>,
     ) {
         let quits = self.is_quit(&text);
@@ -255,32 +254,33 @@ impl Chat {
         if !quits {
             let rest = text.split_off(cut_at(&text, console.message_bytes_max));
             if !rest.is_empty() {
-                console.rests.insert(guest, rest);
+                console.rests.insert(remote, rest);
             }
         }
         let framing = Framing::Auto;
         // A client's guest says the quit word itself when our user has left, in whatever way he did.
         if !(quits && self.settings.partner == Partner::User) {
-            self.turns.say(guest, Side::Host, Message { text, framing });
+            self.turns
+                .say(remote, Side::Host, Message { text, framing });
         }
         if quits {
-            self.turns.leave(guest, Side::Host);
+            self.turns.leave(remote, Side::Host);
         }
-        cx.wake(guest);
+        cx.notify(remote);
     }
 
     fn show(&mut self, cx: &mut Context<'_>, console: &mut Console, news: News) {
         match news {
-            News::Joined(guest, name) => self.show_joined(cx, console, guest, name),
-            News::Said(guest) => self.show_said(cx, console, guest),
-            News::Refused(guest, why) => {
-                let name = console.names.get(&guest).map_or("", String::as_str);
+            News::Joined(remote, name) => self.show_joined(cx, console, remote, name),
+            News::Said(remote) => self.show_said(cx, console, remote),
+            News::Refused(remote, why) => {
+                let name = console.names.get(&remote).map_or("", String::as_str);
                 let name = Escaped(name.as_bytes());
                 console
                     .screen
                     .line(cx, format_args!("({name} was refused: {why})"));
             }
-            News::Left(guest) => self.show_left(cx, console, guest),
+            News::Left(remote) => self.show_left(cx, console, remote),
         }
     }
 
@@ -288,60 +288,60 @@ impl Chat {
         &mut self,
         cx: &mut Context<'_>,
         console: &mut Console,
-        guest: PeerId,
+        remote: PeerId,
         name: String,
     ) {
         match self.settings.partner {
             Partner::User => console.screen.line(cx, format_args!("Connected")),
-            Partner::Operator | Partner::Guest | Partner::Parrot => {
+            Partner::Operator | Partner::Pair | Partner::Parrot => {
                 let name = Escaped(name.as_bytes());
                 console
                     .screen
                     .line(cx, format_args!("Connection from {name}"));
             }
         }
-        console.names.insert(guest, name);
+        console.names.insert(remote, name);
         console.names_all |= console.names.len() > 1;
-        if self.turns.may_speak(guest, Side::Host) {
-            console.to_answer.push_back(guest);
+        if self.turns.may_speak(remote, Side::Host) {
+            console.to_answer.push_back(remote);
         }
     }
 
-    fn show_said(&mut self, cx: &mut Context<'_>, console: &mut Console, guest: PeerId) {
-        let Some(message) = self.turns.hear(guest, Side::Host) else {
+    fn show_said(&mut self, cx: &mut Context<'_>, console: &mut Console, remote: PeerId) {
+        let Some(message) = self.turns.hear(remote, Side::Host) else {
             return;
         };
         let them = match self.settings.partner {
             Partner::User => "server",
-            Partner::Operator | Partner::Guest | Partner::Parrot => "client",
+            Partner::Operator | Partner::Pair | Partner::Parrot => "client",
         };
-        let who = console.label(guest).to_string();
+        let who = console.label(remote).to_string();
         let text = Escaped(without_line_end(&message.text));
         console
             .screen
             .line(cx, format_args!("{them}{who} : {text}"));
         // A server may say the next before it is answered, and has yet to hear that it may.
         if self.settings.partner == Partner::User {
-            cx.wake(guest);
-            if console.to_answer.contains(&guest) {
+            cx.notify(remote);
+            if console.to_answer.contains(&remote) {
                 return;
             }
         }
-        if let Some(rest) = console.rests.remove(&guest) {
-            self.answer(cx, console, guest, rest);
+        if let Some(rest) = console.rests.remove(&remote) {
+            self.answer(cx, console, remote, rest);
         } else {
-            console.to_answer.push_back(guest);
+            console.to_answer.push_back(remote);
         }
     }
 
-    fn show_left(&mut self, cx: &mut Context<'_>, console: &mut Console, guest: PeerId) {
-        let who = console.label(guest).to_string();
+    fn show_left(&mut self, cx: &mut Context<'_>, console: &mut Console, remote: PeerId) {
+        let who = console.label(remote).to_string();
         console.screen.line(cx, format_args!("Disconnected{who}"));
-        let name = console.names.remove(&guest).unwrap_or_default();
-        let rest = console.rests.remove(&guest);
-        console.to_answer.retain(|&other| other != guest);
-        self.turns.leave(guest, Side::Host);
-        let was_asked_for = console.asked_for == Some(guest);
+        let name = console.names.remove(&remote).unwrap_or_default();
+        let rest = console.rests.remove(&remote);
+        console.to_answer.retain(|&other| other != remote);
+        self.turns.leave(remote, Side::Host);
+        let was_asked_for = console.asked_for == Some(remote);
         if was_asked_for {
             console.asked_for = None;
         }
@@ -353,7 +353,7 @@ impl Chat {
                 }
                 cx.stop();
             }
-            Partner::Operator | Partner::Guest | Partner::Parrot if self.settings.prompts => {
+            Partner::Operator | Partner::Pair | Partner::Parrot if self.settings.prompts => {
                 if was_asked_for {
                     console.discard_typed(cx);
                     console.addressee = None;
@@ -366,7 +366,7 @@ impl Chat {
                         .line(cx, format_args!("(not sent: {name} has left)"));
                 }
             }
-            Partner::Operator | Partner::Guest | Partner::Parrot => {}
+            Partner::Operator | Partner::Pair | Partner::Parrot => {}
         }
     }
 
@@ -374,8 +374,8 @@ impl Chat {
     pub fn close_console(&mut self, cx: &mut Context<'_>, reason: CloseReason) {
         self.console = None;
         self.news.clear();
-        for guest in self.turns.leave_all(cx.me()) {
-            cx.wake(guest);
+        for remote in self.turns.leave_all(cx.me()) {
+            cx.notify(remote);
         }
         self.console_ending = Some(reason);
         if self.settings.partner == Partner::User {
@@ -385,14 +385,18 @@ impl Chat {
 
     /// How many typed bytes our user may hand in now: none while it is nobody's turn to be answered. A
     /// client on a terminal hears its user at any time, since he may leave at any time.
-    pub fn window_of_console(&self, console: &Console) -> usize {
+    pub fn read_limit_of_console(&self, console: &Console) -> usize {
         let is_open = match (self.settings.partner, self.settings.prompts) {
             (Partner::User, true) => true,
-            (Partner::Operator | Partner::Guest | Partner::Parrot, true) => {
+            (Partner::Operator | Partner::Pair | Partner::Parrot, true) => {
                 console.asked_for.is_some()
             }
             (_, false) => !console.to_answer.is_empty(),
         };
-        if is_open { console.decoder.window() } else { 0 }
+        if is_open {
+            console.decoder.read_limit()
+        } else {
+            0
+        }
     }
 }

@@ -1,43 +1,43 @@
 //! How a guest leaves: what it is told, and who learns of it. When it does is decided elsewhere.
 
-use super::guest::{Guest, Seat};
+use super::remote::{Remote, Seat};
 use super::{Chat, Fault, News, Partner};
 use crate::protocol::framing::{Framing, encode};
 use crate::protocol::turns::Side;
 use crate::protocol::{CloseReason, Context, PeerId};
 
 impl Chat {
-    pub(super) fn refuse(&mut self, cx: &mut Context<'_>, guest: &mut Guest, fault: Fault) {
+    pub(super) fn refuse(&mut self, cx: &mut Context<'_>, remote: &mut Remote, fault: Fault) {
         let words = fault.words();
         self.refusal = Some(words);
         match self.settings.partner {
             Partner::Operator | Partner::Parrot => {
-                let framing = guest.decoder.framing();
+                let framing = remote.decoder.framing();
                 cx.send_with(|out| encode(framing, words.as_bytes(), out));
             }
             // Guests of each other are told nothing but each other's messages, and a client
             // tells its own user.
-            Partner::Guest | Partner::User => {}
+            Partner::Pair | Partner::User => {}
         }
         if self.settings.partner == Partner::Operator {
             let why = fault.explained(&self.settings);
             self.news.push_back(News::Refused(cx.me(), why));
         }
         cx.refuse(words);
-        self.unseat(cx, guest);
+        self.unseat(cx, remote);
     }
 
     /// A guest whose program compares with the quit word and does not look for the end of the
     /// stream must still learn that we are leaving. Guests that talk with each other are told
     /// nothing but each other's messages.
-    pub(super) fn say_goodbye(&self, cx: &mut Context<'_>, guest: &Guest) {
-        let framing = guest.decoder.framing();
+    pub(super) fn say_goodbye(&self, cx: &mut Context<'_>, remote: &Remote) {
+        let framing = remote.decoder.framing();
         match self.settings.partner {
             // One that has not spoken may be no chat client at all.
             Partner::Operator | Partner::Parrot if framing != Framing::Auto => {
                 cx.send_with(|out| encode(framing, &self.settings.quit, out));
             }
-            Partner::Operator | Partner::Parrot | Partner::Guest | Partner::User => {}
+            Partner::Operator | Partner::Parrot | Partner::Pair | Partner::User => {}
         }
     }
 
@@ -47,29 +47,29 @@ impl Chat {
     pub(super) fn follow_its_partner(
         &mut self,
         cx: &mut Context<'_>,
-        guest: &mut Guest,
+        remote: &mut Remote,
         talk: PeerId,
     ) {
         if self.settings.partner == Partner::User && self.console.is_some() {
-            let has_been_sent = guest.told_at != Some(cx.now());
-            if has_been_sent && self.turns.speaker(talk) == Some(Side::Guest) {
+            let has_been_sent = remote.told_at != Some(cx.now());
+            if has_been_sent && self.turns.speaker(talk) == Some(Side::Remote) {
                 cx.abort();
-                return self.unseat(cx, guest);
+                return self.unseat(cx, remote);
             }
-            let framing = guest.decoder.framing();
+            let framing = remote.decoder.framing();
             cx.send_with(|out| encode(framing, &self.settings.quit, out));
         }
-        self.leave(cx, guest);
+        self.leave(cx, remote);
     }
 
-    pub(super) fn leave(&mut self, cx: &mut Context<'_>, guest: &mut Guest) {
-        cx.leave();
-        self.unseat(cx, guest);
+    pub(super) fn leave(&mut self, cx: &mut Context<'_>, remote: &mut Remote) {
+        cx.close();
+        self.unseat(cx, remote);
     }
 
-    fn unseat(&mut self, cx: &mut Context<'_>, guest: &mut Guest) {
+    fn unseat(&mut self, cx: &mut Context<'_>, remote: &mut Remote) {
         let me = cx.me();
-        let seat = std::mem::replace(&mut guest.seat, Seat::Gone);
+        let seat = std::mem::replace(&mut remote.seat, Seat::Gone);
         // It may have a partner without having learnt of it.
         let place = self.lobby.take_place(me);
         match place.map_or(seat, |(talk, side)| Seat::Talk(talk, side)) {
@@ -81,22 +81,22 @@ impl Chat {
 
     fn end_talk(&mut self, cx: &mut Context<'_>, talk: PeerId, side: Side) {
         if let Some(partner) = self.turns.leave(talk, side) {
-            cx.wake(partner);
+            cx.notify(partner);
         }
         match (self.settings.partner, self.console) {
             (Partner::Operator | Partner::User, Some(console)) => {
                 self.news.push_back(News::Left(talk));
-                cx.wake(console);
+                cx.notify(console);
             }
-            (Partner::Operator | Partner::User, None) | (Partner::Guest | Partner::Parrot, _) => {}
+            (Partner::Operator | Partner::User, None) | (Partner::Pair | Partner::Parrot, _) => {}
         }
     }
 
     /// A guest is gone.
-    pub fn close_guest(&mut self, cx: &mut Context<'_>, mut guest: Guest, reason: CloseReason) {
-        if guest.seat != Seat::Gone {
-            self.guest_ending = Some(reason);
+    pub fn close_remote(&mut self, cx: &mut Context<'_>, mut remote: Remote, reason: CloseReason) {
+        if remote.seat != Seat::Gone {
+            self.remote_ending = Some(reason);
         }
-        self.unseat(cx, &mut guest);
+        self.unseat(cx, &mut remote);
     }
 }

@@ -18,18 +18,18 @@ pub(super) struct Lobby {
 
 impl Lobby {
     /// A guest waits, behind the others.
-    pub(super) fn wait(&mut self, guest: PeerId) {
-        self.queue.push_back(guest);
+    pub(super) fn wait(&mut self, remote: PeerId) {
+        self.queue.push_back(remote);
     }
 
     /// A guest waits, before the others.
-    pub(super) fn wait_first(&mut self, guest: PeerId) {
-        self.queue.push_front(guest);
+    pub(super) fn wait_first(&mut self, remote: PeerId) {
+        self.queue.push_front(remote);
     }
 
     /// A guest waits no more.
-    pub(super) fn leave(&mut self, guest: PeerId) {
-        self.queue.retain(|&waiting| waiting != guest);
+    pub(super) fn leave(&mut self, remote: PeerId) {
+        self.queue.retain(|&waiting| waiting != remote);
     }
 
     /// The next two, who wait no more: the one that speaks first, and the other.
@@ -38,13 +38,13 @@ impl Lobby {
             return None;
         }
         let pair = (self.queue.pop_front()?, self.queue.pop_front()?);
-        self.matched.insert(pair.0, (pair.0, Side::Guest));
+        self.matched.insert(pair.0, (pair.0, Side::Remote));
         self.matched.insert(pair.1, (pair.0, Side::Host));
         Some(pair)
     }
 
     /// Where a guest talks from now on, once after each time that it was matched.
-    pub(super) fn take_place(&mut self, guest: PeerId) -> Option<Place> {
-        self.matched.remove(&guest)
+    pub(super) fn take_place(&mut self, remote: PeerId) -> Option<Place> {
+        self.matched.remove(&remote)
     }
 }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
-use crate::protocol::{CloseReason, Context, Event, PeerId, Service, Standing, Time};
+use crate::protocol::{CloseReason, Context, Event, PeerId, Service, StateName, Time};
 
 mod dialogue;
 
@@ -21,7 +21,7 @@ pub const END_TIME_MAX: Duration = Duration::from_millis(200);
 
 /// By which door a peer of an echo client comes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Door {
+pub enum Origin {
     /// Our user: input and output.
     Console,
     /// The server.
@@ -60,20 +60,20 @@ impl Tally {
 }
 
 /// The standing of our user.
-const CONSOLE: Standing = Standing {
+const CONSOLE: StateName = StateName {
     protocol: "terminal",
     state: "open",
 };
 
 /// The standing of whatever asks for the end.
-const INTERRUPT: Standing = Standing {
+const INTERRUPT: StateName = StateName {
     protocol: "signals",
     state: "waiting",
 };
 
 /// The standing of a server that echoes.
-fn remote(state: &'static str) -> Standing {
-    Standing {
+fn remote(state: &'static str) -> StateName {
+    StateName {
         protocol: "echo",
         state,
     }
@@ -179,7 +179,7 @@ impl Relay {
                 self.tally.sent += bytes.len() as u64;
                 self.to_server.extend_from_slice(bytes);
             }
-            Event::Finished => self.input = Input::Ended,
+            Event::Eof => self.input = Input::Ended,
             Event::Woken | Event::Stopping => {
                 if self.tally.is_interrupted {
                     return cx.abort();
@@ -193,7 +193,7 @@ impl Relay {
             }
         }
         if let Some(remote) = self.remote {
-            cx.wake(remote);
+            cx.notify(remote);
         }
     }
 
@@ -205,7 +205,7 @@ impl Relay {
                 self.to_user.extend_from_slice(answers);
                 self.wake_console(cx);
             }
-            Event::Finished => {
+            Event::Eof => {
                 // Nothing more comes back: whether it takes what we still owe it makes no difference.
                 self.tally.cut_short = self.input == Input::Open;
                 return cx.abort();
@@ -217,17 +217,17 @@ impl Relay {
             self.tally.is_silent = is_late && !self.is_all_back();
             cx.abort();
         } else {
-            cx.wake_at(self.due());
+            cx.set_timer(self.due());
         }
     }
 
     fn step_interrupt(&mut self, cx: &mut Context<'_>, event: Event<'_>) {
         match event {
             Event::Received(_) => self.tally.is_interrupted = true,
-            Event::Finished | Event::Woken | Event::Stopping => return,
+            Event::Eof | Event::Woken | Event::Stopping => return,
         }
         for peer in self.console.into_iter().chain(self.remote) {
-            cx.wake(peer);
+            cx.notify(peer);
         }
     }
 
@@ -239,7 +239,7 @@ impl Relay {
         }
         match self.input {
             Input::Ended if self.to_server.is_empty() => {
-                cx.finish();
+                cx.shutdown_write();
                 self.input = Input::Finished;
                 self.latest = cx.now();
             }
@@ -250,75 +250,75 @@ impl Relay {
 
     fn wake_console(&self, cx: &mut Context<'_>) {
         if let Some(console) = self.console {
-            cx.wake(console);
+            cx.notify(console);
         }
     }
 }
 
 /// Sends as much of the front of `bytes` as there is room for; returns it.
 fn send_front(cx: &mut Context<'_>, bytes: &mut Vec<u8>) -> Vec<u8> {
-    let count = bytes.len().min(cx.room());
+    let count = bytes.len().min(cx.send_capacity());
     let front: Vec<u8> = bytes.drain(..count).collect();
     cx.send(&front);
     front
 }
 
 impl Service for Relay {
-    type Session = Door;
-    type Door = Door;
+    type Session = Origin;
+    type Origin = Origin;
 
-    fn open(&mut self, cx: &mut Context<'_>, door: Door, _name: fmt::Arguments<'_>) -> Door {
-        match door {
-            Door::Console => self.console = Some(cx.me()),
-            Door::Remote => self.remote = Some(cx.me()),
-            Door::Interrupt => {}
+    fn open(&mut self, cx: &mut Context<'_>, origin: Origin, _name: fmt::Arguments<'_>) -> Origin {
+        match origin {
+            Origin::Console => self.console = Some(cx.me()),
+            Origin::Remote => self.remote = Some(cx.me()),
+            Origin::Interrupt => {}
         }
-        door
+        origin
     }
 
-    fn step(&mut self, cx: &mut Context<'_>, session: &mut Door, event: Event<'_>) {
+    fn step(&mut self, cx: &mut Context<'_>, session: &mut Origin, event: Event<'_>) {
         match session {
-            Door::Console => self.step_console(cx, event),
-            Door::Remote => self.step_remote(cx, event),
-            Door::Interrupt => self.step_interrupt(cx, event),
+            Origin::Console => self.step_console(cx, event),
+            Origin::Remote => self.step_remote(cx, event),
+            Origin::Interrupt => self.step_interrupt(cx, event),
         }
     }
 
-    fn close(&mut self, cx: &mut Context<'_>, session: Door, reason: CloseReason) {
+    fn close(&mut self, cx: &mut Context<'_>, session: Origin, reason: CloseReason) {
         match session {
-            Door::Console => {
+            Origin::Console => {
                 self.console = None;
                 self.console_ending = Some(reason);
                 cx.stop();
             }
-            Door::Remote => {
+            Origin::Remote => {
                 self.remote = None;
                 self.remote_ending = Some(reason);
                 self.tally.lost = (self.in_flight.len() + self.to_server.len()) as u64;
                 self.tally.cut_short |= self.input == Input::Open && reason != CloseReason::Aborted;
                 self.wake_console(cx);
             }
-            Door::Interrupt => {}
+            Origin::Interrupt => {}
         }
     }
 
-    fn window(&self, session: &Door) -> usize {
+    fn read_limit(&self, session: &Origin) -> usize {
         match session {
-            Door::Console if self.to_server.is_empty() && self.remote.is_some() => {
+            Origin::Console if self.to_server.is_empty() && self.remote.is_some() => {
                 IN_FLIGHT_BYTES_MAX - self.in_flight.len().min(IN_FLIGHT_BYTES_MAX)
             }
-            Door::Remote if self.to_user.is_empty() => usize::MAX,
-            Door::Interrupt => usize::MAX,
-            Door::Console | Door::Remote => 0,
+            Origin::Remote if self.to_user.is_empty() => usize::MAX,
+            Origin::Interrupt => usize::MAX,
+            Origin::Console | Origin::Remote => 0,
         }
     }
 
-    fn standing(&self, session: &Door) -> Standing {
+    fn state(&self, session: &Origin) -> StateName {
         match (session, &self.input) {
-            (Door::Console, _) => CONSOLE,
-            (Door::Interrupt, _) => INTERRUPT,
-            (Door::Remote, Input::Open | Input::Ended) => remote("sending"),
-            (Door::Remote, Input::Finished) => remote("receiving"),
+            (Origin::Console, _) => CONSOLE,
+            (Origin::Interrupt, _) => INTERRUPT,
+            (Origin::Remote, Input::Open | Input::Ended) => remote("sending"),
+            (Origin::Remote, Input::Finished) => remote("receiving"),
         }
     }
 }

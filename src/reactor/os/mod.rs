@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use mio::net::{TcpListener, TcpStream};
 
-use super::kernel::{Crowding, Delivery, EVENTS_PER_TURN_MAX, Interest, Kernel, Readiness};
+use super::kernel::{Batch, Delivery, EVENTS_PER_TURN_MAX, Interest, Kernel, Readiness};
 use super::token::Token;
 use crate::protocol::Time;
 use crate::trace::Flags;
@@ -78,11 +78,7 @@ impl Kernel for OsKernel {
             | Flags::ERR.only_if(event.is_error())
     }
 
-    fn wait(
-        &mut self,
-        timeout: Option<Duration>,
-        ready: &mut Vec<Readiness>,
-    ) -> io::Result<Crowding> {
+    fn wait(&mut self, timeout: Option<Duration>, ready: &mut Vec<Readiness>) -> io::Result<Batch> {
         self.poll.poll(&mut self.events, timeout)?;
         for event in &self.events {
             ready.push(Readiness {
@@ -90,13 +86,13 @@ impl Kernel for OsKernel {
                 readable: event.is_readable(),
                 writable: event.is_writable(),
                 // Without branches: it is asked for every event.
-                read_on: event.is_read_closed() | event.is_priority() | event.is_error(),
+                must_drain: event.is_read_closed() | event.is_priority() | event.is_error(),
                 has_failed: event.is_error(),
             });
         }
         Ok(match ready.len() {
-            EVENTS_PER_TURN_MAX.. => Crowding::Full,
-            _ => Crowding::Complete,
+            EVENTS_PER_TURN_MAX.. => Batch::Truncated,
+            _ => Batch::Complete,
         })
     }
 

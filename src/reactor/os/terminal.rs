@@ -25,7 +25,7 @@ const IDLE: mio::Interest = mio::Interest::WRITABLE;
 
 /// How a descriptor may be used without ever blocking the loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Manner {
+pub enum IoMode {
     /// `O_NONBLOCK` is set on it, and nobody but us has it.
     Nonblocking,
     /// It blocks, since it is shared with others: it is asked before each call whether it is ready,
@@ -40,42 +40,42 @@ pub enum Manner {
 
 /// What a failing descriptor means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
+pub enum OnError {
     /// The stream fails with it. For clients, whose work is this stream.
-    Told,
+    Fail,
     /// Output is dropped, input has ended. For servers, which have other things to do.
-    Swallowed,
+    Ignore,
     /// The same, but the stream fails if the first so many bytes of output cannot be written. A reader
     /// that has left is no failure.
-    SwallowedAfter(usize),
+    IgnoreAfter(usize),
 }
 
-impl Failure {
+impl OnError {
     /// What a failure means once so many bytes more are written.
-    fn after(self, count: usize) -> Failure {
+    fn after(self, count: usize) -> OnError {
         match self {
-            Failure::SwallowedAfter(left) if left > count => Failure::SwallowedAfter(left - count),
-            Failure::SwallowedAfter(_) | Failure::Swallowed => Failure::Swallowed,
-            Failure::Told => Failure::Told,
+            OnError::IgnoreAfter(left) if left > count => OnError::IgnoreAfter(left - count),
+            OnError::IgnoreAfter(_) | OnError::Ignore => OnError::Ignore,
+            OnError::Fail => OnError::Fail,
         }
     }
 
     /// Whether the stream fails if a write fails so.
     fn is_told(self, error: &io::Error) -> bool {
         match self {
-            Failure::Told => true,
-            Failure::Swallowed => false,
-            Failure::SwallowedAfter(_) => error.kind() != io::ErrorKind::BrokenPipe,
+            OnError::Fail => true,
+            OnError::Ignore => false,
+            OnError::IgnoreAfter(_) => error.kind() != io::ErrorKind::BrokenPipe,
         }
     }
 }
 
 /// One direction of a terminal.
 #[derive(Debug)]
-pub struct Side {
+pub struct Direction {
     file: File,
-    manner: Manner,
-    /// With [`Manner::Blocking`], once registered.
+    manner: IoMode,
+    /// With [`IoMode::Blocking`], once registered.
     probe: Option<Probe>,
 }
 
@@ -103,10 +103,10 @@ impl Probe {
     }
 }
 
-impl Side {
+impl Direction {
     /// A direction that is used in this manner.
-    pub fn new(file: File, manner: Manner) -> Side {
-        Side {
+    pub fn new(file: File, manner: IoMode) -> Direction {
+        Direction {
             file,
             manner,
             probe: None,
@@ -123,11 +123,11 @@ impl Side {
         let source = &mut SourceFd(&descriptor);
         match registry.register(source, token.into(), interest) {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                self.manner = Manner::Always;
+                self.manner = IoMode::Always;
                 Ok(())
             }
             Ok(()) => {
-                if let Manner::Blocking { .. } = self.manner {
+                if let IoMode::Blocking { .. } = self.manner {
                     self.probe = Some(Probe::new(source, interest)?);
                 }
                 Ok(())
@@ -138,8 +138,8 @@ impl Side {
 
     fn rearm(&self, registry: &Registry, token: Token, interest: mio::Interest) -> io::Result<()> {
         match self.manner {
-            Manner::Always => Ok(()),
-            Manner::Nonblocking | Manner::Blocking { .. } => {
+            IoMode::Always => Ok(()),
+            IoMode::Nonblocking | IoMode::Blocking { .. } => {
                 let descriptor = self.file.as_raw_fd();
                 let source = &mut SourceFd(&descriptor);
                 registry.reregister(source, token.into(), interest)
@@ -171,9 +171,9 @@ impl Side {
 /// Standard input and output, or either of them.
 #[derive(Debug)]
 pub struct Terminal {
-    input: Option<Side>,
-    output: Option<Side>,
-    failure: Failure,
+    input: Option<Direction>,
+    output: Option<Direction>,
+    failure: OnError,
     token: Token,
     lines_lost: usize,
     /// Why the latest of them were.
@@ -183,7 +183,7 @@ pub struct Terminal {
 impl Terminal {
     /// A stream that reads from `input` and writes to `output`. Without an input it gives nothing
     /// and never ends.
-    pub fn new(input: Option<Side>, output: Option<Side>, failure: Failure) -> Terminal {
+    pub fn new(input: Option<Direction>, output: Option<Direction>, failure: OnError) -> Terminal {
         Terminal {
             input,
             output,
@@ -228,7 +228,7 @@ impl Terminal {
             log::log!(level, "{lines}: {}", reason(&error));
         }
         for side in [&self.input, &self.output].into_iter().flatten() {
-            if side.manner != Manner::Always {
+            if side.manner != IoMode::Always {
                 // It fails only if the descriptor was never registered; then all is well too.
                 let _ = registry.deregister(&mut SourceFd(&side.file.as_raw_fd()));
             }
@@ -243,12 +243,8 @@ impl Terminal {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         match (input.file.read(buffer), self.failure) {
-            (Err(error), Failure::Swallowed | Failure::SwallowedAfter(_))
-                if !is_passing(&error) =>
-            {
-                Ok(0)
-            }
-            (result, Failure::Swallowed | Failure::SwallowedAfter(_) | Failure::Told) => result,
+            (Err(error), OnError::Ignore | OnError::IgnoreAfter(_)) if !is_passing(&error) => Ok(0),
+            (result, OnError::Ignore | OnError::IgnoreAfter(_) | OnError::Fail) => result,
         }
     }
 
@@ -275,8 +271,8 @@ impl Terminal {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let count = match output.manner {
-            Manner::Blocking { sure_bytes } => bytes.len().min(sure_bytes),
-            Manner::Nonblocking | Manner::Always => bytes.len(),
+            IoMode::Blocking { sure_bytes } => bytes.len().min(sure_bytes),
+            IoMode::Nonblocking | IoMode::Always => bytes.len(),
         };
         match output.file.write(&bytes[..count]) {
             Ok(written) => {

@@ -78,7 +78,7 @@ pub(super) fn is_out_of_place(
         Partner::Operator if serial != OPERATOR => wrong("of somebody else"),
         Partner::Operator if mine.heard >= mine.said => wrong("out of turn"),
         Partner::Operator => None,
-        Partner::Guest => {
+        Partner::Pair => {
             let Some(theirs) = speaker.and_then(Client::talker) else {
                 return wrong("of nobody");
             };

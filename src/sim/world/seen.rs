@@ -90,9 +90,9 @@ impl World {
         self.queues.accepted(self.clients[serial].port() as usize);
         let host = serial % ADDRESSES;
         let limits = &self.plan.limits;
-        let is_full = self.held >= limits.guests_max;
+        let is_full = self.held >= limits.clients_max;
         let has_too_many = limits
-            .guests_per_address_max
+            .clients_per_address_max
             .is_some_and(|most| self.held_from[host] >= most);
         let ledger = &mut self.clients[serial].ledger;
         ledger.accepted(net.seen, self.accepted);
@@ -179,14 +179,14 @@ impl World {
             }
         }
         if let Some(talker) = self.clients[serial].talker_mut() {
-            if self.plan.partner == Partner::Guest {
+            if self.plan.partner == Partner::Pair {
                 talker.partner = Some(speaker);
                 talker.is_second = is_second;
             }
             talker.heard += 1;
         }
         if let Some(talker) = self.clients.get_mut(speaker).and_then(Client::talker_mut)
-            && self.plan.partner == Partner::Guest
+            && self.plan.partner == Partner::Pair
         {
             talker.partner = Some(serial);
         }

@@ -344,7 +344,7 @@ fn the_rules_leave_the_rest_alone() {
         "use std::{fmt, ops::Range}; use super::{Time, Context}; use Kind::A;",
         "use std::mem; fn f() { mem::take(x); println!(\"{}\", mem::size_of::<u8>()) }",
         "fn f() -> u64 { u64::from(T::MAX).max(self.net) }",
-        "mod guest; pub use guest::Guest; use super::super::protocol::Time;",
+        "mod guest; pub use guest::Remote; use super::super::protocol::Time;",
         "mod guest; fn f() { guest::greet(); matches!(x, guest::Kind::A) }",
         "pub(crate) fn f() {} pub(super) struct S;",
     ];

@@ -315,7 +315,7 @@ proptest! {
             prop_assert!(!(decoded.is_overlong && is_typed));
             prop_assert!(decoder.begun_at().is_none_or(|at| at <= now));
             let awaits_silence = decoder.wake_at().is_some_and(|at| at > now);
-            let is_stuck = decoder.window() == 0 && !awaits_silence;
+            let is_stuck = decoder.read_limit() == 0 && !awaits_silence;
             prop_assert!(!is_stuck || decoded.is_overlong || decoder.is_finished());
         }
     }

@@ -107,14 +107,14 @@ impl<S: Service> Script<S> {
     // What peers do.
 
     /// A peer comes in, and everything that follows from it happens.
-    pub fn open(&mut self, door: S::Door) -> PeerId {
-        let id = self.accept(door);
+    pub fn open(&mut self, origin: S::Origin) -> PeerId {
+        let id = self.accept(origin);
         self.settle();
         id
     }
 
     /// A peer comes in; nobody has been woken yet. Its name is `peer-N`, counted from 0.
-    pub fn accept(&mut self, door: S::Door) -> PeerId {
+    pub fn accept(&mut self, origin: S::Origin) -> PeerId {
         assert!(
             self.is_accepting,
             "nobody comes in when listeners are closed"
@@ -128,7 +128,7 @@ impl<S: Service> Script<S> {
         let mut cx = effects.context(self.now, id, ROOM);
         let session = self
             .service
-            .open(&mut cx, door, format_args!("peer-{slot}"));
+            .open(&mut cx, origin, format_args!("peer-{slot}"));
         self.peers.push(Some(Peer {
             session,
             kernel: VecDeque::new(),
@@ -289,9 +289,9 @@ impl<S: Service> Script<S> {
     }
 
     /// How many bytes the machine would take of the peer now.
-    pub fn window(&self, id: PeerId) -> usize {
+    pub fn read_limit(&self, id: PeerId) -> usize {
         let peer = self.peers[id.slot as usize].as_ref();
-        peer.map_or(0, |peer| self.service.window(&peer.session))
+        peer.map_or(0, |peer| self.service.read_limit(&peer.session))
     }
 
     /// Whether the run has ended or is about to.

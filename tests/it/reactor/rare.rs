@@ -23,7 +23,7 @@ struct Rig<S: Service> {
 
 impl<S: Service> Rig<S> {
     /// One listener a door.
-    fn new(service: S, descriptors_max: usize, doors: &[S::Door]) -> Rig<S> {
+    fn new(service: S, descriptors_max: usize, origins: &[S::Origin]) -> Rig<S> {
         let manners = Manners {
             descriptors_max,
             faults_per_1024: 0,
@@ -33,10 +33,10 @@ impl<S: Service> Rig<S> {
             call_cost_max: Duration::ZERO,
         };
         let mut kernel = SimKernel::new(1, manners, ());
-        let listeners: Vec<usize> = doors.iter().map(|_| kernel.listener(128)).collect();
+        let listeners: Vec<usize> = origins.iter().map(|_| kernel.listener(128)).collect();
         let limits = Limits {
-            guests_max: 10_000,
-            guests_per_address_max: None,
+            clients_max: 10_000,
+            clients_per_address_max: None,
             unsent_bytes_max: UNSENT_BYTES_MAX,
             grace: None,
             spin: Duration::ZERO,
@@ -46,8 +46,8 @@ impl<S: Service> Rig<S> {
             ..Policy::default()
         };
         let mut reactor = Reactor::new(kernel, service, limits);
-        for (&listener, &door) in listeners.iter().zip(doors) {
-            reactor.listen(listener, door, policy).unwrap();
+        for (&listener, &origin) in listeners.iter().zip(origins) {
+            reactor.listen(listener, origin, policy).unwrap();
         }
         Rig {
             reactor,
@@ -115,9 +115,9 @@ fn what_was_not_read_yet_breaks_a_silence_also_behind_a_full_outbox() {
 
 #[test]
 fn a_crowd_at_one_listener_does_not_keep_every_descriptor_from_another() {
-    let doors = [(), (), ()];
-    let room_for_one = doors.len() + 1;
-    let mut rig = Rig::new(Echo::new(Settings::default()), room_for_one, &doors);
+    let origins = [(), (), ()];
+    let room_for_one = origins.len() + 1;
+    let mut rig = Rig::new(Echo::new(Settings::default()), room_for_one, &origins);
     let others = [rig.connect(1, (64, 64)), rig.connect(2, (64, 64))];
     let mut waiting: Vec<SocketId> = (0..50).map(|_| rig.connect(0, (64, 64))).collect();
     waiting.extend(others);

@@ -4,11 +4,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{CONSOLE, Door, INTERRUPT, remote};
+use super::{CONSOLE, INTERRUPT, Origin, remote};
 use crate::protocol::display::{Escaped, unfinished_suffix, without_line_end};
 use crate::protocol::framing::{Decoder, SILENCE};
 use crate::protocol::screen::Screen;
-use crate::protocol::{CloseReason, Context, Event, PeerId, Service, Standing, Time};
+use crate::protocol::{CloseReason, Context, Event, PeerId, Service, StateName, Time};
 
 /// The longest line taken at once, in bytes; a longer one is sent in pieces, each answered.
 pub const LINE_BYTES_MAX: usize = 4096;
@@ -89,7 +89,7 @@ impl Dialogue {
                 self.screen.typed();
                 self.typed.receive(bytes, cx.now());
             }
-            Event::Finished => self.typed.finish(),
+            Event::Eof => self.typed.finish(),
             Event::Woken => {}
             Event::Stopping => return self.screen.end(cx),
         }
@@ -138,7 +138,7 @@ impl Dialogue {
             line => Talk::Sending([line, b"\n"].concat()),
         };
         if let Some(remote) = self.remote {
-            cx.wake(remote);
+            cx.notify(remote);
         }
     }
 
@@ -147,15 +147,15 @@ impl Dialogue {
             Event::Received(bytes) => {
                 self.answer.extend_from_slice(bytes);
                 self.answered = cx.now();
-                cx.wake_at(Some(cx.now().after(SILENCE)));
+                cx.set_timer(Some(cx.now().after(SILENCE)));
             }
-            Event::Finished => cx.leave(),
+            Event::Eof => cx.close(),
             Event::Woken | Event::Stopping => {}
         }
         match &self.talk {
             Talk::Sending(line) => {
                 cx.send(line);
-                cx.wake_at(Some(cx.now().after(ANSWER_TIME_MAX)));
+                cx.set_timer(Some(cx.now().after(ANSWER_TIME_MAX)));
                 self.talk = Talk::Awaiting {
                     owed: line.len(),
                     since: cx.now(),
@@ -167,7 +167,7 @@ impl Dialogue {
                 self.talk = Talk::Asking;
                 self.wake_console(cx);
             }
-            Talk::Leaving => cx.leave(),
+            Talk::Leaving => cx.close(),
             Talk::Asking | Talk::Awaiting { .. } => {}
         }
         if self.is_answer_whole(cx.now()) {
@@ -177,7 +177,7 @@ impl Dialogue {
 
     fn wake_console(&self, cx: &mut Context<'_>) {
         if let Some(console) = self.console {
-            cx.wake(console);
+            cx.notify(console);
         }
     }
 }
@@ -189,63 +189,63 @@ impl Default for Dialogue {
 }
 
 impl Service for Dialogue {
-    type Session = Door;
-    type Door = Door;
+    type Session = Origin;
+    type Origin = Origin;
 
-    fn open(&mut self, cx: &mut Context<'_>, door: Door, _name: fmt::Arguments<'_>) -> Door {
-        match door {
-            Door::Console => {
+    fn open(&mut self, cx: &mut Context<'_>, origin: Origin, _name: fmt::Arguments<'_>) -> Origin {
+        match origin {
+            Origin::Console => {
                 self.console = Some(cx.me());
-                cx.wake(cx.me());
+                cx.notify(cx.me());
             }
-            Door::Remote => self.remote = Some(cx.me()),
-            Door::Interrupt => {}
+            Origin::Remote => self.remote = Some(cx.me()),
+            Origin::Interrupt => {}
         }
-        door
+        origin
     }
 
-    fn step(&mut self, cx: &mut Context<'_>, session: &mut Door, event: Event<'_>) {
+    fn step(&mut self, cx: &mut Context<'_>, session: &mut Origin, event: Event<'_>) {
         match session {
-            Door::Console => self.step_console(cx, event),
-            Door::Remote => self.step_remote(cx, event),
-            Door::Interrupt => cx.stop(),
+            Origin::Console => self.step_console(cx, event),
+            Origin::Remote => self.step_remote(cx, event),
+            Origin::Interrupt => cx.stop(),
         }
     }
 
-    fn close(&mut self, cx: &mut Context<'_>, session: Door, reason: CloseReason) {
+    fn close(&mut self, cx: &mut Context<'_>, session: Origin, reason: CloseReason) {
         match session {
-            Door::Console => {
+            Origin::Console => {
                 self.console = None;
                 cx.stop();
             }
-            Door::Remote => {
+            Origin::Remote => {
                 self.remote = None;
                 if !matches!(self.talk, Talk::Leaving) {
                     self.remote_ending = Some(reason);
                 }
                 self.wake_console(cx);
             }
-            Door::Interrupt => {}
+            Origin::Interrupt => {}
         }
     }
 
-    fn window(&self, session: &Door) -> usize {
+    fn read_limit(&self, session: &Origin) -> usize {
         match (session, &self.talk) {
-            (Door::Console, Talk::Asking) => self.typed.window(),
-            (Door::Console, Talk::Sending(_) | Talk::Awaiting { .. } | Talk::Leaving) => 0,
-            (Door::Interrupt, _) => usize::MAX,
-            (Door::Remote, _) => ANSWER_BYTES_MAX.saturating_sub(self.answer.len()),
+            (Origin::Console, Talk::Asking) => self.typed.read_limit(),
+            (Origin::Console, Talk::Sending(_) | Talk::Awaiting { .. } | Talk::Leaving) => 0,
+            (Origin::Interrupt, _) => usize::MAX,
+            (Origin::Remote, _) => ANSWER_BYTES_MAX.saturating_sub(self.answer.len()),
         }
     }
 
-    fn standing(&self, session: &Door) -> Standing {
+    fn state(&self, session: &Origin) -> StateName {
         match (session, &self.talk) {
-            (Door::Console, _) => CONSOLE,
-            (Door::Interrupt, _) => INTERRUPT,
-            (Door::Remote, Talk::Asking) => remote("asking"),
-            (Door::Remote, Talk::Sending(_)) => remote("sending"),
-            (Door::Remote, Talk::Awaiting { .. }) => remote("awaiting"),
-            (Door::Remote, Talk::Leaving) => remote("leaving"),
+            (Origin::Console, _) => CONSOLE,
+            (Origin::Interrupt, _) => INTERRUPT,
+            (Origin::Remote, Talk::Asking) => remote("asking"),
+            (Origin::Remote, Talk::Sending(_)) => remote("sending"),
+            (Origin::Remote, Talk::Awaiting { .. }) => remote("awaiting"),
+            (Origin::Remote, Talk::Leaving) => remote("leaving"),
         }
     }
 }

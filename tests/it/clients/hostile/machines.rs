@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use epollo::protocol::chat::{Chat, Door, Partner, Settings};
-use epollo::protocol::echo::client::{Dialogue, Door as ClientDoor};
+use epollo::protocol::chat::{Chat, Origin, Partner, Settings};
+use epollo::protocol::echo::client::{Dialogue, Origin as ClientDoor};
 use epollo::protocol::echo::{Echo, Settings as EchoSettings};
 use epollo::protocol::framing::{Framing, SILENCE, encode};
 use epollo::protocol::hello::HelloClient;
@@ -76,8 +76,8 @@ fn no_guest_can_act_on_the_operators_terminal() {
             let (attack, bytes) = framed(framing, &attack);
             let prompts = seed % 2 == 0;
             let mut script = chat(Partner::Operator, framing, prompts);
-            let console = script.open(Door::Console);
-            let guest = script.open(Door::Guest);
+            let console = script.open(Origin::Console);
+            let guest = script.open(Origin::Remote);
             assert_eq!(script.shown(console), "Connection from peer-1\n");
             send_in_pieces(&mut script, guest, &bytes, seed);
             script.advance(SILENCE);
@@ -95,8 +95,8 @@ fn no_server_can_act_on_the_chat_clients_terminal() {
         for framing in FRAMINGS {
             let (attack, bytes) = framed(framing, &attack);
             let mut script = chat(Partner::User, framing, true);
-            let console = script.open(Door::Console);
-            let server = script.open(Door::Guest);
+            let console = script.open(Origin::Console);
+            let server = script.open(Origin::Remote);
             assert_eq!(script.shown(console), "Connected\nme > ");
             script.send(console, "hi\n");
             send_in_pieces(&mut script, server, &bytes, seed);
@@ -128,10 +128,10 @@ fn no_name_can_act_on_the_operators_terminal() {
             generation: 1,
         };
         let mut cx = effects.context(Time::ZERO, id(0), ROOM);
-        let mut console = chat.open(&mut cx, Door::Console, format_args!("the terminal"));
+        let mut console = chat.open(&mut cx, Origin::Console, format_args!("the terminal"));
         for slot in [1, 2] {
             let mut cx = effects.context(Time::ZERO, id(slot), ROOM);
-            let mut guest = chat.open(&mut cx, Door::Guest, format_args!("{name}{slot}"));
+            let mut guest = chat.open(&mut cx, Origin::Remote, format_args!("{name}{slot}"));
             chat.step(&mut cx, &mut guest, Event::Received(b"hi\n"));
         }
         effects.clear();
@@ -207,8 +207,8 @@ fn korean_that_is_cut_anywhere_is_shown_as_it_is() {
         let text = Choices(&bytes).text(25);
         for framing in FRAMINGS {
             let mut script = chat(Partner::Operator, framing, false);
-            let console = script.open(Door::Console);
-            let guest = script.open(Door::Guest);
+            let console = script.open(Origin::Console);
+            let guest = script.open(Origin::Remote);
             let (_, bytes) = framed(framing, text.as_bytes());
             send_in_pieces(&mut script, guest, &bytes, seed);
             script.advance(SILENCE);

@@ -32,7 +32,7 @@ fn decode_by_window(mut decoder: Decoder, mut bytes: &[u8]) -> (Decoded, Framing
     let mut decoded = Decoded::new();
     let mut now = Time::ZERO;
     while !bytes.is_empty() && !decoded.is_overlong {
-        let (front, rest) = bytes.split_at(decoder.window().min(bytes.len()));
+        let (front, rest) = bytes.split_at(decoder.read_limit().min(bytes.len()));
         if front.is_empty() {
             let silence = decoder.wake_at().expect("a full decoder awaits silence");
             assert!(silence > now, "once the silence has passed it is not full");
@@ -128,8 +128,8 @@ fn a_flood_of_nul_messages_is_not_taken_for_padded() {
 #[test]
 fn a_first_message_that_is_too_long_is_refused_however_it_arrives() {
     let limit = 1024;
-    let window = Decoder::new(Framing::Auto, limit).window();
-    let mut bytes = vec![b'x'; window];
+    let read_limit = Decoder::new(Framing::Auto, limit).read_limit();
+    let mut bytes = vec![b'x'; read_limit];
     bytes[limit + 900] = 0;
     let halves = bytes.split_at(limit + 2);
     for pieces in [&[&bytes[..]][..], &[halves.0, halves.1]] {

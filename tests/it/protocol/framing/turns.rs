@@ -19,7 +19,7 @@ enum Deed {
 }
 
 fn deed() -> impl Strategy<Value = Deed> {
-    let side = || prop_oneof![Just(Side::Guest), Just(Side::Host)];
+    let side = || prop_oneof![Just(Side::Remote), Just(Side::Host)];
     let order = prop_oneof![Just(Order::Strict), Just(Order::FreeGuest)];
     prop_oneof![
         1 => (side(), order).prop_map(|(first, order)| Deed::Open(first, order)),
@@ -47,7 +47,7 @@ impl Log {
     }
 
     fn may_speak(&self, side: Side) -> bool {
-        let is_free = side == Side::Guest && self.order == Order::FreeGuest;
+        let is_free = side == Side::Remote && self.order == Order::FreeGuest;
         (self.turn() == side || is_free) && self.heard == self.said.len() && self.left.is_none()
     }
 }
@@ -66,7 +66,7 @@ const HOST: PeerId = PeerId {
 
 fn peer(number: u32, side: Side) -> PeerId {
     match side {
-        Side::Guest => guest(number),
+        Side::Remote => guest(number),
         Side::Host => HOST,
     }
 }
@@ -142,7 +142,7 @@ proptest! {
             for number in 0..3 {
                 let log = logs.get(&number);
                 prop_assert_eq!(turns.is_open(guest(number)), log.is_some());
-                for side in [Side::Guest, Side::Host] {
+                for side in [Side::Remote, Side::Host] {
                     let may_speak = log.is_some_and(|log| log.may_speak(side));
                     prop_assert_eq!(turns.may_speak(guest(number), side), may_speak);
                     let is_deserted = log.is_none_or(|log| log.left == Some(side.other()));

@@ -1,6 +1,6 @@
 //! Our own user in a chat: the operator of a server, and the user of a client.
 
-use epollo::protocol::chat::{Chat, Door, Partner, Settings, TYPED_BYTES_MAX};
+use epollo::protocol::chat::{Chat, Origin, Partner, Settings, TYPED_BYTES_MAX};
 use epollo::protocol::framing::{Framing, PADDED_BYTES};
 use epollo::protocol::{CloseReason, PeerId};
 
@@ -14,7 +14,7 @@ fn operator(prompts: bool) -> (Script<Chat>, PeerId) {
         prompts,
         ..settings(Partner::Operator)
     }));
-    let console = script.open(Door::Console);
+    let console = script.open(Origin::Console);
     assert_eq!(script.sent(console), b"");
     (script, console)
 }
@@ -24,7 +24,7 @@ fn an_operator_and_a_guest_talk_in_turns() {
     let (mut script, console) = operator(false);
     script.send(console, "typed early\nand more\n");
     assert!(script.unread(console) > 0, "nobody is there to answer");
-    let guest = script.open(Door::Guest);
+    let guest = script.open(Origin::Remote);
     assert_eq!(script.shown(console), "Connection from peer-1\n");
     assert_eq!(script.sent(guest), b"", "the guest speaks first");
     assert!(script.unread(console) > 0, "it is not the operator's turn");
@@ -46,13 +46,13 @@ fn an_operator_and_a_guest_talk_in_turns() {
 #[test]
 fn prompts_ask_for_an_answer_and_come_again_below_other_lines() {
     let (mut script, console) = operator(true);
-    let first = script.open(Door::Guest);
+    let first = script.open(Origin::Remote);
     assert_eq!(script.shown(console), "Connection from peer-1\n");
     script.send(first, "hi\n");
     assert_eq!(script.shown(console), "client : hi\nme > ");
     script.nudge(console);
     assert_eq!(script.shown(console), "", "one prompt is enough");
-    let second = script.open(Door::Guest);
+    let second = script.open(Origin::Remote);
     assert_eq!(
         script.shown(console),
         "\nConnection from peer-2\nme to peer-1 > "
@@ -84,7 +84,7 @@ fn prompts_ask_for_an_answer_and_come_again_below_other_lines() {
 #[test]
 fn a_message_is_asked_for_once_and_the_talk_goes_on() {
     let (mut script, console) = operator(true);
-    let guest = script.open(Door::Guest);
+    let guest = script.open(Origin::Remote);
     script.shown(console);
     for _ in 0..3 {
         script.send(guest, "hi\n");
@@ -106,7 +106,7 @@ fn a_message_is_asked_for_once_and_the_talk_goes_on() {
 #[test]
 fn the_one_that_has_waited_longest_is_answered_first() {
     let (mut script, console) = operator(false);
-    let guests: Vec<PeerId> = (0..3).map(|_| script.open(Door::Guest)).collect();
+    let guests: Vec<PeerId> = (0..3).map(|_| script.open(Origin::Remote)).collect();
     script.shown(console);
     for guest in [guests[1], guests[2], guests[0]] {
         script.send(guest, "hi\n");
@@ -126,7 +126,7 @@ fn the_one_that_has_waited_longest_is_answered_first() {
 #[test]
 fn the_operator_quits_one_talk_and_the_others_go_on() {
     let (mut script, console) = operator(false);
-    let (first, second) = (script.open(Door::Guest), script.open(Door::Guest));
+    let (first, second) = (script.open(Origin::Remote), script.open(Origin::Remote));
     script.send(first, "hi\n");
     script.shown(console);
     script.send(console, "QUIT\n");
@@ -148,7 +148,7 @@ fn the_operator_quits_one_talk_and_the_others_go_on() {
 #[test]
 fn the_end_of_the_operators_input_quits_every_talk_in_its_turn() {
     let (mut script, console) = operator(false);
-    let (first, second) = (script.open(Door::Guest), script.open(Door::Guest));
+    let (first, second) = (script.open(Origin::Remote), script.open(Origin::Remote));
     script.put(console, "bye");
     script.put_end(console);
     script.settle();
@@ -160,7 +160,7 @@ fn the_end_of_the_operators_input_quits_every_talk_in_its_turn() {
     script.send(first, "hi\n");
     assert_eq!(script.shown(first), "QUIT\n");
     assert!(script.has_end(first));
-    let third = script.open(Door::Guest);
+    let third = script.open(Origin::Remote);
     script.send(third, "hi\n");
     assert_eq!(script.shown(third), "QUIT\n");
 }
@@ -168,7 +168,7 @@ fn the_end_of_the_operators_input_quits_every_talk_in_its_turn() {
 #[test]
 fn a_guest_that_says_something_and_ends_is_shown_and_not_answered() {
     let (mut script, console) = operator(true);
-    let guest = script.open(Door::Guest);
+    let guest = script.open(Origin::Remote);
     script.put(guest, "hi");
     script.put_end(guest);
     script.settle();
@@ -182,7 +182,7 @@ fn a_guest_that_says_something_and_ends_is_shown_and_not_answered() {
 #[test]
 fn a_guest_that_breaks_a_rule_is_told_and_the_operator_sees_it_leave() {
     let (mut script, console) = operator(false);
-    let guest = script.open(Door::Guest);
+    let guest = script.open(Origin::Remote);
     script.send(guest, [b'x'; 12]);
     assert_eq!(script.refusal(guest), Some("message too long"));
     assert_eq!(script.shown(guest), "message too long\n");
@@ -190,7 +190,7 @@ fn a_guest_that_breaks_a_rule_is_told_and_the_operator_sees_it_leave() {
         script.shown(console),
         "Connection from peer-1\n(peer-1 was refused: message longer than 10 bytes)\nDisconnected\n"
     );
-    let slow = script.open(Door::Guest);
+    let slow = script.open(Origin::Remote);
     script.send(slow, "x");
     script.advance(A_SECOND);
     assert_eq!(script.refusal(slow), Some("message took too long"));
@@ -203,7 +203,7 @@ fn a_guest_that_breaks_a_rule_is_told_and_the_operator_sees_it_leave() {
 #[test]
 fn a_guests_time_begins_with_its_turn() {
     let (mut script, console) = operator(false);
-    let guest = script.open(Door::Guest);
+    let guest = script.open(Origin::Remote);
     script.send(guest, "hi\nha");
     script.advance(100 * A_SECOND);
     assert_eq!(
@@ -221,7 +221,7 @@ fn a_guests_time_begins_with_its_turn() {
 #[test]
 fn a_long_line_goes_out_over_several_turns() {
     let (mut script, console) = operator(false);
-    let guest = script.open(Door::Guest);
+    let guest = script.open(Origin::Remote);
     let typed = "가".repeat(TYPED_BYTES_MAX / 3 + 1);
     script.send(guest, "hi\n");
     script.send(console, format!("{typed}\n"));
@@ -236,8 +236,8 @@ fn a_long_line_goes_out_over_several_turns() {
 #[test]
 fn a_stop_says_the_quit_word_to_guests_whose_framing_is_known() {
     let mut script = chat(Partner::Operator, Framing::Auto);
-    let console = script.open(Door::Console);
-    let (silent, waiting) = (script.open(Door::Guest), script.open(Door::Guest));
+    let console = script.open(Origin::Console);
+    let (silent, waiting) = (script.open(Origin::Remote), script.open(Origin::Remote));
     script.send(waiting, "hi\n");
     script.stop();
     assert_eq!(script.sent(silent), b"");
@@ -250,7 +250,7 @@ fn a_stop_says_the_quit_word_to_guests_whose_framing_is_known() {
 #[test]
 fn a_stop_sends_what_the_operator_had_typed() {
     let (mut script, console) = operator(false);
-    let guest = script.open(Door::Guest);
+    let guest = script.open(Origin::Remote);
     script.send(guest, "hi\n");
     script.put(console, "ho\n");
     script.receive();
@@ -262,10 +262,10 @@ fn a_stop_sends_what_the_operator_had_typed() {
 #[test]
 fn lines_for_a_stuck_terminal_are_dropped_and_the_talks_go_on() {
     let (mut script, console) = operator(true);
-    let guest = script.open(Door::Guest);
+    let guest = script.open(Origin::Remote);
     script.block(console);
     for _ in 0..3000 {
-        let passer_by = script.open(Door::Guest);
+        let passer_by = script.open(Origin::Remote);
         script.finish(passer_by);
     }
     script.send(guest, "lost\n");
@@ -293,8 +293,8 @@ fn client(prompts: bool) -> (Script<Chat>, PeerId, PeerId) {
         prompts,
         ..settings(Partner::User)
     }));
-    let console = script.open(Door::Console);
-    let server = script.open(Door::Guest);
+    let console = script.open(Origin::Console);
+    let server = script.open(Origin::Remote);
     (script, console, server)
 }
 
@@ -315,7 +315,11 @@ fn the_user_of_a_client_speaks_first() {
     assert_eq!(script.shown(console), "Disconnected\n");
     assert!(script.has_stopped());
     script.finish(server);
-    assert_eq!(script.service.guest_ending(), None, "it ended as it should");
+    assert_eq!(
+        script.service.remote_ending(),
+        None,
+        "it ended as it should"
+    );
 }
 
 #[test]
@@ -353,7 +357,7 @@ fn a_server_that_leaves_ends_the_client() {
     script.settle();
     assert_eq!(script.shown(console), "Connected\nDisconnected\n");
     assert!(matches!(
-        script.service.guest_ending(),
+        script.service.remote_ending(),
         Some(CloseReason::Broken(_))
     ));
 }
@@ -375,7 +379,7 @@ fn a_client_whose_terminal_is_gone_stops_without_a_word_of_its_own() {
 #[test]
 fn an_operator_whose_terminal_is_gone_leaves_every_guest() {
     let (mut script, console) = operator(false);
-    let (spoke, silent) = (script.open(Door::Guest), script.open(Door::Guest));
+    let (spoke, silent) = (script.open(Origin::Remote), script.open(Origin::Remote));
     script.send(spoke, "hi\n");
     script.reset(console);
     script.settle();
@@ -383,6 +387,6 @@ fn an_operator_whose_terminal_is_gone_leaves_every_guest() {
         assert!(script.has_end(guest), "nobody will ever answer it");
         script.finish(guest);
     }
-    let late = script.open(Door::Guest);
+    let late = script.open(Origin::Remote);
     assert_eq!(script.refusal(late), Some("there is nobody to talk to"));
 }

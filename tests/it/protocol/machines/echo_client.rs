@@ -5,7 +5,7 @@ use std::time::Duration;
 use epollo::protocol::CloseReason;
 use epollo::protocol::PeerId;
 use epollo::protocol::echo::client::{
-    ANSWER_BYTES_MAX, Dialogue, Door, LINE_BYTES_MAX, Relay, Tally,
+    ANSWER_BYTES_MAX, Dialogue, LINE_BYTES_MAX, Origin, Relay, Tally,
 };
 
 use super::{A_NANOSECOND, ALMOST_SILENCE};
@@ -16,8 +16,8 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) fn relay() -> (Script<Relay>, PeerId, PeerId) {
     let mut script = Script::new(Relay::new(Some(PATIENCE)));
-    let console = script.open(Door::Console);
-    let remote = script.open(Door::Remote);
+    let console = script.open(Origin::Console);
+    let remote = script.open(Origin::Remote);
     (script, console, remote)
 }
 
@@ -163,8 +163,8 @@ const ASK: &str = "Exit(Q to quit) : ";
 
 fn dialogue() -> (Script<Dialogue>, PeerId, PeerId) {
     let mut script = Script::new(Dialogue::new()).without_linger();
-    let console = script.accept(Door::Console);
-    let remote = script.open(Door::Remote);
+    let console = script.accept(Origin::Console);
+    let remote = script.open(Origin::Remote);
     assert_eq!(script.shown(console), ASK);
     (script, console, remote)
 }

@@ -1,6 +1,6 @@
 //! echo, client side, in a pipe: when it leaves a server that does not do its part.
 
-use epollo::protocol::echo::client::{Door, END_TIME_MAX};
+use epollo::protocol::echo::client::{END_TIME_MAX, Origin};
 
 use super::A_NANOSECOND;
 use super::echo_client::{PATIENCE, relay};
@@ -101,7 +101,7 @@ fn a_user_that_takes_nothing_is_no_silence_of_the_server() {
 #[test]
 fn an_interrupt_ends_the_copy_at_once_whoever_is_stuck() {
     let (mut script, console, remote) = relay();
-    let signals = script.open(Door::Interrupt);
+    let signals = script.open(Origin::Interrupt);
     script.block(console);
     script.send(console, "abcdef");
     script.send(remote, "abc");

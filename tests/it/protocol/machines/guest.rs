@@ -1,7 +1,7 @@
 //! A guest alone with the parrot: framing, limits, deadlines and endings, one row of its table after
 //! the other, and one in a pair that is too slow. The other rows of a talk are in `pair` and `console`.
 
-use epollo::protocol::chat::{Chat, Door, Partner, Settings};
+use epollo::protocol::chat::{Chat, Origin, Partner, Settings};
 use epollo::protocol::framing::{Framing, PADDED_BYTES};
 use epollo::protocol::{CloseReason, PeerId};
 
@@ -18,7 +18,7 @@ fn buffer(text: &str, garbage: u8) -> Vec<u8> {
 
 fn parrot(framing: Framing) -> (Script<Chat>, PeerId) {
     let mut script = chat(Partner::Parrot, framing);
-    let guest = script.open(Door::Guest);
+    let guest = script.open(Origin::Remote);
     (script, guest)
 }
 
@@ -26,7 +26,7 @@ fn parrot(framing: Framing) -> (Script<Chat>, PeerId) {
 fn a_parrot_repeats_every_message() {
     for read_bytes in [1, 3, usize::MAX] {
         let mut script = chat(Partner::Parrot, Framing::Line).reading_at_most(read_bytes);
-        let guest = script.open(Door::Guest);
+        let guest = script.open(Origin::Remote);
         script.send(guest, "a\n\r\n안녕\r\n\nb");
         assert_eq!(script.shown(guest), "a\n\n안녕\n\n");
         script.finish(guest);
@@ -115,7 +115,7 @@ fn a_message_at_the_limit_passes_and_one_byte_more_is_refused() {
         ] {
             for read_bytes in [1, usize::MAX] {
                 let mut script = chat(Partner::Parrot, framing).reading_at_most(read_bytes);
-                let guest = script.open(Door::Guest);
+                let guest = script.open(Origin::Remote);
                 script.send(guest, format!("{text}{end}"));
                 script.advance(A_SECOND / 2);
                 assert_eq!(script.refusal(guest), refusal, "{framing} {text}");
@@ -153,7 +153,7 @@ fn a_dribbler_has_so_long_for_a_message_however_it_dribbles() {
             message_bytes_max: 100,
             ..settings(Partner::Parrot)
         }));
-        let guest = script.open(Door::Guest);
+        let guest = script.open(Origin::Remote);
         script.advance(100 * A_SECOND);
         for _ in 0..25 {
             script.send(guest, "x");
@@ -198,7 +198,7 @@ fn without_a_deadline_a_message_may_take_for_ever() {
         message_time_max: None,
         ..settings(Partner::Parrot)
     }));
-    let guest = script.open(Door::Guest);
+    let guest = script.open(Origin::Remote);
     script.send(guest, "x");
     script.advance(100_000 * A_SECOND);
     script.send(guest, "\n");
@@ -212,7 +212,7 @@ fn a_stop_says_the_quit_word_to_a_guest_whose_framing_is_known() {
     assert_eq!(script.shown(guest), "QUIT\n");
     assert!(script.has_end(guest));
     let mut script = chat(Partner::Parrot, Framing::Auto);
-    let (silent, nul) = (script.open(Door::Guest), script.open(Door::Guest));
+    let (silent, nul) = (script.open(Origin::Remote), script.open(Origin::Remote));
     script.send(nul, "hi\0");
     script.advance(A_SECOND / 2);
     script.stop();
@@ -236,7 +236,11 @@ fn a_guest_that_only_ends_gets_only_the_end() {
         script.finish(guest);
         assert_eq!(script.sent(guest), b"");
         assert_eq!(script.ending(guest), Some(CloseReason::Finished));
-        assert_eq!(script.service.guest_ending(), None, "it had left by itself");
+        assert_eq!(
+            script.service.remote_ending(),
+            None,
+            "it had left by itself"
+        );
     }
 }
 
@@ -247,7 +251,7 @@ fn a_reset_is_remembered() {
     script.reset(guest);
     script.settle();
     assert!(matches!(
-        script.service.guest_ending(),
+        script.service.remote_ending(),
         Some(CloseReason::Broken(_))
     ));
 }
@@ -256,7 +260,7 @@ fn a_reset_is_remembered() {
 fn without_a_console_there_is_nobody_to_talk_to() {
     for partner in [Partner::Operator, Partner::User] {
         let mut script = chat(partner, Framing::Line);
-        let guest = script.open(Door::Guest);
+        let guest = script.open(Origin::Remote);
         assert_eq!(script.refusal(guest), Some("there is nobody to talk to"));
         assert!(script.has_end(guest));
         script.send(guest, "hello?\n");
@@ -272,9 +276,9 @@ fn a_message_begun_for_one_partner_never_goes_to_another() {
     let mut script = Script::new(Chat::new(Settings {
         turn_time_max: Some(A_SECOND),
         message_time_max: None,
-        ..settings(Partner::Guest)
+        ..settings(Partner::Pair)
     }));
-    let guests: Vec<PeerId> = (0..3).map(|_| script.open(Door::Guest)).collect();
+    let guests: Vec<PeerId> = (0..3).map(|_| script.open(Origin::Remote)).collect();
     script.send(guests[0], "for b");
     script.put(guests[1], "b1\n");
     script.advance(2 * A_SECOND);

@@ -1,6 +1,6 @@
 //! Two guests talk with each other: turns, arrivals and leavings.
 
-use epollo::protocol::chat::{Chat, Door, Partner, Settings};
+use epollo::protocol::chat::{Chat, Origin, Partner, Settings};
 use epollo::protocol::framing::{Framing, PADDED_BYTES};
 use epollo::protocol::{CloseReason, PeerId};
 
@@ -8,20 +8,20 @@ use super::{A_NANOSECOND, A_SECOND, chat, settings};
 use crate::protocol::script::{ROOM, Script};
 
 fn pair() -> (Script<Chat>, PeerId, PeerId) {
-    let mut script = chat(Partner::Guest, Framing::Line);
-    let first = script.open(Door::Guest);
-    let second = script.open(Door::Guest);
+    let mut script = chat(Partner::Pair, Framing::Line);
+    let first = script.open(Origin::Remote);
+    let second = script.open(Origin::Remote);
     (script, first, second)
 }
 
 #[test]
 fn a_pair_alternates_and_what_is_out_of_turn_waits_unread() {
     for read_bytes in [1, 2, 7, usize::MAX] {
-        let mut script = chat(Partner::Guest, Framing::Line).reading_at_most(read_bytes);
-        let first = script.open(Door::Guest);
+        let mut script = chat(Partner::Pair, Framing::Line).reading_at_most(read_bytes);
+        let first = script.open(Origin::Remote);
         script.send(first, "a1");
         assert_eq!(script.unread(first), 2, "in the lobby nobody is read");
-        let second = script.open(Door::Guest);
+        let second = script.open(Origin::Remote);
         assert_eq!(script.unread(first), 0, "the first speaks first");
         script.send(second, "b1\nb2\nb3\n");
         assert_eq!(script.unread(second), 9);
@@ -71,8 +71,8 @@ fn waiting_for_the_partner_costs_no_deadline() {
 
 #[test]
 fn the_lobby_keeps_the_order_of_arrival() {
-    let mut script = chat(Partner::Guest, Framing::Line);
-    let guests: Vec<PeerId> = (0..5).map(|_| script.open(Door::Guest)).collect();
+    let mut script = chat(Partner::Pair, Framing::Line);
+    let guests: Vec<PeerId> = (0..5).map(|_| script.open(Origin::Remote)).collect();
     for two in guests.chunks_exact(2) {
         script.send(two[0], format!("to {}\n", two[1]));
         assert_eq!(script.shown(two[1]), format!("to {}\n", two[1]));
@@ -81,15 +81,15 @@ fn the_lobby_keeps_the_order_of_arrival() {
     assert_eq!(script.unread(guests[4]), 7, "the fifth waits");
     script.nudge(guests[4]);
     assert!(!script.has_end(guests[4]));
-    let sixth = script.open(Door::Guest);
+    let sixth = script.open(Origin::Remote);
     assert_eq!(script.shown(sixth), "hello?\n");
 }
 
 #[test]
 fn whoever_leaves_the_lobby_is_matched_with_nobody() {
     for resets in [false, true] {
-        let mut script = chat(Partner::Guest, Framing::Line);
-        let ghost = script.open(Door::Guest);
+        let mut script = chat(Partner::Pair, Framing::Line);
+        let ghost = script.open(Origin::Remote);
         if resets {
             script.reset(ghost);
             script.settle();
@@ -97,8 +97,8 @@ fn whoever_leaves_the_lobby_is_matched_with_nobody() {
             script.finish(ghost);
             assert_eq!(script.ending(ghost), Some(CloseReason::Finished));
         }
-        let first = script.open(Door::Guest);
-        let second = script.open(Door::Guest);
+        let first = script.open(Origin::Remote);
+        let second = script.open(Origin::Remote);
         script.send(first, "hi\n");
         assert_eq!(script.shown(second), "hi\n");
         assert!(!script.has_end(first) && !script.has_end(second));
@@ -108,8 +108,8 @@ fn whoever_leaves_the_lobby_is_matched_with_nobody() {
 
 #[test]
 fn a_stop_ends_the_lobby_without_a_word() {
-    let mut script = chat(Partner::Guest, Framing::Line);
-    let first = script.open(Door::Guest);
+    let mut script = chat(Partner::Pair, Framing::Line);
+    let first = script.open(Origin::Remote);
     script.stop();
     assert_eq!(script.sent(first), b"");
     assert!(script.has_end(first));
@@ -117,12 +117,12 @@ fn a_stop_ends_the_lobby_without_a_word() {
 
 #[test]
 fn what_was_said_before_the_end_is_heard_before_the_end() {
-    let mut script = chat(Partner::Guest, Framing::Line);
-    let first = script.open(Door::Guest);
+    let mut script = chat(Partner::Pair, Framing::Line);
+    let first = script.open(Origin::Remote);
     script.send(first, "last words");
     script.finish(first);
     assert!(!script.has_end(first), "its words wait for a partner");
-    let second = script.open(Door::Guest);
+    let second = script.open(Origin::Remote);
     assert_eq!(script.shown(second), "last words\n");
     assert!(script.has_end(first) && script.has_end(second));
     script.finish(second);
@@ -204,8 +204,8 @@ fn when_one_leaves_the_other_is_ended() {
 
 #[test]
 fn a_listener_gets_its_own_framing_or_until_it_is_known_the_speakers() {
-    let mut script = chat(Partner::Guest, Framing::Auto);
-    let (first, second) = (script.open(Door::Guest), script.open(Door::Guest));
+    let mut script = chat(Partner::Pair, Framing::Auto);
+    let (first, second) = (script.open(Origin::Remote), script.open(Origin::Remote));
     script.send(first, "line\r\n");
     assert_eq!(script.shown(second), "line\n");
     script.send(second, "nul\0");
@@ -215,8 +215,8 @@ fn a_listener_gets_its_own_framing_or_until_it_is_known_the_speakers() {
     assert_eq!(script.shown(second), "again\0");
     let mut frame = b"padded\0".to_vec();
     frame.resize(PADDED_BYTES, b'\n');
-    let mut script = chat(Partner::Guest, Framing::Auto);
-    let (first, second) = (script.open(Door::Guest), script.open(Door::Guest));
+    let mut script = chat(Partner::Pair, Framing::Auto);
+    let (first, second) = (script.open(Origin::Remote), script.open(Origin::Remote));
     for piece in frame.chunks(100) {
         script.send(first, piece);
     }
@@ -254,9 +254,9 @@ fn a_stop_sends_what_was_read_for_a_partner() {
 
 #[test]
 fn whoever_is_matched_with_one_that_resets_in_the_same_turn_is_ended() {
-    let mut script = chat(Partner::Guest, Framing::Line);
-    let first = script.open(Door::Guest);
-    let second = script.accept(Door::Guest);
+    let mut script = chat(Partner::Pair, Framing::Line);
+    let first = script.open(Origin::Remote);
+    let second = script.accept(Origin::Remote);
     script.reset(first);
     script.settle();
     assert!(script.has_end(second), "its partner is gone");
@@ -264,22 +264,22 @@ fn whoever_is_matched_with_one_that_resets_in_the_same_turn_is_ended() {
 
 #[test]
 fn a_reset_right_after_the_match_leaves_the_lobby_alone() {
-    let mut script = chat(Partner::Guest, Framing::Line);
-    let first = script.open(Door::Guest);
-    script.accept(Door::Guest);
-    let third = script.accept(Door::Guest);
+    let mut script = chat(Partner::Pair, Framing::Line);
+    let first = script.open(Origin::Remote);
+    script.accept(Origin::Remote);
+    let third = script.accept(Origin::Remote);
     script.reset(first);
     script.settle();
-    let fourth = script.open(Door::Guest);
+    let fourth = script.open(Origin::Remote);
     script.send(third, "hi\n");
     assert_eq!(script.shown(fourth), "hi\n");
 }
 
 #[test]
 fn a_console_for_other_things_takes_no_part_in_a_pair() {
-    let mut script = chat(Partner::Guest, Framing::Line);
-    let console = script.open(Door::Console);
-    let (first, second) = (script.open(Door::Guest), script.open(Door::Guest));
+    let mut script = chat(Partner::Pair, Framing::Line);
+    let console = script.open(Origin::Console);
+    let (first, second) = (script.open(Origin::Remote), script.open(Origin::Remote));
     script.send(first, "a1\n");
     script.send(second, "QUIT\n");
     assert_eq!(script.shown(second), "a1\n");
@@ -289,9 +289,9 @@ fn a_console_for_other_things_takes_no_part_in_a_pair() {
 
 #[test]
 fn a_console_for_other_things_ends_no_talk_before_its_last_words() {
-    let mut script = chat(Partner::Guest, Framing::Line);
-    script.open(Door::Console);
-    let guests: Vec<PeerId> = (0..4).map(|_| script.open(Door::Guest)).collect();
+    let mut script = chat(Partner::Pair, Framing::Line);
+    script.open(Origin::Console);
+    let guests: Vec<PeerId> = (0..4).map(|_| script.open(Origin::Remote)).collect();
     script.put_end(guests[0]);
     script.put(guests[2], "QUIT\n");
     script.settle();
@@ -303,10 +303,10 @@ fn a_guest_who_takes_nothing_says_nothing_so_that_no_more_than_an_outbox_waits_f
     let longest = 4_096;
     let settings = Settings {
         message_bytes_max: longest,
-        ..settings(Partner::Guest)
+        ..settings(Partner::Pair)
     };
     let mut script = Script::new(Chat::new(settings));
-    let (first, second) = (script.open(Door::Guest), script.open(Door::Guest));
+    let (first, second) = (script.open(Origin::Remote), script.open(Origin::Remote));
     script.block(second);
     script.put(second, "\n".repeat(longest));
     let message = [&[b'a'; 4_000][..], b"\n"].concat();
@@ -329,9 +329,9 @@ fn a_guest_who_takes_nothing_says_nothing_so_that_no_more_than_an_outbox_waits_f
 fn timed(count: usize) -> (Script<Chat>, Vec<PeerId>) {
     let mut script = Script::new(Chat::new(Settings {
         turn_time_max: Some(A_SECOND),
-        ..settings(Partner::Guest)
+        ..settings(Partner::Pair)
     }));
-    let guests = (0..count).map(|_| script.open(Door::Guest)).collect();
+    let guests = (0..count).map(|_| script.open(Origin::Remote)).collect();
     (script, guests)
 }
 
@@ -347,7 +347,7 @@ fn who_does_not_take_the_first_turn_goes_behind_all_that_wait() {
     assert_eq!(script.shown(guests[1]), "c1\n");
     script.send(guests[0], "a1\n");
     assert_eq!(script.unread(guests[0]), 3, "it waits for a partner");
-    let fourth = script.open(Door::Guest);
+    let fourth = script.open(Origin::Remote);
     assert_eq!(script.shown(fourth), "a1\n", "and speaks first again");
     // Only the first turn has such a time.
     script.advance(100 * A_SECOND);
@@ -362,7 +362,7 @@ fn two_that_are_alone_take_the_first_turn_by_turns() {
     for number in 0..5 {
         let (first, second) = (guests[number % 2], guests[1 - number % 2]);
         assert!(
-            script.window(first) > 0 && script.window(second) == 0,
+            script.read_limit(first) > 0 && script.read_limit(second) == 0,
             "{number}"
         );
         script.advance(A_SECOND);
@@ -389,7 +389,7 @@ fn whoever_leaves_while_it_is_matched_anew_is_missed_by_its_new_partner() {
         script.reset(guests[1 + leaver]);
         script.settle();
         assert!(script.has_end(guests[2 - leaver]), "{leaver}");
-        let late = script.open(Door::Guest);
+        let late = script.open(Origin::Remote);
         script.send(guests[0], "hi\n");
         assert_eq!(script.shown(late), "hi\n");
     }

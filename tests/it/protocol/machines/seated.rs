@@ -1,7 +1,7 @@
 //! Our own user at a terminal, which keeps a line until it is ended: whom it is for, what is thrown
 //! away, and what a client's user sees and may do out of turn.
 
-use epollo::protocol::chat::{Chat, Door, Partner, Settings};
+use epollo::protocol::chat::{Chat, Origin, Partner, Settings};
 use epollo::protocol::framing::{Framing, SILENCE};
 use epollo::protocol::{CloseReason, Effects, Event, PeerId, Time};
 
@@ -13,7 +13,7 @@ fn operator() -> (Script<Chat>, PeerId) {
         prompts: true,
         ..settings(Partner::Operator)
     }));
-    let console = script.open(Door::Console);
+    let console = script.open(Origin::Console);
     (script, console)
 }
 
@@ -24,8 +24,8 @@ fn client(framing: Framing, prompts: bool) -> (Script<Chat>, PeerId, PeerId) {
         prompts,
         ..settings(Partner::User)
     }));
-    let console = script.open(Door::Console);
-    let server = script.open(Door::Guest);
+    let console = script.open(Origin::Console);
+    let server = script.open(Origin::Remote);
     script.shown(console);
     (script, console, server)
 }
@@ -34,7 +34,7 @@ fn client(framing: Framing, prompts: bool) -> (Script<Chat>, PeerId, PeerId) {
 fn half_a_line_for_one_that_leaves_is_thrown_away_with_its_end() {
     for rest in ["\n", "\r\n"] {
         let (mut script, console) = operator();
-        let (first, second) = (script.open(Door::Guest), script.open(Door::Guest));
+        let (first, second) = (script.open(Origin::Remote), script.open(Origin::Remote));
         script.send(first, "hi\n");
         script.send(second, "ho\n");
         script.type_in(console, "your PIN is 1234");
@@ -55,7 +55,7 @@ fn half_a_line_for_one_that_leaves_is_thrown_away_with_its_end() {
 #[test]
 fn a_line_that_is_read_after_its_client_has_left_goes_to_nobody() {
     let (mut script, console) = operator();
-    let (first, second) = (script.open(Door::Guest), script.open(Door::Guest));
+    let (first, second) = (script.open(Origin::Remote), script.open(Origin::Remote));
     script.send(first, "hi\n");
     script.send(second, "ho\n");
     script.shown(console);
@@ -76,7 +76,7 @@ fn a_line_that_is_read_after_its_client_has_left_goes_to_nobody() {
 #[test]
 fn nothing_is_said_of_one_that_was_not_being_answered() {
     let (mut script, console) = operator();
-    let (first, second) = (script.open(Door::Guest), script.open(Door::Guest));
+    let (first, second) = (script.open(Origin::Remote), script.open(Origin::Remote));
     script.send(first, "hi\n");
     script.type_in(console, "for ");
     script.shown(console);
@@ -94,7 +94,7 @@ fn nothing_is_said_of_one_that_was_not_being_answered() {
 #[test]
 fn the_rest_of_a_long_line_is_said_to_be_lost() {
     let (mut script, console) = operator();
-    let guest = script.open(Door::Guest);
+    let guest = script.open(Origin::Remote);
     script.send(guest, "hi\n");
     script.type_in(console, &format!("{}\n", "x".repeat(2_000)));
     assert_eq!(script.shown(guest).len(), 1_024);
@@ -109,8 +109,8 @@ fn the_rest_of_a_long_line_is_said_to_be_lost() {
 #[test]
 fn a_pipe_hands_its_lines_on_whoever_leaves() {
     let mut script = Script::new(Chat::new(settings(Partner::Operator)));
-    let console = script.open(Door::Console);
-    let (first, second) = (script.open(Door::Guest), script.open(Door::Guest));
+    let console = script.open(Origin::Console);
+    let (first, second) = (script.open(Origin::Remote), script.open(Origin::Remote));
     script.put(console, "one\ntwo\n");
     script.send(first, "hi\n");
     assert_eq!(script.shown(first), "one\n");
@@ -124,7 +124,7 @@ fn a_pipe_hands_its_lines_on_whoever_leaves() {
 #[test]
 fn a_prompt_is_drawn_again_on_a_screen_that_was_drawn_over() {
     let (mut script, console) = operator();
-    let guest = script.open(Door::Guest);
+    let guest = script.open(Origin::Remote);
     script.send(guest, "hi\n");
     script.shown(console);
     let mut effects = epollo::protocol::Effects::default();
@@ -273,7 +273,7 @@ fn no_line_is_taken_while_news_waits_for_room() {
     let mut effects = Effects::default();
     let mut console = chat.open_console(&mut effects.context(Time::ZERO, me, ROOM));
     let name = format_args!("server");
-    let mut guest = chat.open_guest(&mut effects.context(Time::ZERO, server, ROOM), name);
+    let mut guest = chat.open_remote(&mut effects.context(Time::ZERO, server, ROOM), name);
     let mut step = |chat: &mut Chat, room, event| {
         let mut cx = effects.context(Time::ZERO, me, room);
         chat.step_console(&mut cx, &mut console, event);
@@ -282,9 +282,9 @@ fn no_line_is_taken_while_news_waits_for_room() {
     step(&mut chat, ROOM, Event::Woken);
     let mut heard = Effects::default();
     let mut cx = heard.context(Time::ZERO, server, ROOM);
-    chat.step_guest(&mut cx, &mut guest, Event::Received(b"a\n"));
+    chat.step_remote(&mut cx, &mut guest, Event::Received(b"a\n"));
     step(&mut chat, 0, Event::Received(b"typed\n"));
     step(&mut chat, ROOM, Event::Woken);
-    chat.step_guest(&mut cx, &mut guest, Event::Woken);
+    chat.step_remote(&mut cx, &mut guest, Event::Woken);
     assert_eq!(heard.bytes(), b"typed\n");
 }

@@ -34,14 +34,17 @@ impl<S: Service> Script<S> {
     fn read(&mut self, id: PeerId) -> bool {
         let mut has_read = false;
         while let Some(peer) = self.peers[id.slot as usize].as_mut() {
-            let window = match peer.inbound {
+            let read_limit = match peer.inbound {
                 Inbound::Open if peer.is_parked => return has_read,
                 Inbound::Finished => return has_read,
                 Inbound::Discarding => usize::MAX,
                 Inbound::Open if peer.unsent > ROOM_AGAIN => 0,
-                Inbound::Open => self.service.window(&peer.session).min(ROOM - peer.unsent),
+                Inbound::Open => self
+                    .service
+                    .read_limit(&peer.session)
+                    .min(ROOM - peer.unsent),
             };
-            let count = window.min(peer.kernel.len()).min(self.read_bytes_max);
+            let count = read_limit.min(peer.kernel.len()).min(self.read_bytes_max);
             let is_open = peer.inbound == Inbound::Open;
             if count > 0 {
                 let bytes: Vec<u8> = peer.kernel.drain(..count).collect();
@@ -51,7 +54,7 @@ impl<S: Service> Script<S> {
             } else if peer.kernel.is_empty() && peer.has_ended {
                 peer.inbound = Inbound::Finished;
                 if is_open {
-                    self.step(id, Event::Finished);
+                    self.step(id, Event::Eof);
                 }
             } else {
                 peer.is_parked = true;
@@ -94,7 +97,7 @@ impl<S: Service> Script<S> {
         self.service.step(&mut cx, &mut peer.session, event);
         let received = match event {
             Event::Received(bytes) => bytes,
-            Event::Finished | Event::Woken | Event::Stopping => &[],
+            Event::Eof | Event::Woken | Event::Stopping => &[],
         };
         self.carry_out(id, &effects, received);
     }
@@ -104,8 +107,8 @@ impl<S: Service> Script<S> {
             match effect {
                 Effect::Send(range) => self.deliver(id, &effects.bytes()[range.clone()]),
                 Effect::SendBack(range) => self.deliver(id, &received[range.clone()]),
-                Effect::Finish => self.end(id),
-                Effect::Leave => self.leave(id),
+                Effect::ShutdownWrite => self.end(id),
+                Effect::Close => self.leave(id),
                 Effect::Refuse(why) => {
                     self.records[id.slot as usize].refusal = Some(why);
                     self.leave(id);
@@ -117,12 +120,12 @@ impl<S: Service> Script<S> {
                         peer.held.clear();
                     }
                 }
-                Effect::WakeAt(at) => {
+                Effect::SetTimer(at) => {
                     if let Some(peer) = self.peer(id) {
                         peer.wake_at = *at;
                     }
                 }
-                Effect::Wake(other) => self.woken.push_back(*other),
+                Effect::Notify(other) => self.woken.push_back(*other),
                 Effect::StopAccepting => self.is_accepting = false,
                 Effect::Stop if self.run == Run::Going => self.run = Run::StopAsked,
                 Effect::Stop => {}

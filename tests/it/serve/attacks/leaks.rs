@@ -66,7 +66,7 @@ const KINDS: [Kind; 18] = [
     ("chat", &[b'c'; 5_000], Hears::Nothing, Goes::Closed),
 ];
 
-struct Guest {
+struct Remote {
     stream: TcpStream,
     says: &'static [u8],
     hears: Hears,
@@ -74,7 +74,7 @@ struct Guest {
     heard: usize,
 }
 
-impl Guest {
+impl Remote {
     fn say(&mut self) -> Attempt {
         while !self.says.is_empty() {
             match attempt(self.stream.write(self.says)) {
@@ -112,13 +112,13 @@ impl Guest {
     }
 }
 
-impl Client for Guest {
+impl Client for Remote {
     fn stream(&mut self) -> &mut TcpStream {
         &mut self.stream
     }
 
     fn go_on(&mut self) -> bool {
-        for doing in [Guest::say, Guest::hear] {
+        for doing in [Remote::say, Remote::hear] {
             match doing(self) {
                 Attempt::Moved(_) => {}
                 Attempt::Blocked => return false,
@@ -141,7 +141,7 @@ fn visit(server: &Server, count: usize) -> usize {
     for index in 0..count {
         assert!(Instant::now() < deadline, "{index} have come");
         let (service, says, hears, goes) = KINDS[index % KINDS.len()];
-        swarm.add(Guest {
+        swarm.add(Remote {
             stream: connecting(source(index), server.address(service)),
             says,
             hears,

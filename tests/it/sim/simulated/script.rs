@@ -1,7 +1,7 @@
 //! A script of what both ends of some connections do, and the two machines that act it out side by
 //! side. Every answer of one is held against the other's before the next step.
 
-use epollo::reactor::{Crowding, Interest, Readiness, Target};
+use epollo::reactor::{Batch, Interest, Readiness, Target};
 use epollo::sim::Received;
 
 use super::link::Link;
@@ -53,7 +53,7 @@ pub enum Outcome {
     Count(usize),
     Bytes(Vec<u8>),
     Accepted(usize),
-    Told(Vec<Readiness>, Crowding),
+    Told(Vec<Readiness>, Batch),
     Far(Received),
     /// A far end's call failed, because of a reset.
     WasReset,
@@ -194,7 +194,7 @@ impl Both {
 
 /// The events of a wait, in order, as [`Both::wait`] says them.
 pub fn told(outcome: &Outcome) -> String {
-    let Outcome::Told(ready, Crowding::Complete) = outcome else {
+    let Outcome::Told(ready, Batch::Complete) = outcome else {
         panic!("{outcome:?} is no whole batch");
     };
     let events = ready.iter().map(|event| {
@@ -205,7 +205,7 @@ pub fn told(outcome: &Outcome) -> String {
         let flags = [
             (event.readable, "r"),
             (event.writable, "w"),
-            (event.read_on, "+"),
+            (event.must_drain, "+"),
         ];
         let flags = flags.iter().filter(|(is_set, _)| *is_set);
         whom + ":" + &flags.map(|&(_, flag)| flag).collect::<String>()

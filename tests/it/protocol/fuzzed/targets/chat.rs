@@ -2,7 +2,7 @@
 //! Turns alternate, nothing is lost, doubled or sent too late, and nobody who is gone leaves a trace.
 
 use epollo::protocol::PeerId;
-use epollo::protocol::chat::{Chat, Door, Partner, Settings};
+use epollo::protocol::chat::{Chat, Origin, Partner, Settings};
 use epollo::protocol::framing::{Framing, SILENCE, encode};
 
 use super::choices::Choices;
@@ -29,7 +29,7 @@ pub fn chat(data: &[u8]) {
 }
 
 /// Somebody on a connection.
-struct Guest {
+struct Remote {
     id: PeerId,
     /// How it writes; one that is wild writes anything.
     framing: Framing,
@@ -44,7 +44,7 @@ struct Play {
     console: Option<PeerId>,
     console_has_finished: bool,
     typed: usize,
-    guests: Vec<Guest>,
+    guests: Vec<Remote>,
     ledger: Ledger,
     /// Peers send any bytes: who said what can no more be told.
     is_wild: bool,
@@ -54,7 +54,7 @@ impl Play {
     fn begin(choices: &mut Choices<'_>) -> Play {
         let partners = [
             Partner::Operator,
-            Partner::Guest,
+            Partner::Pair,
             Partner::Parrot,
             Partner::User,
         ];
@@ -76,8 +76,8 @@ impl Play {
             script = script.without_linger();
         }
         let console = match partner {
-            Partner::Operator | Partner::User => Some(script.open(Door::Console)),
-            Partner::Guest | Partner::Parrot => None,
+            Partner::Operator | Partner::User => Some(script.open(Origin::Console)),
+            Partner::Pair | Partner::Parrot => None,
         };
         let mut play = Play {
             script,
@@ -114,7 +114,7 @@ impl Play {
     fn guest_comes(&mut self, choices: &mut Choices<'_>) {
         let most = match self.partner {
             Partner::User => 1,
-            Partner::Operator | Partner::Guest | Partner::Parrot => GUESTS_MAX,
+            Partner::Operator | Partner::Pair | Partner::Parrot => GUESTS_MAX,
         };
         if self.script.has_stopped() || self.guests.len() == most {
             return;
@@ -128,8 +128,8 @@ impl Play {
             ]),
             Framing::Line | Framing::Nul | Framing::Padded(_) | Framing::Chunk => self.framing,
         };
-        self.guests.push(Guest {
-            id: self.script.open(Door::Guest),
+        self.guests.push(Remote {
+            id: self.script.open(Origin::Remote),
             framing,
             has_finished: false,
             said: 0,

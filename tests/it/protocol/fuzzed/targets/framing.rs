@@ -158,7 +158,8 @@ impl Reading {
             }
         }
         let awaits_silence = self.decoder.wake_at().is_some_and(|at| at > self.now);
-        let can_go_on = self.decoder.window() > 0 || awaits_silence || self.decoder.is_finished();
+        let can_go_on =
+            self.decoder.read_limit() > 0 || awaits_silence || self.decoder.is_finished();
         assert!(can_go_on, "it waits for nothing that can come");
         assert!(self.decoder.begun_at().is_none_or(|at| at <= self.now));
     }
@@ -197,13 +198,13 @@ impl Reading {
         let mut rest = stream;
         while !rest.is_empty() && !self.decoded.is_overlong {
             self.pass(choices.pause());
-            let window = self.decoder.window();
-            if window == 0 {
+            let read_limit = self.decoder.read_limit();
+            if read_limit == 0 {
                 self.pass(SILENCE);
                 continue;
             }
             let wished = [1, 2, 3, 7, 1024, usize::MAX];
-            let count = choices.one_of(&wished).min(window).min(rest.len());
+            let count = choices.one_of(&wished).min(read_limit).min(rest.len());
             let (piece, after) = rest.split_at(count);
             self.receive(piece);
             rest = after;

@@ -71,7 +71,7 @@ impl Ledger {
                         "a parrot says what it hears"
                     );
                 }
-                Partner::Guest => {
+                Partner::Pair => {
                     assert_ne!(speaker, at, "nobody talks to himself");
                     assert_eq!(number, heard, "guest {at} hears all, once, and in order");
                     self.match_up(at, speaker);
@@ -113,7 +113,7 @@ impl Ledger {
             Partner::User => members
                 .map(|(at, member)| [(CONSOLE, member.heard), (at, member.shown)])
                 .collect(),
-            Partner::Guest => members
+            Partner::Pair => members
                 .filter_map(|(at, member)| {
                     let other = member.partner.filter(|&other| other > at)?;
                     let talk = [(at, self.members[other].heard), (other, member.heard)];

@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
-use super::{Flags, Moment};
+use super::{Flags, TraceEvent};
 use crate::protocol::{PeerId, Time};
 
 /// Sees every moment before it is told; see the module. It grows with the number of peers that are
 /// there at the same time.
 #[derive(Debug)]
-pub struct Memory {
+pub struct Directory {
     turn: u64,
     /// When the last wait began.
     slept: Time,
@@ -38,12 +38,12 @@ pub struct Known {
     pub interest_before: Flags,
 }
 
-impl Memory {
+impl Directory {
     /// Nothing has happened yet. The listeners are named in the order in which the reactor gets
     /// them.
     #[must_use]
-    pub fn new(listeners: Vec<String>) -> Memory {
-        Memory {
+    pub fn new(listeners: Vec<String>) -> Directory {
+        Directory {
             turn: 0,
             slept: Time::ZERO,
             looks: false,
@@ -54,19 +54,15 @@ impl Memory {
     }
 
     /// To be called for every moment, before anything is asked about it.
-    pub fn see(&mut self, at: Time, moment: &Moment<'_>) {
+    pub fn see(&mut self, at: Time, moment: &TraceEvent<'_>) {
         match *moment {
-            Moment::Waiting { timeout } => {
+            TraceEvent::Waiting { timeout } => {
                 self.turn += 1;
                 self.slept = at;
                 self.looks = timeout == Some(Duration::ZERO);
             }
-            Moment::Woke { .. } => self.woke = at,
-            Moment::Opened {
-                peer,
-                name,
-                standing,
-            } => {
+            TraceEvent::Woken { .. } => self.woke = at,
+            TraceEvent::Opened { peer, name, state } => {
                 let slot = peer.slot as usize;
                 if self.peers.len() <= slot {
                     self.peers.resize_with(slot + 1, || None);
@@ -75,12 +71,12 @@ impl Memory {
                     generation: peer.generation,
                     id: peer.to_string(),
                     name: name.to_string(),
-                    protocol: standing.protocol,
+                    protocol: state.protocol,
                     interest: Flags::NONE,
                     interest_before: Flags::NONE,
                 });
             }
-            Moment::Watched {
+            TraceEvent::Registered {
                 peer,
                 interest,
                 result: Ok(()),
@@ -90,22 +86,22 @@ impl Memory {
                     known.interest = interest;
                 }
             }
-            Moment::Ended
-            | Moment::Ready { .. }
-            | Moment::Accepted { .. }
-            | Moment::Paused { .. }
-            | Moment::Read { .. }
-            | Moment::Held { .. }
-            | Moment::Peeked { .. }
-            | Moment::Wrote { .. }
-            | Moment::Shut { .. }
-            | Moment::Told { .. }
-            | Moment::Moved { .. }
-            | Moment::Wished { .. }
-            | Moment::Watched { .. }
-            | Moment::Armed { .. }
-            | Moment::Fired { .. }
-            | Moment::Closed { .. } => {}
+            TraceEvent::Ended
+            | TraceEvent::Ready { .. }
+            | TraceEvent::Accepted { .. }
+            | TraceEvent::AcceptPaused { .. }
+            | TraceEvent::Read { .. }
+            | TraceEvent::ReadPaused { .. }
+            | TraceEvent::Peeked { .. }
+            | TraceEvent::Wrote { .. }
+            | TraceEvent::ShutDown { .. }
+            | TraceEvent::Dispatched { .. }
+            | TraceEvent::Moved { .. }
+            | TraceEvent::Effect { .. }
+            | TraceEvent::Registered { .. }
+            | TraceEvent::TimerSet { .. }
+            | TraceEvent::Fired { .. }
+            | TraceEvent::Closed { .. } => {}
         }
     }
 

@@ -4,30 +4,30 @@
 use std::fmt;
 use std::io;
 
-use super::{Accepting, DoorId, Kernel, Listening, Outbound, Policy, Reactor, Token};
+use super::{Accepting, Kernel, Listening, OriginId, Outbound, Policy, Reactor, Token};
 use crate::protocol::{PeerId, Service};
 use crate::trace::Observer;
 
 impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
-    /// Accepts from `listener`. Its peers come in by `door` and are held to `policy`.
+    /// Accepts from `listener`. Its peers come in by `origin` and are held to `policy`.
     ///
     /// # Errors
     /// Those of epoll_ctl(2).
     pub fn listen(
         &mut self,
         mut listener: K::Listener,
-        door: S::Door,
+        origin: S::Origin,
         policy: Policy,
     ) -> io::Result<()> {
         let index = self.listeners.last().map_or(0, |last| last.index + 1);
         self.kernel
             .kernel
             .listen(&mut listener, Token::listener(index))?;
-        let door = self.add_door(door, policy);
+        let origin = self.add_origin(origin, policy);
         self.listeners.push(Listening {
             index,
             listener,
-            door,
+            origin,
             accepting: Accepting::Ready,
         });
         Ok(())
@@ -40,13 +40,13 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     pub fn attach(
         &mut self,
         stream: K::Stream,
-        door: S::Door,
+        origin: S::Origin,
         policy: Policy,
         name: fmt::Arguments<'_>,
     ) -> io::Result<PeerId> {
         self.now = self.kernel.now();
-        let door = self.add_door(door, policy);
-        self.open(stream, door, Outbound::Open, name)
+        let origin = self.add_origin(origin, policy);
+        self.open(stream, origin, Outbound::Open, name)
     }
 
     /// Tells a peer [`Event::Woken`](crate::protocol::Event::Woken) in the next turn, which begins at
@@ -56,10 +56,10 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     }
 
     /// A door for peers that come in by [`dial`](Reactor::dial). There can be 65,536.
-    pub fn add_door(&mut self, door: S::Door, policy: Policy) -> DoorId {
+    pub fn add_origin(&mut self, origin: S::Origin, policy: Policy) -> OriginId {
         self.debts.expect(&policy);
-        self.doors.push((door, policy));
-        DoorId::nth(self.doors.len() - 1)
+        self.origins.push((origin, policy));
+        OriginId::nth(self.origins.len() - 1)
     }
 
     /// Takes a stream that is still connecting, or connected at once, as a peer. When the connection
@@ -71,10 +71,10 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     pub fn dial(
         &mut self,
         stream: K::Stream,
-        door: DoorId,
+        origin: OriginId,
         name: fmt::Arguments<'_>,
     ) -> io::Result<PeerId> {
         self.now = self.kernel.now();
-        self.open(stream, door, Outbound::Connecting, name)
+        self.open(stream, origin, Outbound::Connecting, name)
     }
 }

@@ -6,20 +6,20 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{Crowding, Interest, Kernel, Readiness, Target, Token};
-use crate::protocol::{Effects, Event, PeerId, Standing, Time};
-use crate::trace::{Flags, Moment, Observer, Source};
+use super::{Batch, Interest, Kernel, Readiness, Target, Token};
+use crate::protocol::{Effects, Event, PeerId, StateName, Time};
+use crate::trace::{Flags, Observer, Source, TraceEvent};
 
 #[derive(Debug)]
-pub(super) struct Tap<K, O> {
+pub(super) struct TracedKernel<K, O> {
     pub(super) kernel: K,
     pub(super) observer: O,
 }
 
-impl<K: Kernel, O: Observer> Tap<K, O> {
+impl<K: Kernel, O: Observer> TracedKernel<K, O> {
     /// Tells the observer, if there is one.
     #[inline]
-    pub(super) fn note(&mut self, moment: &Moment<'_>) {
+    pub(super) fn note(&mut self, moment: &TraceEvent<'_>) {
         if O::IS_ON {
             let at = self.kernel.clock();
             self.observer.observe(at, moment);
@@ -31,8 +31,8 @@ impl<K: Kernel, O: Observer> Tap<K, O> {
     pub(super) fn stepped(
         &mut self,
         peer: PeerId,
-        from: Option<Standing>,
-        to: Option<Standing>,
+        from: Option<StateName>,
+        to: Option<StateName>,
         effects: &Effects,
     ) {
         if !O::IS_ON {
@@ -41,10 +41,10 @@ impl<K: Kernel, O: Observer> Tap<K, O> {
         if let (Some(from), Some(to)) = (from, to)
             && from != to
         {
-            self.note(&Moment::Moved { peer, from, to });
+            self.note(&TraceEvent::Moved { peer, from, to });
         }
         for effect in effects.list() {
-            self.note(&Moment::Wished { peer, effect });
+            self.note(&TraceEvent::Effect { peer, effect });
         }
     }
 
@@ -54,18 +54,14 @@ impl<K: Kernel, O: Observer> Tap<K, O> {
         &mut self,
         peer: PeerId,
         event: Event<'_>,
-        standing: impl FnOnce() -> Standing,
-    ) -> Option<Standing> {
+        state: impl FnOnce() -> StateName,
+    ) -> Option<StateName> {
         if !O::IS_ON {
             return None;
         }
-        let standing = standing();
-        self.note(&Moment::Told {
-            peer,
-            event,
-            standing,
-        });
-        Some(standing)
+        let state = state();
+        self.note(&TraceEvent::Dispatched { peer, event, state });
+        Some(state)
     }
 
     /// What the kernel has said about the nth source of this turn.
@@ -77,7 +73,7 @@ impl<K: Kernel, O: Observer> Tap<K, O> {
                 Target::Listener(index) => Source::Listener(index),
             };
             let flags = self.kernel.flags(nth, readiness);
-            self.note(&Moment::Ready { source, flags });
+            self.note(&TraceEvent::Ready { source, flags });
         }
     }
 
@@ -90,7 +86,7 @@ impl<K: Kernel, O: Observer> Tap<K, O> {
         &mut self,
         timeout: Option<Duration>,
         ready: &mut Vec<Readiness>,
-    ) -> io::Result<Crowding> {
+    ) -> io::Result<Batch> {
         self.kernel.wait(timeout, ready)
     }
 
@@ -100,7 +96,7 @@ impl<K: Kernel, O: Observer> Tap<K, O> {
         listener: &mut K::Listener,
     ) -> io::Result<(K::Stream, SocketAddr)> {
         let result = self.kernel.accept(listener);
-        self.note(&Moment::Accepted {
+        self.note(&TraceEvent::Accepted {
             listener: index,
             result: result.as_ref().map(|&(_, address)| address),
         });
@@ -133,7 +129,7 @@ impl<K: Kernel, O: Observer> Tap<K, O> {
     }
 
     pub(super) fn watched(&mut self, peer: PeerId, interest: Interest, result: &io::Result<()>) {
-        self.note(&Moment::Watched {
+        self.note(&TraceEvent::Registered {
             peer,
             interest: interest.flags(),
             result: result.as_ref().copied(),
@@ -151,7 +147,7 @@ impl<K: Kernel, O: Observer> Tap<K, O> {
         if O::IS_ON {
             let result = result.as_ref().map(|&count| &buffer[..count]);
             let room = buffer.len();
-            self.note(&Moment::Read { peer, room, result });
+            self.note(&TraceEvent::Read { peer, room, result });
         }
         result
     }
@@ -163,7 +159,7 @@ impl<K: Kernel, O: Observer> Tap<K, O> {
         buffer: &mut [u8],
     ) -> io::Result<usize> {
         let result = self.kernel.peek(stream, buffer);
-        self.note(&Moment::Peeked {
+        self.note(&TraceEvent::Peeked {
             peer,
             result: result.as_ref().copied(),
         });
@@ -195,7 +191,7 @@ impl<K: Kernel, O: Observer> Tap<K, O> {
 
     #[inline]
     fn wrote(&mut self, peer: PeerId, offered: &[u8], result: &io::Result<usize>) {
-        self.note(&Moment::Wrote {
+        self.note(&TraceEvent::Wrote {
             peer,
             offered,
             result: result.as_ref().copied(),
@@ -209,7 +205,7 @@ impl<K: Kernel, O: Observer> Tap<K, O> {
 
     pub(super) fn shutdown(&mut self, peer: PeerId, stream: &mut K::Stream) -> io::Result<()> {
         let result = self.kernel.shutdown(stream);
-        self.note(&Moment::Shut {
+        self.note(&TraceEvent::ShutDown {
             peer,
             result: result.as_ref().copied(),
         });

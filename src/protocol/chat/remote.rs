@@ -7,11 +7,11 @@ use std::fmt;
 use super::{Chat, Fault, News, Partner, Place, Settings};
 use crate::protocol::framing::{Decoder, Framing, Overlong, encode};
 use crate::protocol::turns::{Message, Order, Side};
-use crate::protocol::{Context, Event, PeerId, Standing, Time};
+use crate::protocol::{Context, Event, PeerId, StateName, Time};
 
 /// A peer at the other end of a connection.
 #[derive(Debug)]
-pub struct Guest {
+pub struct Remote {
     pub(super) decoder: Decoder,
     pub(super) seat: Seat,
     /// Since when it has been asked for the first message of a pair; until it has said it.
@@ -56,18 +56,18 @@ enum Input {
 
 impl Chat {
     /// A guest comes in. With [`Partner::Operator`] and [`Partner::User`] the console must be open.
-    pub fn open_guest(&mut self, cx: &mut Context<'_>, name: fmt::Arguments<'_>) -> Guest {
+    pub fn open_remote(&mut self, cx: &mut Context<'_>, name: fmt::Arguments<'_>) -> Remote {
         let me = cx.me();
         let seat = match (self.settings.partner, self.console) {
             (Partner::Parrot, _) => Seat::Parrot,
-            (Partner::Guest, _) => {
+            (Partner::Pair, _) => {
                 self.lobby.wait(me);
                 self.match_waiting(cx);
                 let place = self.lobby.take_place(me);
                 place.map_or(Seat::Lobby, |(talk, side)| Seat::Talk(talk, side))
             }
             (Partner::Operator, Some(console)) => {
-                self.turns.open(me, console, Side::Guest, Order::Strict);
+                self.turns.open(me, console, Side::Remote, Order::Strict);
                 self.join_console(cx, console, name)
             }
             (Partner::User, Some(console)) => {
@@ -85,7 +85,7 @@ impl Chat {
             ..
         } = self.settings;
         let decoder = Decoder::new(framing, message_bytes_max);
-        Guest {
+        Remote {
             decoder,
             seat,
             asked_first: None,
@@ -100,53 +100,53 @@ impl Chat {
         name: fmt::Arguments<'_>,
     ) -> Seat {
         self.news.push_back(News::Joined(cx.me(), name.to_string()));
-        cx.wake(console);
-        Seat::Talk(cx.me(), Side::Guest)
+        cx.notify(console);
+        Seat::Talk(cx.me(), Side::Remote)
     }
 
     /// Everybody in the lobby for whom there is a partner gets one.
     fn match_waiting(&mut self, cx: &mut Context<'_>) {
         while let Some((first, second)) = self.lobby.next_pair() {
-            self.turns.open(first, second, Side::Guest, Order::Strict);
-            cx.wake(first);
-            cx.wake(second);
+            self.turns.open(first, second, Side::Remote, Order::Strict);
+            cx.notify(first);
+            cx.notify(second);
         }
     }
 
     /// Something happened to a guest.
-    pub fn step_guest(&mut self, cx: &mut Context<'_>, guest: &mut Guest, event: Event<'_>) {
+    pub fn step_remote(&mut self, cx: &mut Context<'_>, remote: &mut Remote, event: Event<'_>) {
         match event {
-            Event::Received(bytes) => guest.decoder.receive(bytes, cx.now()),
-            Event::Finished => guest.decoder.finish(),
+            Event::Received(bytes) => remote.decoder.receive(bytes, cx.now()),
+            Event::Eof => remote.decoder.finish(),
             Event::Woken | Event::Stopping => {}
         }
-        while let Some(input) = self.next_input(cx, guest) {
-            self.take(cx, guest, input);
+        while let Some(input) = self.next_input(cx, remote) {
+            self.take(cx, remote, input);
         }
         if event == Event::Stopping {
-            self.take(cx, guest, Input::Stopping);
+            self.take(cx, remote, Input::Stopping);
         }
-        cx.wake_at(if cx.room() > 0 {
-            self.wake_guest_at(guest)
+        cx.set_timer(if cx.send_capacity() > 0 {
+            self.wake_guest_at(remote)
         } else {
             None
         });
     }
 
-    fn may_speak(&self, guest: &Guest) -> bool {
-        match guest.seat {
+    fn may_speak(&self, remote: &Remote) -> bool {
+        match remote.seat {
             Seat::Parrot => true,
             Seat::Talk(talk, side) => self.turns.may_speak(talk, side),
             Seat::Lobby | Seat::Gone => false,
         }
     }
 
-    fn next_input(&mut self, cx: &Context<'_>, guest: &mut Guest) -> Option<Input> {
+    fn next_input(&mut self, cx: &Context<'_>, remote: &mut Remote) -> Option<Input> {
         // Before anything else: until then it sits where it may have no right to be any more.
         if let Some(place) = self.lobby.take_place(cx.me()) {
             return Some(Input::Matched(place));
         }
-        if let Seat::Talk(talk, side) = guest.seat {
+        if let Seat::Talk(talk, side) = remote.seat {
             if let Some(message) = self.turns.hear(talk, side) {
                 return Some(Input::Heard(message));
             }
@@ -155,93 +155,93 @@ impl Chat {
             }
         }
         // Who takes no answers says nothing: each would bring another. It is woken when there is room.
-        if self.may_speak(guest) && cx.room() > 0 {
-            return self.next_spoken(cx.heard(), guest);
+        if self.may_speak(remote) && cx.send_capacity() > 0 {
+            return self.next_spoken(cx.heard(), remote);
         }
-        let decoder = &guest.decoder;
+        let decoder = &remote.decoder;
         let silent_end = decoder.is_finished() && decoder.begun_at().is_none();
-        (silent_end && guest.seat != Seat::Gone).then_some(Input::Ended)
+        (silent_end && remote.seat != Seat::Gone).then_some(Input::Ended)
     }
 
-    fn next_spoken(&self, heard: Time, guest: &mut Guest) -> Option<Input> {
-        match guest.decoder.next(heard) {
+    fn next_spoken(&self, heard: Time, remote: &mut Remote) -> Option<Input> {
+        match remote.decoder.next(heard) {
             Ok(Some(message)) => return Some(Input::Spoke(message)),
             Err(Overlong) => return Some(Input::Broke(Fault::TooLong)),
-            Ok(None) if guest.decoder.is_finished() => return Some(Input::Ended),
+            Ok(None) if remote.decoder.is_finished() => return Some(Input::Ended),
             Ok(None) => {}
         }
         let is_over = |deadline: Option<Time>| deadline.is_some_and(|at| at <= heard);
-        if is_over(self.message_deadline(guest)) {
+        if is_over(self.message_deadline(remote)) {
             return Some(Input::Broke(Fault::TooSlow));
         }
-        is_over(self.first_turn_deadline(guest)).then_some(Input::Silent)
+        is_over(self.first_turn_deadline(remote)).then_some(Input::Silent)
     }
 
     /// Until when it must have said the first message of its pair; begun in time, it has as long again.
-    fn first_turn_deadline(&self, guest: &Guest) -> Option<Time> {
-        let asked = guest.asked_first?;
-        let begun = guest.decoder.begun_at().unwrap_or(asked);
+    fn first_turn_deadline(&self, remote: &Remote) -> Option<Time> {
+        let asked = remote.asked_first?;
+        let begun = remote.decoder.begun_at().unwrap_or(asked);
         Some(begun.after(self.settings.turn_time_max?))
     }
 
-    fn message_deadline(&self, guest: &Guest) -> Option<Time> {
-        let begun = guest.decoder.begun_at()?;
+    fn message_deadline(&self, remote: &Remote) -> Option<Time> {
+        let begun = remote.decoder.begun_at()?;
         Some(begun.after(self.settings.message_time_max?))
     }
 
-    fn wake_guest_at(&self, guest: &Guest) -> Option<Time> {
-        if !self.may_speak(guest) {
+    fn wake_guest_at(&self, remote: &Remote) -> Option<Time> {
+        if !self.may_speak(remote) {
             return None;
         }
-        let silence = guest.decoder.wake_at();
-        let deadline = self.message_deadline(guest);
-        let first_turn = self.first_turn_deadline(guest);
+        let silence = remote.decoder.wake_at();
+        let deadline = self.message_deadline(remote);
+        let first_turn = self.first_turn_deadline(remote);
         silence.into_iter().chain(deadline).chain(first_turn).min()
     }
 
     /// The transitions of a guest: one row a pair of seat and input.
-    fn take(&mut self, cx: &mut Context<'_>, guest: &mut Guest, input: Input) {
-        match (guest.seat, input) {
+    fn take(&mut self, cx: &mut Context<'_>, remote: &mut Remote, input: Input) {
+        match (remote.seat, input) {
             (Seat::Lobby | Seat::Talk(..), Input::Matched((talk, side))) => {
-                guest.seat = Seat::Talk(talk, side);
-                guest.asked_first = (side == Side::Guest).then(|| cx.now());
-                guest.decoder.restart(cx.now());
+                remote.seat = Seat::Talk(talk, side);
+                remote.asked_first = (side == Side::Remote).then(|| cx.now());
+                remote.decoder.restart(cx.now());
             }
-            (Seat::Talk(talk, _), Input::Silent) => self.go_to_the_end(cx, guest, talk),
+            (Seat::Talk(talk, _), Input::Silent) => self.go_to_the_end(cx, remote, talk),
             (Seat::Talk(..), Input::Heard(message)) => {
-                let own = guest.decoder.framing();
+                let own = remote.decoder.framing();
                 let framing = if own == Framing::Auto {
                     message.framing
                 } else {
                     own
                 };
                 cx.send_with(|out| encode(framing, &message.text, out));
-                guest.decoder.restart(cx.now());
-                guest.told_at = Some(cx.now());
+                remote.decoder.restart(cx.now());
+                remote.told_at = Some(cx.now());
             }
             (Seat::Talk(talk, side), Input::Spoke(text)) => {
-                guest.asked_first = None;
+                remote.asked_first = None;
                 let quits = self.is_quit(&text);
-                let framing = guest.decoder.framing();
+                let framing = remote.decoder.framing();
                 self.pass_on(cx, talk, side, Message { text, framing });
                 if quits {
-                    self.leave(cx, guest);
+                    self.leave(cx, remote);
                 }
             }
             (Seat::Parrot, Input::Spoke(text)) => {
-                cx.send_with(|out| encode(guest.decoder.framing(), &text, out));
+                cx.send_with(|out| encode(remote.decoder.framing(), &text, out));
                 if self.is_quit(&text) {
-                    self.leave(cx, guest);
+                    self.leave(cx, remote);
                 }
             }
-            (Seat::Talk(..) | Seat::Parrot, Input::Broke(fault)) => self.refuse(cx, guest, fault),
+            (Seat::Talk(..) | Seat::Parrot, Input::Broke(fault)) => self.refuse(cx, remote, fault),
             (Seat::Talk(..) | Seat::Parrot, Input::Stopping) => {
-                self.say_goodbye(cx, guest);
-                self.leave(cx, guest);
+                self.say_goodbye(cx, remote);
+                self.leave(cx, remote);
             }
-            (Seat::Talk(talk, _), Input::Deserted) => self.follow_its_partner(cx, guest, talk),
+            (Seat::Talk(talk, _), Input::Deserted) => self.follow_its_partner(cx, remote, talk),
             (Seat::Lobby, Input::Ended | Input::Stopping)
-            | (Seat::Parrot | Seat::Talk(..), Input::Ended) => self.leave(cx, guest),
+            | (Seat::Parrot | Seat::Talk(..), Input::Ended) => self.leave(cx, remote),
             // Nothing that `next_input` draws leads here.
             (
                 Seat::Lobby,
@@ -272,14 +272,14 @@ impl Chat {
     /// Its partner is to wait for it no longer, and speaks first with whoever comes next; that may be
     /// this guest again. If it has begun to say something to that partner, nobody else is to hear the
     /// end of it.
-    fn go_to_the_end(&mut self, cx: &mut Context<'_>, guest: &mut Guest, talk: PeerId) {
-        guest.asked_first = None;
-        guest.seat = Seat::Lobby;
+    fn go_to_the_end(&mut self, cx: &mut Context<'_>, remote: &mut Remote, talk: PeerId) {
+        remote.asked_first = None;
+        remote.seat = Seat::Lobby;
         if let Some(partner) = self.turns.dissolve(talk) {
             self.lobby.wait_first(partner);
         }
-        if guest.decoder.begun_at().is_some() {
-            self.refuse(cx, guest, Fault::TooSlow);
+        if remote.decoder.begun_at().is_some() {
+            self.refuse(cx, remote, Fault::TooSlow);
         } else {
             self.lobby.wait(cx.me());
         }
@@ -293,27 +293,27 @@ impl Chat {
         if Some(listener) == self.console {
             self.news.push_back(News::Said(talk));
         }
-        cx.wake(listener);
+        cx.notify(listener);
     }
 
     /// Where a guest stands, for an observer.
-    pub fn standing_of_guest(&self, guest: &Guest) -> Standing {
-        let state = match guest.seat {
+    pub fn state_of_remote(&self, remote: &Remote) -> StateName {
+        let state = match remote.seat {
             Seat::Lobby => "lobby",
             Seat::Gone => "leaving",
-            Seat::Parrot | Seat::Talk(..) if self.may_speak(guest) => "speaking",
+            Seat::Parrot | Seat::Talk(..) if self.may_speak(remote) => "speaking",
             Seat::Parrot | Seat::Talk(..) => "listening",
         };
-        Standing {
+        StateName {
             protocol: "chat",
             state,
         }
     }
 
     /// How many bytes a guest may send now.
-    pub fn window_of_guest(&self, guest: &Guest) -> usize {
-        if self.may_speak(guest) {
-            guest.decoder.window()
+    pub fn read_limit_of_remote(&self, remote: &Remote) -> usize {
+        if self.may_speak(remote) {
+            remote.decoder.read_limit()
         } else {
             0
         }
