@@ -154,7 +154,7 @@ impl<O: Outside> Kernel for SimKernel<O> {
         };
         self.net.tell(batch, ready);
         if state == State::Asleep || !ready.is_empty() {
-            log::info!("{} wait: {} events", Clock(self.net.now), ready.len());
+            log::info!("{} wait: {} ready", Clock(self.net.now), ready.len());
         }
         // To look and find nothing is no step.
         self.steps -= u64::from(state == State::Looking && ready.is_empty());
