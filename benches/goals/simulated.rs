@@ -1,5 +1,5 @@
 //! P9: what an echo costs with up to a million connections, more than one machine can hold: on the
-//! simulated kernel. This program becomes the server with its herd (`--herd N ROUNDS`), under
+//! simulated kernel. This program becomes the server with its herd (`--mass N ROUNDS`), under
 //! callgrind(1) for instructions and with a counting allocator for bytes.
 
 use std::alloc::System;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use epollo::protocol::echo::{Echo, Settings};
 use epollo::reactor::Policy;
-use epollo::sim::Herd;
+use epollo::sim::Mass;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 use crate::Effort;
@@ -24,13 +24,13 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// With `--herd N ROUNDS` this program is the herd: N connections, so many echoes each, and the bytes
+/// With `--mass N ROUNDS` this program is the herd: N connections, so many echoes each, and the bytes
 /// that the server allocated for them are printed.
 pub(crate) fn run_if_asked(mut arguments: impl Iterator<Item = String>) -> Option<ExitCode> {
     arguments.find(|argument| argument == "--herd")?;
     let mut number = || arguments.next()?.parse::<usize>().ok();
     let result = match (number(), number()) {
-        (Some(count), Some(rounds)) => herd(count, rounds),
+        (Some(count), Some(rounds)) => mass(count, rounds),
         (_, _) => Err("--herd N ROUNDS".into()),
     };
     Some(match result {
@@ -42,18 +42,18 @@ pub(crate) fn run_if_asked(mut arguments: impl Iterator<Item = String>) -> Optio
     })
 }
 
-fn herd(count: usize, rounds: usize) -> Result<()> {
+fn mass(count: usize, rounds: usize) -> Result<()> {
     let policy = Policy {
         idle_timeout: Some(IDLE_TIMEOUT),
         write_timeout: Some(WRITE_TIMEOUT),
         ..Policy::default()
     };
-    let mut herd = Herd::new(count, Echo::new(Settings::default()), (), policy)?;
+    let mut mass = Mass::new(count, Echo::new(Settings::default()), (), policy)?;
     let region = Region::new(ALLOCATOR);
-    herd.open()?;
+    mass.open()?;
     let opened = region.change();
     for _ in 0..rounds {
-        let wrong = herd.echo()?;
+        let wrong = mass.echo()?;
         if wrong > 0 {
             return Err(format!("{wrong} echoes were wrong").into());
         }

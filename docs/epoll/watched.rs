@@ -61,7 +61,7 @@ fn main() -> Result<()> {
     let page = Page {
         listener: page,
         services: vec![("length".to_owned(), address)],
-        visits_max: explore::VISITS_MAX,
+        sessions_max: explore::SESSIONS_MAX,
     };
     let mut reactor = explore::reactor(page, Length, limits, NOBODY)?;
     reactor.listen(length, Origin::Inner(()), Policy::default())?;

@@ -57,7 +57,7 @@ pub(super) fn run(mut arguments: ServeArguments, log: &Log) -> Result<(), Failur
     let trace = arguments
         .trace
         .open(log, "epollo serve", traced.collect())?;
-    let places = descriptors::places(page.as_ref().map_or(0, |_| explore::VISITS_MAX));
+    let places = descriptors::places(page.as_ref().map_or(0, |_| explore::SESSIONS_MAX));
     let limits = limits::plan(&arguments, places)?;
     let cannot_start = |error| Failure::cannot("start the event loop", &error);
     let plan = Plan {
@@ -91,14 +91,14 @@ pub(super) fn run(mut arguments: ServeArguments, log: &Log) -> Result<(), Failur
             let page = explore::Page {
                 listener,
                 services,
-                visits_max: places.visits,
+                sessions_max: places.sessions,
             };
             let reactor = explore::reactor(page, server, limits, trace).map_err(cannot_start)?;
             let origin = explore::Origin::Inner;
             serve(
                 reactor,
                 origin,
-                explore::Explored::inner,
+                explore::WithExplorer::inner,
                 explore::run,
                 plan,
             )

@@ -16,7 +16,7 @@ use super::{Failure, print};
 use crate::protocol::{chat, echo};
 use crate::reactor::Policy;
 use crate::services::{Origin, Protocol, Server, Settings};
-use crate::sim::{self, Doors, Herd, Outcome, Plan, QUIT};
+use crate::sim::{self, Doors, Mass, Outcome, Plan, QUIT};
 
 /// Seeds that are run if none are named.
 const SEEDS_DEFAULT: Range<u64> = 0..100;
@@ -206,9 +206,9 @@ fn verdict(arguments: &SimArguments, outcome: &Outcome) -> Result<(), Failure> {
 fn open(count: usize, print_figures: impl Fn(&str) -> Result<(), Failure>) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::cannot("simulate that many clients", &error);
     let server = echo::Echo::new(echo::Settings::default());
-    let mut herd = Herd::new(count, server, (), Policy::default()).map_err(failed)?;
+    let mut mass = Mass::new(count, server, (), Policy::default()).map_err(failed)?;
     let before = resident_bytes();
-    herd.open().map_err(failed)?;
+    mass.open().map_err(failed)?;
     let bytes = resident_bytes().saturating_sub(before);
     let line = format!(
         "connections  {count} open at once\nmemory       {} bytes, {:.1} per connection (the server only)\n",
@@ -216,11 +216,11 @@ fn open(count: usize, print_figures: impl Fn(&str) -> Result<(), Failure>) -> Re
         bytes as f64 / count as f64
     );
     print_figures(&line)?;
-    let (steps, began) = (herd.steps(), Instant::now());
-    let wrong = herd.echo().map_err(failed)?;
+    let (steps, began) = (mass.steps(), Instant::now());
+    let wrong = mass.echo().map_err(failed)?;
     let took = began.elapsed().as_secs_f64();
-    let steps = herd.steps() - steps;
-    let held = herd.close().map_err(failed)?;
+    let steps = mass.steps() - steps;
+    let held = mass.close().map_err(failed)?;
     let line = format!(
         "echoes       {count} in {took:.2} s, {wrong} wrong\nsteps        {steps}, {:.1} million per second\n\
          left         {held:?} (peers, timers, bytes)\n",

@@ -13,9 +13,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::{Registry, Unit};
 
-use super::ExploredReactor;
+use super::ExplorerReactor;
 use super::http::{Reply, Status};
-use super::recorder::{BUCKETS_US, Recorder};
+use super::stats::{BUCKETS_US, StatsObserver};
 use crate::protocol::{CloseReason, Service};
 use crate::trace::Observer;
 
@@ -27,32 +27,32 @@ const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Everything there is to know in figures.
 pub(crate) fn reply<S: Service, O: Observer>(
-    reactor: &mut ExploredReactor<S, O>,
+    reactor: &mut ExplorerReactor<S, O>,
     is_open: bool,
 ) -> Reply {
     let mut registry = Registry::with_prefix("epollo");
     of_reactor(&mut registry, reactor);
     let (explored, (recorder, _)) = reactor.service_and_observer();
-    let hub = &explored.hub;
+    let broadcast = &explored.broadcast;
     gauge(
         &mut registry,
         "page_connections",
         "Connections to the explorer page",
-        hub.visits(),
+        broadcast.sessions(),
     );
     gauge(
         &mut registry,
         "page_streams",
         "Browsers that follow the event stream",
-        hub.streams().len(),
+        broadcast.streams().len(),
     );
     counter(
         &mut registry,
         "page_events_missed",
         "Events not sent because a browser was too slow",
-        hub.missed,
+        broadcast.missed,
     );
-    of_recorder(&mut registry, recorder, &hub.services);
+    of_recorder(&mut registry, recorder, &broadcast.services);
     let mut text = String::new();
     let (kind, body) = match encode(&mut text, &registry) {
         Ok(()) if is_open => (OPEN_METRICS, text),
@@ -89,7 +89,7 @@ fn in_older_format(open: &str) -> String {
     text
 }
 
-fn of_reactor<S: Service, O: Observer>(registry: &mut Registry, reactor: &ExploredReactor<S, O>) {
+fn of_reactor<S: Service, O: Observer>(registry: &mut Registry, reactor: &ExplorerReactor<S, O>) {
     let (_, timers, unsent) = reactor.holdings();
     let counters = reactor.counters();
     gauge(registry, "timers", "Timers that are set", timers);
@@ -125,7 +125,11 @@ fn of_reactor<S: Service, O: Observer>(registry: &mut Registry, reactor: &Explor
     }
 }
 
-fn of_recorder(registry: &mut Registry, recorder: &Recorder, services: &[(String, SocketAddr)]) {
+fn of_recorder(
+    registry: &mut Registry,
+    recorder: &StatsObserver,
+    services: &[(String, SocketAddr)],
+) {
     let connections = Family::<Labels, Gauge>::default();
     let labels = |service: &str| vec![("service", service.to_owned())];
     for (service, _) in services {
@@ -199,7 +203,7 @@ struct Lengths {
 }
 
 impl Lengths {
-    fn of(recorder: &Recorder) -> Lengths {
+    fn of(recorder: &StatsObserver) -> Lengths {
         let ends = BUCKETS_US.iter().map(|&end| seconds(end * 1000));
         let ends = ends.chain([f64::INFINITY]);
         Lengths {

@@ -1,4 +1,4 @@
-//! The explorer: a page that shows the loop at work, served by the same loop. [`Explored`] puts it
+//! The explorer: a page that shows the loop at work, served by the same loop. [`WithExplorer`] puts it
 //! beside any [`Service`], also one of your own; it opens no listener and starts no thread.
 //!
 //! ```
@@ -43,7 +43,7 @@
 //!     spin: Duration::ZERO,
 //! };
 //! let services = vec![("length".into(), address)];
-//! let page = Page { listener: page, services, visits_max: explore::VISITS_MAX };
+//! let page = Page { listener: page, services, visits_max: explore::SESSIONS_MAX };
 //! let mut reactor = explore::reactor(page, Length, limits, explore::NOBODY)?;
 //! reactor.listen(listener, Origin::Inner(()), Policy::default())?;
 //!
@@ -75,27 +75,27 @@ use crate::protocol::{CloseReason, Context, Event, Service, StateName};
 use crate::reactor::{Limits, OsKernel, Policy, Reactor};
 use crate::trace::{Observer, Off};
 
+mod broadcast;
 mod demo;
-mod feed;
 mod http;
-mod hub;
-mod look;
 mod metrics;
 mod page;
-mod recorder;
+mod pump;
 mod request;
 mod routes;
 mod sample;
-mod visit;
+mod session;
+mod snapshot;
+mod stats;
 
-pub use feed::run;
-pub use recorder::Recorder;
+pub use pump::run;
+pub use stats::StatsObserver;
 
-use hub::Hub;
-use visit::Visit;
+use broadcast::Broadcast;
+use session::HttpSession;
 
 /// Connections to the page at the same time, where there are descriptors enough.
-pub const VISITS_MAX: usize = 128;
+pub const SESSIONS_MAX: usize = 128;
 /// What the page's own connections are called where a protocol is named, and the clients that it drives.
 pub(crate) const PAGE: &str = "page";
 pub(crate) const DEMO: &str = "demo";
@@ -103,7 +103,7 @@ pub(crate) const DEMO: &str = "demo";
 const PAGE_LISTENER: usize = 0;
 
 /// A reactor whose loop can be looked at: see [`reactor`].
-pub type ExploredReactor<S, O> = Reactor<OsKernel, Explored<S>, (Recorder, Option<O>)>;
+pub type ExplorerReactor<S, O> = Reactor<OsKernel, WithExplorer<S>, (StatsObserver, Option<O>)>;
 
 /// For [`reactor`]: nobody looks but the page.
 pub const NOBODY: Option<Off> = None;
@@ -118,7 +118,7 @@ pub struct Page {
     /// called, as in [`StateName::protocol`], and its address.
     pub services: Vec<(String, SocketAddr)>,
     /// Connections to the page at the same time; one more is closed at once.
-    pub visits_max: usize,
+    pub sessions_max: usize,
 }
 
 /// By which door a peer comes in.
@@ -139,7 +139,7 @@ pub struct Session<S>(Kind<S>);
 #[derive(Debug)]
 enum Kind<S> {
     Inner(S),
-    Visit(Box<Visit>),
+    HttpSession(Box<HttpSession>),
     /// A connection too many.
     Surplus,
     /// Which demo client.
@@ -148,12 +148,12 @@ enum Kind<S> {
 
 /// A service, and the page that looks at it.
 #[derive(Debug)]
-pub struct Explored<S> {
+pub struct WithExplorer<S> {
     inner: S,
-    hub: Hub,
+    broadcast: Broadcast,
 }
 
-impl<S> Explored<S> {
+impl<S> WithExplorer<S> {
     /// The service that is looked at.
     pub fn inner(&self) -> &S {
         &self.inner
@@ -170,21 +170,21 @@ pub fn reactor<S: Service, O: Observer>(
     service: S,
     limits: Limits,
     second: Option<O>,
-) -> io::Result<ExploredReactor<S, O>> {
+) -> io::Result<ExplorerReactor<S, O>> {
     let address = page.listener.local_addr()?;
     let mut listeners = vec![PAGE.to_owned()];
     listeners.extend(page.services.iter().map(|(name, _)| name.clone()));
-    let explored = Explored {
+    let explored = WithExplorer {
         inner: service,
-        hub: Hub::new(address, page.services, page.visits_max)?,
+        broadcast: Broadcast::new(address, page.services, page.sessions_max)?,
     };
     // What peers say is for those alone who sit at this machine.
     let payload = if address.ip().is_loopback() {
-        recorder::PAYLOAD_BYTES
+        stats::PAYLOAD_BYTES
     } else {
         0
     };
-    let observer = (Recorder::new(listeners, payload), second);
+    let observer = (StatsObserver::new(listeners, payload), second);
     let mut reactor = Reactor::observed(OsKernel::new()?, explored, limits, observer);
     let policy = Policy {
         idle_timeout: Some(Duration::from_secs(60)),
@@ -197,7 +197,7 @@ pub fn reactor<S: Service, O: Observer>(
     Ok(reactor)
 }
 
-impl<S: Service> Service for Explored<S> {
+impl<S: Service> Service for WithExplorer<S> {
     type Session = Session<S::Session>;
     type Origin = Origin<S::Origin>;
 
@@ -209,20 +209,22 @@ impl<S: Service> Service for Explored<S> {
     ) -> Session<S::Session> {
         Session(match origin {
             Origin::Inner(origin) => Kind::Inner(self.inner.open(cx, origin, name)),
-            Origin::Page if self.hub.admit(cx) => Kind::Visit(Box::new(Visit::new(cx))),
+            Origin::Page if self.broadcast.admit(cx) => {
+                Kind::HttpSession(Box::new(HttpSession::new(cx)))
+            }
             Origin::Page => {
                 cx.abort();
                 Kind::Surplus
             }
-            Origin::Demo => Kind::Demo(self.hub.demos.arrived(cx.me())),
+            Origin::Demo => Kind::Demo(self.broadcast.demos.arrived(cx.me())),
         })
     }
 
     fn step(&mut self, cx: &mut Context<'_>, session: &mut Session<S::Session>, event: Event<'_>) {
         match &mut session.0 {
             Kind::Inner(inner) => self.inner.step(cx, inner, event),
-            Kind::Visit(visit) => visit.step(cx, &mut self.hub, event),
-            Kind::Demo(number) => self.hub.demos.step(cx, *number, event),
+            Kind::HttpSession(session) => session.step(cx, &mut self.broadcast, event),
+            Kind::Demo(number) => self.broadcast.demos.step(cx, *number, event),
             Kind::Surplus => {}
         }
     }
@@ -230,8 +232,8 @@ impl<S: Service> Service for Explored<S> {
     fn close(&mut self, cx: &mut Context<'_>, session: Session<S::Session>, reason: CloseReason) {
         match session.0 {
             Kind::Inner(inner) => self.inner.close(cx, inner, reason),
-            Kind::Visit(_) => self.hub.left(cx.me()),
-            Kind::Demo(number) => self.hub.demos.left(number),
+            Kind::HttpSession(_) => self.broadcast.left(cx.me()),
+            Kind::Demo(number) => self.broadcast.demos.left(number),
             Kind::Surplus => {}
         }
     }
@@ -239,8 +241,8 @@ impl<S: Service> Service for Explored<S> {
     fn read_limit(&self, session: &Session<S::Session>) -> usize {
         match &session.0 {
             Kind::Inner(inner) => self.inner.read_limit(inner),
-            Kind::Visit(visit) => visit.read_limit(),
-            Kind::Demo(number) => self.hub.demos.read_limit(*number),
+            Kind::HttpSession(session) => session.read_limit(),
+            Kind::Demo(number) => self.broadcast.demos.read_limit(*number),
             Kind::Surplus => 0,
         }
     }
@@ -248,8 +250,8 @@ impl<S: Service> Service for Explored<S> {
     fn state(&self, session: &Session<S::Session>) -> StateName {
         let (protocol, state) = match &session.0 {
             Kind::Inner(inner) => return self.inner.state(inner),
-            Kind::Visit(visit) => (PAGE, visit.state()),
-            Kind::Demo(number) => (DEMO, self.hub.demos.state(*number)),
+            Kind::HttpSession(session) => (PAGE, session.state()),
+            Kind::Demo(number) => (DEMO, self.broadcast.demos.state(*number)),
             Kind::Surplus => (PAGE, "refused"),
         };
         StateName { protocol, state }

@@ -3,9 +3,9 @@
 
 use std::net::SocketAddr;
 
+use super::broadcast::{Broadcast, Question, random_word};
 use super::demo::{self, Order};
 use super::http::{Reply, Status};
-use super::hub::{Hub, Question, random_word};
 use super::request::Request;
 use crate::protocol::Context;
 
@@ -18,8 +18,12 @@ pub(crate) enum Answer {
 }
 
 /// Answers a request.
-pub(crate) fn answer(hub: &mut Hub, cx: &mut Context<'_>, request: &Request<'_>) -> Answer {
-    if !is_for_us(hub.address, request) {
+pub(crate) fn answer(
+    broadcast: &mut Broadcast,
+    cx: &mut Context<'_>,
+    request: &Request<'_>,
+) -> Answer {
+    if !is_for_us(broadcast.address, request) {
         let words = "this server does not answer for that Host";
         return Answer::Now(Reply::text(Status::Misdirected, words));
     }
@@ -34,21 +38,21 @@ pub(crate) fn answer(hub: &mut Hub, cx: &mut Context<'_>, request: &Request<'_>)
         return Answer::Now(reply);
     }
     match request.path {
-        "/" => Answer::Now(page(hub)),
+        "/" => Answer::Now(page(broadcast)),
         "/metrics" => {
             let accept = request.field("accept").unwrap_or("");
             let is_open = accept.contains("application/openmetrics-text");
             Answer::Later(Question::Metrics { is_open })
         }
         "/healthz" => Answer::Now(Reply::text(Status::Ok, "ok")),
-        "/try" => try_it(hub, cx, request),
-        _ => events(hub, cx, request),
+        "/try" => try_it(broadcast, cx, request),
+        _ => events(broadcast, cx, request),
     }
 }
 
 /// A stream is not for another site: it could not read it, but it would take one of the few.
-fn events(hub: &mut Hub, cx: &Context<'_>, request: &Request<'_>) -> Answer {
-    if !is_from_page(hub.address, request) {
+fn events(broadcast: &mut Broadcast, cx: &Context<'_>, request: &Request<'_>) -> Answer {
+    if !is_from_page(broadcast.address, request) {
         return Answer::Now(Reply::text(
             Status::Forbidden,
             "only the explorer page may read the events",
@@ -59,7 +63,7 @@ fn events(hub: &mut Hub, cx: &Context<'_>, request: &Request<'_>) -> Answer {
         reply.kind = "text/event-stream";
         return Answer::Now(reply);
     }
-    hub.subscribe(cx.me()).map_or_else(
+    broadcast.subscribe(cx.me()).map_or_else(
         || {
             let mut reply = Reply::text(
                 Status::Unavailable,
@@ -117,7 +121,7 @@ fn is_own_origin(address: SocketAddr, request: &Request<'_>, origin: &str) -> bo
     }
 }
 
-fn page(hub: &Hub) -> Reply {
+fn page(broadcast: &Broadcast) -> Reply {
     let nonce = match random_word() {
         Ok(nonce) => nonce,
         Err(error) => {
@@ -128,7 +132,7 @@ fn page(hub: &Hub) -> Reply {
     Reply {
         status: Status::Ok,
         kind: "text/html; charset=utf-8",
-        body: hub.page.with_nonce(&nonce),
+        body: broadcast.page.with_nonce(&nonce),
         extra: format!(
             "Content-Security-Policy: default-src 'none'; connect-src 'self'; img-src data:; \
              style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; base-uri 'none'; \
@@ -143,12 +147,12 @@ fn wrong(status: Status, words: &str) -> Answer {
 }
 
 /// A button was pressed.
-fn try_it(hub: &mut Hub, cx: &mut Context<'_>, request: &Request<'_>) -> Answer {
-    let Some(token) = &hub.token else {
+fn try_it(broadcast: &mut Broadcast, cx: &mut Context<'_>, request: &Request<'_>) -> Answer {
+    let Some(token) = &broadcast.token else {
         let words = "the buttons are off: the page is not on a loopback address";
         return wrong(Status::Forbidden, words);
     };
-    if !is_from_page(hub.address, request)
+    if !is_from_page(broadcast.address, request)
         || request.field("x-epollo-token") != Some(token.as_str())
     {
         return wrong(
@@ -161,22 +165,22 @@ fn try_it(hub: &mut Hub, cx: &mut Context<'_>, request: &Request<'_>) -> Answer 
         return wrong(Status::WrongType, "the body must be application/json");
     }
     let (client, order) = match demo::parse(request.body) {
-        Ok(demo::Asked::Connect(to)) => return connect(hub, &to),
+        Ok(demo::Asked::Connect(to)) => return connect(broadcast, &to),
         Ok(demo::Asked::Order(client, order)) => (client, order),
         Err(words) => return wrong(Status::BadRequest, &words),
     };
-    command(hub, cx, client, order)
+    command(broadcast, cx, client, order)
 }
 
-fn connect(hub: &Hub, to: &str) -> Answer {
-    let Some(&(_, address)) = hub.services.iter().find(|(name, _)| name == to) else {
+fn connect(broadcast: &Broadcast, to: &str) -> Answer {
+    let Some(&(_, address)) = broadcast.services.iter().find(|(name, _)| name == to) else {
         return wrong(Status::BadRequest, "there is no such service");
     };
     Answer::Later(Question::Connect(address))
 }
 
-fn command(hub: &mut Hub, cx: &mut Context<'_>, client: u32, order: Order) -> Answer {
-    match hub.demos.order(client, order) {
+fn command(broadcast: &mut Broadcast, cx: &mut Context<'_>, client: u32, order: Order) -> Answer {
+    match broadcast.demos.order(client, order) {
         Ok(peer) => {
             cx.notify(peer);
             Answer::Now(Reply::json(Status::Ok, "{\"ok\":true}".to_owned()))

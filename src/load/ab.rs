@@ -1,12 +1,12 @@
 //! Two servers in turn, A B B A, so that whatever drifts in the machine meets both alike. What the
-//! blocks say together is in `duel.rs`.
+//! blocks say together is in `ab_test.rs`.
 
 use std::fs::File;
 
 use super::plan::Plan;
 use super::progress::Progress;
-use crate::report::duel::duel;
-use crate::report::{Duel, Report};
+use crate::report::ab_test::ab_test;
+use crate::report::{AbTest, Report};
 use crate::trace::Off;
 
 /// Blocks that are measured again because something disturbed them, at most for each that counts.
@@ -19,7 +19,7 @@ pub fn run(
     blocks: usize,
     progress: &mut Progress,
     signals: &File,
-) -> Result<(Duel, bool), String> {
+) -> Result<(AbTest, bool), String> {
     let mut runs: Vec<Report> = Vec::new();
     let mut which_is_a = Vec::new();
     let mut discarded = 0;
@@ -45,6 +45,6 @@ pub fn run(
         which_is_a.push(is_a);
     }
     let (a, b) = (a.target.to_string(), b.target.to_string());
-    let duel = duel(runs, &which_is_a, discarded, was_interrupted, [&a, &b]);
-    Ok((duel, was_interrupted))
+    let ab_test = ab_test(runs, &which_is_a, discarded, was_interrupted, [&a, &b]);
+    Ok((ab_test, was_interrupted))
 }

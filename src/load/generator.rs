@@ -5,12 +5,12 @@
 use std::io;
 use std::time::Duration;
 
-use super::asking::{Asking, Budget, Orders};
-use super::book::Book;
 use super::pace::Pace;
 use super::payload::Payloads;
 use super::plan::Arrivals;
 use super::plan::Plan;
+use super::recorder::Recorder;
+use super::requester::{Budget, Orders, Requester};
 use crate::protocol::{PeerId, StateName, Time};
 use crate::services::Protocol;
 use crate::system::reason;
@@ -36,7 +36,7 @@ pub enum Session {
     /// A connection that stays silent.
     Silent(Call),
     /// A connection with requests.
-    Active(Call, Box<Asking>),
+    Active(Call, Box<Requester>),
     /// A connection to hello, with what it has been sent.
     Greeted(Call, Vec<u8>),
     /// It ended as it should, or what it says is not heard any more.
@@ -88,7 +88,7 @@ pub struct Load {
     plan: Plan,
     orders: Orders,
     /// What was counted and measured.
-    pub book: Book,
+    pub recorder: Recorder,
     /// How far the run is.
     pub stage: Stage,
     /// Our user ended it early.
@@ -175,7 +175,7 @@ impl Load {
         Load {
             plan,
             orders,
-            book: Book::new(),
+            recorder: Recorder::new(),
             stage: Stage::Connecting,
             was_interrupted: false,
             mark: None,
@@ -266,7 +266,7 @@ impl Load {
             let is_ordered = self.orders.send(now);
             self.calling = self.calling.map(|call| Call { is_ordered, ..call });
             if self.plan.rate.is_some() {
-                self.book.asked(due, now);
+                self.recorder.asked(due, now);
             }
         }
         Some(origin)
@@ -306,7 +306,7 @@ impl Load {
 
     fn could_not_connect(&mut self, error: &io::Error) {
         let unreachable = Unreachable::of(error);
-        self.book
+        self.recorder
             .broke(format_args!("cannot connect: {}", unreachable.why));
         self.unreachable.get_or_insert(unreachable);
         self.failed += 1;

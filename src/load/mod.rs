@@ -3,18 +3,18 @@
 //! it is told by [`report`](crate::report).
 
 pub mod ab;
-mod asking;
-mod book;
 mod cost;
+mod counters;
 pub mod generator;
-mod meters;
-mod owners;
+mod listening;
 mod pace;
 mod payload;
 pub mod plan;
 pub mod preflight;
 pub mod progress;
+mod recorder;
+mod requester;
 pub mod run;
 pub mod sources;
-mod trust;
 mod verify;
+mod warnings;

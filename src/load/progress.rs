@@ -114,8 +114,8 @@ fn shown(load: &Load, now: Time) -> Shown {
 /// How much of the time, or of the requests, that end the measurement.
 fn measuring(load: &Load, now: Time) -> Shown {
     let (_, many) = units::answers_of(load.plan().service.name());
-    let echoes = load.book.echoes;
-    let elapsed = now.since(load.book.since.min(now)).as_secs_f64();
+    let echoes = load.recorder.echoes;
+    let elapsed = now.since(load.recorder.since.min(now)).as_secs_f64();
     let rate = units::digits((echoes as f64 / elapsed.max(f64::MIN_POSITIVE)).round());
     let (share, words) = match load.plan().end {
         End::After(duration) => {

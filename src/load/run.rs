@@ -7,15 +7,15 @@ use std::net::{IpAddr, SocketAddr};
 
 use hdrhistogram::Histogram;
 
-use super::book::{curve, quantiles};
+use super::counters::Counters;
 use super::generator::{Load, Origin, Unreachable};
-use super::meters::Meters;
-use super::owners;
+use super::listening;
 use super::payload::NAME_BYTES;
 use super::plan::{End, Plan};
 use super::preflight::{self, Needs};
 use super::progress::Progress;
-use super::trust::{self, Machine};
+use super::recorder::{curve, quantiles};
+use super::warnings::{self, Machine};
 use crate::protocol::Time;
 use crate::reactor::{
     self, Direction, IoMode, Kernel, Limits, OriginId, OsKernel, OsStream, Policy, Reactor,
@@ -59,9 +59,9 @@ pub fn run(
     })?;
     let spread = plan.sources.as_ref().map(|sources| sources.spread(sockets));
     let source = |call: usize| spread.as_ref().and_then(|spread| spread.nth(call));
-    let mut meters = Meters::of(plan.pid)?;
-    let owners = owners::listening(plan.target);
-    let server = plan.pid.or(owners.first().copied());
+    let mut counters = Counters::of(plan.pid)?;
+    let listeners = listening::listening(plan.target);
+    let server = plan.pid.or(listeners.first().copied());
     let before = Machine::look(server);
     let mut reactor = reactor(plan, observer, signals)?;
     let wait = |error| cannot("wait for events", &error);
@@ -74,9 +74,9 @@ pub fn run(
         let began = reactor.now();
         let now = reactor.kernel_mut().now();
         let load = reactor.service_mut();
-        load.book.turned(began, now);
+        load.recorder.turned(began, now);
         if let Some(at) = load.mark.take() {
-            meters.mark(load, at);
+            counters.mark(load, at);
         }
         progress.show(load, now);
         if let Some(why) = load.unreachable() {
@@ -85,24 +85,24 @@ pub fn run(
     }
     let load = reactor.service();
     let after = Machine::look(server);
-    let mut report = report(plan, load, &meters);
-    let own = doubts(plan, &report);
-    report.trust = own
+    let mut report = report(plan, load, &counters);
+    let own = warnings(plan, &report);
+    report.warnings = own
         .into_iter()
-        .chain(after.doubts(&before))
-        .chain(meters.doubts())
+        .chain(after.warnings(&before))
+        .chain(counters.warnings())
         .collect();
-    report.trust.extend(stranger(plan, &owners));
+    report.warnings.extend(stranger(plan, &listeners));
     let cause = load.serves_few().filter(|_| !load.was_interrupted);
     let first = load.was_interrupted.then(|| INTERRUPTED.to_owned());
     report
-        .trust
+        .warnings
         .splice(0..0, first.into_iter().chain(cause.clone()));
     Ok(Outcome {
         cause,
         report,
-        response: load.book.response.clone(),
-        is_disturbed: trust::disturbs(&before, &after),
+        response: load.recorder.response.clone(),
+        is_disturbed: warnings::disturbs(&before, &after),
         was_interrupted: load.was_interrupted,
     })
 }
@@ -188,66 +188,66 @@ fn cannot(what: &str, error: &io::Error) -> String {
     format!("cannot {what}: {}", crate::system::reason(error))
 }
 
-fn report(plan: &Plan, load: &Load, meters: &Meters) -> Report {
-    let book = &load.book;
-    let is_measured = book.since != Time::NEVER && book.until != Time::NEVER;
+fn report(plan: &Plan, load: &Load, counters: &Counters) -> Report {
+    let recorder = &load.recorder;
+    let is_measured = recorder.since != Time::NEVER && recorder.until != Time::NEVER;
     let seconds = if is_measured {
-        book.until.since(book.since).as_secs_f64()
+        recorder.until.since(recorder.since).as_secs_f64()
     } else {
         0.0
     };
     let per_second = if seconds > 0.0 {
-        as_float(book.echoes) / seconds
+        as_float(recorder.echoes) / seconds
     } else {
         0.0
     };
-    let wrongs = book.wrongs;
+    let wrongs = recorder.wrongs;
     Report {
         epollo: env!("CARGO_PKG_VERSION").to_owned(),
         service: plan.service.name().to_owned(),
         address: plan.target.to_string(),
         asked: plan.asked(),
         seconds,
-        echoes: book.echoes,
+        echoes: recorder.echoes,
         per_second,
         bytes_per_second: per_second * as_float(load.answer_bytes() as u64),
-        lost: book.lost(),
+        lost: recorder.lost(),
         changed: wrongs.changed,
         duplicated: wrongs.duplicated,
         crossed: wrongs.crossed,
         reordered: wrongs.reordered,
         broken: wrongs.broken,
-        wrong: book.words(),
-        response_ns: quantiles(&book.response),
-        service_ns: quantiles(&book.service),
-        send_lag_ns: quantiles(&book.lag),
-        connect_ns: quantiles(&book.connect),
-        generator: meters.generator(book.echoes),
-        turn_ns: quantiles(&book.turn),
-        server: meters.server(book.echoes),
+        wrong: recorder.words(),
+        response_ns: quantiles(&recorder.response),
+        service_ns: quantiles(&recorder.service),
+        send_lag_ns: quantiles(&recorder.lag),
+        connect_ns: quantiles(&recorder.connect),
+        generator: counters.generator(recorder.echoes),
+        turn_ns: quantiles(&recorder.turn),
+        server: counters.server(recorder.echoes),
         interrupted: load.was_interrupted,
-        trust: Vec::new(),
-        timeline: book.timeline.clone(),
-        curve: curve(&book.response),
+        warnings: Vec::new(),
+        timeline: recorder.timeline.clone(),
+        curve: curve(&recorder.response),
     }
 }
 
 /// What the run itself gives reason to doubt.
-fn doubts(plan: &Plan, report: &Report) -> Vec<String> {
+fn warnings(plan: &Plan, report: &Report) -> Vec<String> {
     let is_closed_loop = plan.rate.is_none();
     let server = report.server.as_ref();
     let has_payload = plan.service != Protocol::Hello;
     let all = [
-        trust::generator_saturated(&report.generator, !plan.spin.is_zero()),
-        server.and_then(|server| trust::server_not_saturated(server, is_closed_loop)),
+        warnings::generator_saturated(&report.generator, !plan.spin.is_zero()),
+        server.and_then(|server| warnings::server_not_saturated(server, is_closed_loop)),
         (report.echoes > 0)
-            .then(|| trust::few_answers(report.echoes))
+            .then(|| warnings::few_answers(report.echoes))
             .flatten(),
         plan.warns_of_warmup
-            .then(|| trust::short_warmup(plan.warmup.as_secs_f64()))
+            .then(|| warnings::short_warmup(plan.warmup.as_secs_f64()))
             .flatten(),
         has_payload
-            .then(|| trust::small_payload(plan.size, NAME_BYTES))
+            .then(|| warnings::small_payload(plan.size, NAME_BYTES))
             .flatten(),
         behind(plan, report),
     ];
@@ -255,11 +255,11 @@ fn doubts(plan: &Plan, report: &Report) -> Vec<String> {
 }
 
 /// The process whose cost is told is not the one under load.
-fn stranger(plan: &Plan, owners: &[u32]) -> Option<String> {
+fn stranger(plan: &Plan, listeners: &[u32]) -> Option<String> {
     let pid = plan
         .pid
-        .filter(|pid| !owners.is_empty() && !owners.contains(pid))?;
-    let (target, owner) = (plan.target, owners[0]);
+        .filter(|pid| !listeners.is_empty() && !listeners.contains(pid))?;
+    let (target, owner) = (plan.target, listeners[0]);
     Some(format!(
         "process {pid} does not listen on {target}, process {owner} does: the reported cost is not \
          that of this load"

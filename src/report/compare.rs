@@ -171,7 +171,7 @@ fn notes(a: &Report, b: &Report) -> Vec<String> {
         }
         notes.extend(
             report
-                .trust
+                .warnings
                 .iter()
                 .map(|reason| format!("{name}: {reason}")),
         );

@@ -101,7 +101,7 @@ fn tiles(report: &Report) -> Markup {
 /// What went wrong, and how far the run can be trusted.
 fn trust(report: &Report) -> Markup {
     let wrong = text::wrong(report);
-    let is_bad = wrong.is_some() || !report.trust.is_empty() || report.echoes == 0;
+    let is_bad = wrong.is_some() || !report.warnings.is_empty() || report.echoes == 0;
     html! {
         section.trust.bad[is_bad] aria-label="How far this run can be trusted" {
             p {
@@ -111,11 +111,11 @@ fn trust(report: &Report) -> Markup {
             @if !report.wrong.is_empty() {
                 ul { @for line in &report.wrong { li { (shown(line)) } } }
             }
-            @if report.trust.is_empty() {
+            @if report.warnings.is_empty() {
                 p { strong { "Warnings: " } "none." }
             } @else {
                 p { strong { "Warnings:" } }
-                ul { @for reason in &report.trust { li { (shown(reason)) } } }
+                ul { @for reason in &report.warnings { li { (shown(reason)) } } }
             }
         }
     }

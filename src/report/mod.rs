@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub mod ab_test;
 pub mod compare;
-pub mod duel;
 mod figures;
 pub mod files;
 pub mod html;
@@ -69,7 +69,8 @@ pub struct Report {
     #[serde(default)]
     pub interrupted: bool,
     /// Each reason to doubt the run; empty if there is none.
-    pub trust: Vec<String>,
+    #[serde(rename = "trust")]
+    pub warnings: Vec<String>,
     /// Second by second.
     pub timeline: Vec<Second>,
     /// The percentile curve of `response_ns`: percentile (0 to 100) and nanoseconds.
@@ -171,7 +172,7 @@ pub struct Second {
 
 /// What `epollo bench --ab` found: two servers loaded in turn, A B B A.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Duel {
+pub struct AbTest {
     /// The address of A.
     pub a: String,
     /// The address of B.
@@ -187,7 +188,8 @@ pub struct Duel {
     /// Its user ended it; the block that was measured then does not count.
     pub interrupted: bool,
     /// Why the whole is to be doubted.
-    pub trust: Vec<String>,
+    #[serde(rename = "trust")]
+    pub warnings: Vec<String>,
     /// The runs themselves, as they went.
     pub runs: Vec<Report>,
 }

@@ -241,10 +241,10 @@ fn verdict(report: &Report) -> String {
     let wrong = wrong(report).unwrap_or_else(|| all_right(report));
     let mut lines = vec![("wrong", wrong)];
     lines.extend(report.wrong.iter().map(|line| ("", line.clone())));
-    if report.trust.is_empty() {
+    if report.warnings.is_empty() {
         lines.push(("warnings", "none".to_owned()));
     }
-    for (at, reason) in report.trust.iter().enumerate() {
+    for (at, reason) in report.warnings.iter().enumerate() {
         lines.push((if at == 0 { "warnings" } else { "" }, reason.clone()));
     }
     let line = |(name, told): (&str, String)| format!("{name:<10}  {}\n", Escaped(told.as_bytes()));

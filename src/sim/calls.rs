@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::fault::{Call, Fault, State};
-use super::kernel::{Clock, Deed, Outside, SimKernel, error_of};
+use super::kernel::{Action, Clock, Environment, SimKernel, error_of};
 use super::net::SocketId;
 use super::socket::Key;
 use crate::protocol::Time;
@@ -16,7 +16,7 @@ use crate::reactor::{Batch, Delivery, Interest, Kernel, Readiness, Token};
 /// the budget of each ends would take it to some 70,000.
 const TURN_CALLS_MAX: u64 = 100_000;
 
-impl<O: Outside> SimKernel<O> {
+impl<O: Environment> SimKernel<O> {
     /// A call begins: it takes time, in which others may act. It fails if there have been far too many
     /// in this turn, so that a process which retries in vain gives up.
     ///
@@ -29,7 +29,7 @@ impl<O: Outside> SimKernel<O> {
             return Ok(());
         }
         if self.calls_in_turn == TURN_CALLS_MAX + 1 {
-            self.outside.never_waits(TURN_CALLS_MAX);
+            self.environment.never_waits(TURN_CALLS_MAX);
         }
         assert!(
             self.calls_in_turn <= 2 * TURN_CALLS_MAX,
@@ -41,7 +41,7 @@ impl<O: Outside> SimKernel<O> {
     /// One that cannot fail.
     fn call_surely(&mut self) {
         self.steps += 1;
-        let cost_max = self.manners.call_cost_max.as_nanos();
+        let cost_max = self.fault_profile.call_cost_max.as_nanos();
         let cost = self
             .rng
             .below(usize::try_from(cost_max).unwrap_or(usize::MAX) + 1);
@@ -55,7 +55,7 @@ impl<O: Outside> SimKernel<O> {
     fn accept_well(&mut self, listener: usize, state: State) -> io::Result<(SocketId, SocketAddr)> {
         match self.net.accept(listener) {
             Ok((id, address)) => {
-                self.outside.saw(&mut self.net, id, Deed::Accepted);
+                self.environment.saw(&mut self.net, id, Action::Accepted);
                 Ok((id, address))
             }
             Err(fault) => {
@@ -85,13 +85,13 @@ impl<O: Outside> SimKernel<O> {
     }
 
     /// A connection is about to be closed in this way.
-    fn leave(&mut self, id: SocketId, deed: Deed<'_>) {
+    fn leave(&mut self, id: SocketId, action: Action<'_>) {
         self.call_surely();
         if let Some((token, _)) = self.net.socket(id).watched {
             self.gone.rotate_right(1);
             self.gone[0] = Some(token);
         }
-        self.outside.saw(&mut self.net, id, deed);
+        self.environment.saw(&mut self.net, id, action);
     }
 
     /// A connection takes less than it could, and tells of its room afterwards. Returns how much.
@@ -111,7 +111,7 @@ impl<O: Outside> SimKernel<O> {
     }
 }
 
-impl<O: Outside> Kernel for SimKernel<O> {
+impl<O: Environment> Kernel for SimKernel<O> {
     type Listener = usize;
     type Stream = SocketId;
 
@@ -134,9 +134,9 @@ impl<O: Outside> Kernel for SimKernel<O> {
             Some(_) | None => State::Asleep,
         };
         let is_asleep = state == State::Asleep && self.net.is_quiet();
-        self.outside.waits(&self.net, is_asleep);
+        self.environment.waits(&self.net, is_asleep);
         let fault = self.draw(Call::Wait, state);
-        let is_stopped = self.rng.happens(self.manners.stops_per_65536, 65536);
+        let is_stopped = self.rng.happens(self.fault_profile.stops_per_65536, 65536);
         if state == State::Asleep && (is_stopped || fault == Some(Fault::Interrupted)) {
             // SIGCONT ends a wait, so that it tells nothing of what came meanwhile (signal(7)).
             if is_stopped {
@@ -150,7 +150,7 @@ impl<O: Outside> Kernel for SimKernel<O> {
         self.sleep(timeout.map(|timeout| self.net.now.after(timeout)))?;
         let batch = match fault {
             Some(Fault::Crowded) => 1 + self.rng.below(2),
-            Some(_) | None => self.manners.batch,
+            Some(_) | None => self.fault_profile.batch,
         };
         self.net.tell(batch, ready);
         if state == State::Asleep || !ready.is_empty() {
@@ -159,7 +159,7 @@ impl<O: Outside> Kernel for SimKernel<O> {
         // To look and find nothing is no step.
         self.steps -= u64::from(state == State::Looking && ready.is_empty());
         for id in std::mem::take(&mut self.net.told) {
-            self.outside.saw(&mut self.net, id, Deed::Told);
+            self.environment.saw(&mut self.net, id, Action::Told);
         }
         let crowding = if ready.len() >= batch {
             Batch::Truncated
@@ -194,16 +194,17 @@ impl<O: Outside> Kernel for SimKernel<O> {
             return self.accept_well(*listener, state);
         };
         self.count(Call::Accept, fault, state);
-        self.outside.asked_in_vain(*listener);
+        self.environment.asked_in_vain(*listener);
         if fault == Fault::WouldBlock {
             self.net.wake_listener(*listener);
         } else if fault == Fault::Aborted {
             if let Some(id) = self.net.abort(*listener) {
-                self.outside.saw(&mut self.net, id, Deed::Broken(fault));
+                self.environment
+                    .saw(&mut self.net, id, Action::Broken(fault));
                 self.net.forget_if_closed(id);
             }
         } else if fault != Fault::Interrupted {
-            self.outside.accept_failed(&self.net);
+            self.environment.accept_failed(&self.net);
         }
         Err(error_of(fault))
     }
@@ -260,8 +261,8 @@ impl<O: Outside> Kernel for SimKernel<O> {
         match self.net.write(id, offered) {
             Ok(count) => {
                 self.net.socket_mut(id).owes |= count < bytes.len();
-                self.outside
-                    .saw(&mut self.net, id, Deed::Written(&bytes[..count]));
+                self.environment
+                    .saw(&mut self.net, id, Action::Written(&bytes[..count]));
                 Ok(count)
             }
             Err(fault) => {
@@ -281,7 +282,7 @@ impl<O: Outside> Kernel for SimKernel<O> {
         }
         match self.net.shut_ours(id) {
             Ok(()) => {
-                self.outside.saw(&mut self.net, id, Deed::Shut);
+                self.environment.saw(&mut self.net, id, Action::Shut);
                 Ok(())
             }
             Err(fault) => Err(self.failed(Call::Shutdown, id, state, fault)),
@@ -305,8 +306,8 @@ impl<O: Outside> Kernel for SimKernel<O> {
         let Some(fault) = self.net.socket_mut(*stream).error.take() else {
             return Ok(None);
         };
-        self.outside
-            .saw(&mut self.net, *stream, Deed::Broken(fault));
+        self.environment
+            .saw(&mut self.net, *stream, Action::Broken(fault));
         Ok(Some(error_of(fault)))
     }
 
@@ -320,19 +321,19 @@ impl<O: Outside> Kernel for SimKernel<O> {
     }
 
     fn close(&mut self, stream: SocketId) {
-        self.leave(stream, Deed::Closed);
+        self.leave(stream, Action::Closed);
         self.net.close_ours(stream);
     }
 
     fn reset(&mut self, stream: SocketId) {
-        self.leave(stream, Deed::Reset);
+        self.leave(stream, Action::Reset);
         self.net.reset_ours(stream);
     }
 
     fn close_listener(&mut self, listener: usize) {
         self.call_surely();
         for id in self.net.close_listener(listener) {
-            self.outside.saw(&mut self.net, id, Deed::Closed);
+            self.environment.saw(&mut self.net, id, Action::Closed);
             self.net.forget_if_closed(id);
         }
     }

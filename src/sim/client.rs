@@ -5,15 +5,15 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::far::Received;
+use super::behaviour::{Behaviour, Ending};
 use super::kernel::Clock;
 use super::ledger::Ledger;
 use super::net::{Net, SocketId};
 use super::plan::Plan;
 use super::queue::Route;
 use super::random::Random;
+use super::remote::Received;
 use super::talker::Talker;
-use super::temper::{Ending, Temper};
 use crate::protocol::Time;
 
 /// What a client that trickles says byte by byte.
@@ -88,7 +88,7 @@ impl fmt::Display for Outcome {
 pub(super) struct Client {
     pub(super) serial: usize,
     pub(super) role: Role,
-    pub(super) temper: Temper,
+    pub(super) behaviour: Behaviour,
     pub(super) route: Route,
     pub(super) rng: Random,
     pub(super) address: SocketAddr,
@@ -213,25 +213,25 @@ impl Client {
     }
 
     pub(super) fn pause(&mut self) -> Duration {
-        let most = u64::try_from(self.temper.pause_max.as_nanos()).unwrap_or(u64::MAX);
+        let most = u64::try_from(self.behaviour.pause_max.as_nanos()).unwrap_or(u64::MAX);
         Duration::from_nanos(self.rng.between(0, most))
     }
 
     fn reads_later(&self, net: &Net) -> Option<Time> {
-        let from = self.came.after(self.temper.reads_after);
+        let from = self.came.after(self.behaviour.reads_after);
         (from > net.now && from < Time::NEVER).then_some(from)
     }
 
     /// Reads some; whether there was something.
     fn read(&mut self, net: &mut Net, id: SocketId) -> Result<bool, Outcome> {
-        if self.reads_later(net).is_some() || self.temper.reads_after == Duration::MAX {
+        if self.reads_later(net).is_some() || self.behaviour.reads_after == Duration::MAX {
             // It notices only that it is alone.
             return match net.socket(id).is_gone() {
                 true => Err(Outcome::Left),
                 false => Ok(false),
             };
         }
-        let most = 1 + self.rng.below(self.temper.read_max);
+        let most = 1 + self.rng.below(self.behaviour.read_max);
         match net.receive(id, most) {
             Received::Bytes(count) => {
                 self.received += count as u64;
@@ -248,12 +248,12 @@ impl Client {
         if self.outgoing.is_empty() {
             self.refill(plan);
         }
-        let is_trickling = self.temper.trickles
+        let is_trickling = self.behaviour.trickles
             && self.echo_total(plan).saturating_sub(self.sent) <= TRICKLE_BYTES;
         let piece_max = if is_trickling {
             1
         } else {
-            self.temper.piece_max
+            self.behaviour.piece_max
         };
         let count = self.outgoing.len().min(1 + self.rng.below(piece_max));
         if count == 0 {
@@ -278,7 +278,7 @@ impl Client {
 
     fn refill(&mut self, plan: &Plan) {
         let start = self.sent;
-        let ready = match self.temper.piece_max as u64 > READY_BYTES {
+        let ready = match self.behaviour.piece_max as u64 > READY_BYTES {
             true => READY_BYTES_LARGE,
             false => READY_BYTES,
         };
@@ -318,7 +318,7 @@ impl Client {
         let has_said_all = self.has_said_everything(plan);
         // A message that ends with the stream is a message; none is to be cut so.
         let is_between = self.talker().is_none() || self.outgoing.is_empty();
-        match self.temper.ending {
+        match self.behaviour.ending {
             Ending::ResetAt(sent) if self.sent >= sent || has_said_all => {
                 self.leave_by(net, Net::reset);
                 true

@@ -4,13 +4,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::behaviour::{Behaviour, Ending};
 use super::client::{Client, Role, Stage};
 use super::ledger::Ledger;
 use super::plan::Plan;
 use super::queue::Route;
 use super::random::Random;
 use super::talker::Talker;
-use super::temper::{Ending, Temper};
 use crate::protocol::Time;
 
 /// What a client sends that nobody asked to, and what its way to the server then holds.
@@ -25,12 +25,12 @@ const LARGEST_BYTES: u64 = 3_000_000;
 pub(super) fn draw(plan: &Plan, rng: &mut Random, serial: usize, address: SocketAddr) -> Client {
     let mut own = Random::new(rng.number());
     let role = role(plan, &mut own);
-    let temper = temper(plan, &mut own, &role);
+    let behaviour = behaviour(plan, &mut own, &role);
     let route = route(plan, &mut own, &role);
     Client {
         serial,
         role,
-        temper,
+        behaviour,
         route,
         rng: own,
         address,
@@ -74,8 +74,8 @@ fn role(plan: &Plan, rng: &mut Random) -> Role {
 }
 
 /// Who never comes to the end of its first message, and is never idle.
-fn dribbling(plan: &Plan) -> Temper {
-    Temper {
+fn dribbling(plan: &Plan) -> Behaviour {
+    Behaviour {
         piece_max: 1,
         pause_max: plan.policy.idle_timeout.unwrap_or_default() / 4,
         read_max: 10_000,
@@ -88,8 +88,8 @@ fn dribbling(plan: &Plan) -> Temper {
 
 /// Who sends much, and then does with the answer what our kernel must not be left alone with: reads it a
 /// little at a time, never reads it, or is gone.
-fn large(plan: &Plan, rng: &mut Random) -> Temper {
-    let keeps_up = Temper {
+fn large(plan: &Plan, rng: &mut Random) -> Behaviour {
+    let keeps_up = Behaviour {
         piece_max: 65_536,
         pause_max: Duration::from_micros(rng.one_of(&[30, 1_000])),
         read_max: 65_536,
@@ -99,18 +99,18 @@ fn large(plan: &Plan, rng: &mut Random) -> Temper {
         trickles: rng.happens(1, 2),
     };
     match rng.below(8) {
-        0..4 => Temper {
+        0..4 => Behaviour {
             piece_max: 4_096,
             pause_max: Duration::from_millis(40),
             read_max: rng.one_of(&[400, 4_000]),
             ..keeps_up
         },
-        4 | 5 if plan.has_silent_clients => Temper {
+        4 | 5 if plan.has_silent_clients => Behaviour {
             reads_after: Duration::MAX,
             ending: rng.one_of(&[Ending::HalfClose, Ending::Stay]),
             ..keeps_up
         },
-        6 if plan.has_silent_clients => Temper {
+        6 if plan.has_silent_clients => Behaviour {
             ending: Ending::VanishAt(rng.between(0, LARGE_BYTES)),
             ..keeps_up
         },
@@ -118,7 +118,7 @@ fn large(plan: &Plan, rng: &mut Random) -> Temper {
     }
 }
 
-fn temper(plan: &Plan, rng: &mut Random, role: &Role) -> Temper {
+fn behaviour(plan: &Plan, rng: &mut Random, role: &Role) -> Behaviour {
     if matches!(role, Role::Chat(talker) if talker.dribbles()) {
         return dribbling(plan);
     }
@@ -139,7 +139,7 @@ fn temper(plan: &Plan, rng: &mut Random, role: &Role) -> Temper {
     } else {
         piece_max
     };
-    Temper {
+    Behaviour {
         piece_max,
         pause_max,
         read_max: if pause_max > Duration::from_millis(10) {
@@ -170,13 +170,13 @@ fn route(plan: &Plan, rng: &mut Random, role: &Role) -> Route {
         true if most > 0 => most,
         true | false => smallest + rng.below(outbound),
     };
-    let (send, far) = (outbound_bytes(), outbound_bytes());
+    let (send, remote) = (outbound_bytes(), outbound_bytes());
     let latest = u64::try_from(plan.delay_max.as_nanos()).unwrap_or(u64::MAX);
     let latest = rng.one_of(&[0, latest]);
     Route {
         receive: smallest + rng.below(inbound),
         send,
-        far,
+        remote,
         max: most,
         delay: Duration::from_nanos(rng.between(0, latest)),
     }

@@ -1,5 +1,5 @@
 //! The machine under a second [`Kernel`](crate::reactor::Kernel): virtual time, a [`Net`] instead of a network, and faults drawn from a seed.
-//! What happens beyond the sockets is an [`Outside`]'s; what is right and wrong it does not judge.
+//! What happens beyond the sockets is an [`Environment`]'s; what is right and wrong it does not judge.
 //! The calls themselves are in `calls.rs`.
 
 use std::fmt;
@@ -18,7 +18,7 @@ const MOMENT: Duration = Duration::from_millis(5);
 
 /// What the kernel did with a connection, for whoever looks on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deed<'a> {
+pub enum Action<'a> {
     /// It was accepted.
     Accepted,
     /// epoll told that there is something to read.
@@ -41,19 +41,19 @@ pub enum Deed<'a> {
     Reset,
 }
 
-impl fmt::Display for Deed<'_> {
+impl fmt::Display for Action<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Deed::Accepted => f.write_str("accepted"),
-            Deed::Told => f.write_str("told of"),
-            Deed::Read(bytes) => write!(f, "read {} bytes", bytes.len()),
-            Deed::ReadEnd => f.write_str("read the end"),
-            Deed::ReadNothing => f.write_str("nothing to read, or no room"),
-            Deed::Written(bytes) => write!(f, "wrote {} bytes", bytes.len()),
-            Deed::Broken(fault) => write!(f, "broken: {fault:?}"),
-            Deed::Shut => f.write_str("shut our half"),
-            Deed::Closed => f.write_str("closed"),
-            Deed::Reset => f.write_str("closed by a reset"),
+            Action::Accepted => f.write_str("accepted"),
+            Action::Told => f.write_str("told of"),
+            Action::Read(bytes) => write!(f, "read {} bytes", bytes.len()),
+            Action::ReadEnd => f.write_str("read the end"),
+            Action::ReadNothing => f.write_str("nothing to read, or no room"),
+            Action::Written(bytes) => write!(f, "wrote {} bytes", bytes.len()),
+            Action::Broken(fault) => write!(f, "broken: {fault:?}"),
+            Action::Shut => f.write_str("shut our half"),
+            Action::Closed => f.write_str("closed"),
+            Action::Reset => f.write_str("closed by a reset"),
         }
     }
 }
@@ -74,7 +74,7 @@ impl fmt::Display for Clock {
 }
 
 /// Everything beyond the kernel: the clients, the network, the user at the terminal.
-pub trait Outside {
+pub trait Environment {
     /// When it acts next.
     fn next(&self) -> Option<Time>;
 
@@ -82,7 +82,7 @@ pub trait Outside {
     fn act(&mut self, net: &mut Net);
 
     /// Sees what the kernel did.
-    fn saw(&mut self, net: &mut Net, id: SocketId, deed: Deed<'_>);
+    fn saw(&mut self, net: &mut Net, id: SocketId, action: Action<'_>);
 
     /// An accept found no descriptor or memory.
     fn accept_failed(&mut self, net: &Net);
@@ -98,14 +98,14 @@ pub trait Outside {
 }
 
 /// Nothing happens but what the process does.
-impl Outside for () {
+impl Environment for () {
     fn next(&self) -> Option<Time> {
         None
     }
 
     fn act(&mut self, _net: &mut Net) {}
 
-    fn saw(&mut self, _net: &mut Net, _id: SocketId, _deed: Deed<'_>) {}
+    fn saw(&mut self, _net: &mut Net, _id: SocketId, _deed: Action<'_>) {}
 
     fn accept_failed(&mut self, _net: &Net) {}
 
@@ -118,7 +118,7 @@ impl Outside for () {
 
 /// How a simulated kernel behaves.
 #[derive(Clone, Copy, Debug)]
-pub struct Manners {
+pub struct FaultProfile {
     /// Descriptors that the process may have.
     pub descriptors_max: usize,
     /// How many calls of 1024 go wrong.
@@ -139,8 +139,8 @@ pub struct SimKernel<O> {
     /// The machine's sockets.
     pub net: Net,
     /// The rest of the world.
-    pub outside: O,
-    pub(super) manners: Manners,
+    pub environment: O,
+    pub(super) fault_profile: FaultProfile,
     pub(super) rng: Random,
     tally: Tally,
     pub(super) steps: u64,
@@ -150,13 +150,13 @@ pub struct SimKernel<O> {
     pub(super) gone: [Option<Token>; 4],
 }
 
-impl<O: Outside> SimKernel<O> {
+impl<O: Environment> SimKernel<O> {
     /// A machine with no sockets.
-    pub fn new(seed: u64, manners: Manners, outside: O) -> SimKernel<O> {
+    pub fn new(seed: u64, fault_profile: FaultProfile, environment: O) -> SimKernel<O> {
         SimKernel {
-            net: Net::new(manners.descriptors_max),
-            outside,
-            manners,
+            net: Net::new(fault_profile.descriptors_max),
+            environment,
+            fault_profile,
             rng: Random::new(seed),
             tally: Tally::default(),
             steps: 0,
@@ -187,13 +187,13 @@ impl<O: Outside> SimKernel<O> {
 
     /// From now on nothing is injected.
     pub fn behave(&mut self) {
-        self.manners.faults_per_1024 = 0;
-        self.manners.stops_per_65536 = 0;
+        self.fault_profile.faults_per_1024 = 0;
+        self.fault_profile.stops_per_65536 = 0;
     }
 
     /// Draws what goes wrong with this call, if anything does.
     pub(super) fn draw(&mut self, call: Call, state: State) -> Option<Fault> {
-        if !self.rng.happens(self.manners.faults_per_1024, 1024) {
+        if !self.rng.happens(self.fault_profile.faults_per_1024, 1024) {
             return None;
         }
         let rows = REACHABLE
@@ -229,7 +229,8 @@ impl<O: Outside> SimKernel<O> {
     /// The connection breaks at this call.
     pub(super) fn break_off(&mut self, id: SocketId, fault: Fault) -> io::Error {
         self.net.break_off(id);
-        self.outside.saw(&mut self.net, id, Deed::Broken(fault));
+        self.environment
+            .saw(&mut self.net, id, Action::Broken(fault));
         error_of(fault)
     }
 
@@ -242,10 +243,11 @@ impl<O: Outside> SimKernel<O> {
         fault: Fault,
     ) -> io::Error {
         if fault == Fault::WouldBlock {
-            self.outside.saw(&mut self.net, id, Deed::ReadNothing);
+            self.environment.saw(&mut self.net, id, Action::ReadNothing);
         } else {
             self.count(call, fault, state);
-            self.outside.saw(&mut self.net, id, Deed::Broken(fault));
+            self.environment
+                .saw(&mut self.net, id, Action::Broken(fault));
         }
         error_of(fault)
     }
@@ -294,13 +296,13 @@ impl<O: Outside> SimKernel<O> {
             Err(fault) => Err(self.failed(call, id, state, fault)),
             Ok(0) => {
                 self.net.socket_mut(id).end_was_read = true;
-                self.outside.saw(&mut self.net, id, Deed::ReadEnd);
+                self.environment.saw(&mut self.net, id, Action::ReadEnd);
                 Ok(0)
             }
             Ok(count) if call == Call::Peek => Ok(count),
             Ok(count) => {
-                self.outside
-                    .saw(&mut self.net, id, Deed::Read(&buffer[..count]));
+                self.environment
+                    .saw(&mut self.net, id, Action::Read(&buffer[..count]));
                 Ok(count)
             }
         }
@@ -314,7 +316,7 @@ impl<O: Outside> SimKernel<O> {
     }
 
     pub(super) fn stop_process(&mut self) {
-        let nanoseconds = self.manners.stop_max.as_nanos();
+        let nanoseconds = self.fault_profile.stop_max.as_nanos();
         let limit = u64::try_from(nanoseconds).unwrap_or(u64::MAX);
         let time = Duration::from_nanos(self.rng.between(1, limit.max(1)));
         self.net.stopped += time;
@@ -328,13 +330,17 @@ impl<O: Outside> SimKernel<O> {
 
     /// When something happens that the process does not do.
     pub(super) fn next(&self) -> Option<Time> {
-        self.net.next().into_iter().chain(self.outside.next()).min()
+        self.net
+            .next()
+            .into_iter()
+            .chain(self.environment.next())
+            .min()
     }
 
     /// Lets others do what is due.
     pub(super) fn act(&mut self) {
         self.net.act();
-        self.outside.act(&mut self.net);
+        self.environment.act(&mut self.net);
     }
 
     /// Lets the world go on until epoll has something to tell or the time has come.

@@ -1,4 +1,4 @@
-//! The books of one connection, as they are seen from the kernel. What the server owes it is judged in `judge.rs`.
+//! The books of one connection, as they are seen from the kernel. What the server owes it is judged in `checker.rs`.
 
 use std::fmt;
 

@@ -9,35 +9,35 @@
 //!
 //! A step is one call of the kernel, or one act of a client.
 
+mod behaviour;
 mod calls;
+mod checker;
 mod client;
 mod draw;
-mod far;
+mod fairness;
 mod fault;
-mod herd;
-mod judge;
 mod kernel;
-mod late;
 mod ledger;
+mod mass;
 mod near;
 mod net;
 mod plan;
 mod queue;
 mod random;
+mod remote;
 mod run;
 mod socket;
 mod talker;
-mod temper;
 mod typist;
 mod verdict;
 mod world;
 
-pub use far::{Received, WasReset};
 pub use fault::{Call, Fault, State, Tally};
-pub use herd::Herd;
-pub use kernel::{Deed, Manners, Outside, SimKernel};
+pub use kernel::{Action, Environment, FaultProfile, SimKernel};
+pub use mass::Mass;
 pub use net::{Net, SocketId};
 pub use plan::{Plan, QUIT};
 pub use queue::Route;
+pub use remote::{Received, WasReset};
 pub use run::{Doors, Outcome, run};
 pub use socket::Socket;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::kernel::Manners;
+use super::kernel::FaultProfile;
 use super::random::Random;
 use crate::protocol::chat::Partner;
 use crate::protocol::framing::Framing;
@@ -23,7 +23,7 @@ pub struct Plan {
     /// Limits of its guests.
     pub policy: Policy,
     /// How the kernel behaves.
-    pub manners: Manners,
+    pub fault_profile: FaultProfile,
     /// Connections that a listener keeps waiting.
     pub backlog: usize,
     /// Who answers chat guests.
@@ -74,7 +74,7 @@ impl Plan {
             clients,
             arrival_gap_max: Duration::from_micros(rng.one_of(&[0, 50, 500, 5_000])),
             policy: policy(rng, has_timeouts),
-            manners: manners(rng, is_short_of_descriptors, !limits.spin.is_zero()),
+            fault_profile: fault_profile(rng, is_short_of_descriptors, !limits.spin.is_zero()),
             limits,
             backlog: rng.one_of(&[4, 128, 4096]),
             partner,
@@ -133,8 +133,8 @@ fn policy(rng: &mut Random, has_timeouts: bool) -> Policy {
     }
 }
 
-fn manners(rng: &mut Random, is_short_of_descriptors: bool, spins: bool) -> Manners {
-    Manners {
+fn fault_profile(rng: &mut Random, is_short_of_descriptors: bool, spins: bool) -> FaultProfile {
+    FaultProfile {
         descriptors_max: if is_short_of_descriptors {
             16 + rng.below(48)
         } else {

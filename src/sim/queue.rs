@@ -24,7 +24,7 @@ pub struct Route {
     /// Bytes of ours that are not acknowledged, at first.
     pub send: usize,
     /// Bytes that wait to be read by the far application, at first.
-    pub far: usize,
+    pub remote: usize,
     /// What each of these may grow to as it is used.
     pub max: usize,
     /// How long the far kernel takes to acknowledge what has arrived, at most.
@@ -37,7 +37,7 @@ impl From<(usize, usize)> for Route {
         Route {
             receive,
             send,
-            far: send,
+            remote: send,
             max: 0,
             delay: Duration::ZERO,
         }
@@ -71,7 +71,7 @@ pub(super) struct Outbound {
     unread: usize,
     acknowledged: u64,
     room_max: usize,
-    far_room_max: usize,
+    remote_room_max: usize,
     grows_to: usize,
     /// TCP_NOTSENT_LOWAT.
     lowat: Option<usize>,
@@ -91,7 +91,7 @@ impl Outbound {
             unread: 0,
             acknowledged: 0,
             room_max: route.send,
-            far_room_max: route.far,
+            remote_room_max: route.remote,
             grows_to: route.max,
             lowat,
             is_shut: false,
@@ -179,8 +179,8 @@ impl Outbound {
         if self.is_cut {
             return false;
         }
-        let room = self.far_room_max.saturating_sub(self.unread);
-        let is_window_open = room >= WINDOW_BYTES_MIN.min(self.far_room_max / 2).max(1);
+        let room = self.remote_room_max.saturating_sub(self.unread);
+        let is_window_open = room >= WINDOW_BYTES_MIN.min(self.remote_room_max / 2).max(1);
         let count = if is_window_open {
             room.min(self.unsent)
         } else {
@@ -213,8 +213,8 @@ impl Outbound {
         let count = self.unread.min(count_max);
         self.unread -= count;
         if self.unread == 0 && count > 0 && self.unsent > 0 {
-            let doubled = (2 * self.far_room_max).min(self.grows_to);
-            self.far_room_max = self.far_room_max.max(doubled);
+            let doubled = (2 * self.remote_room_max).min(self.grows_to);
+            self.remote_room_max = self.remote_room_max.max(doubled);
         }
         count
     }

@@ -58,26 +58,28 @@ impl Outcome {
 /// Runs a server on the kernel and with the clients of a plan.
 pub fn run<S: Service>(plan: &Plan, service: S, origins: Doors<S::Origin>) -> Outcome {
     let mut reactor = set_up(plan, service, origins);
-    while reactor.keeps_going() && reactor.kernel_mut().outside.violation().is_none() {
+    while reactor.keeps_going() && reactor.kernel_mut().environment.violation().is_none() {
         let result = reactor.turn();
         let (_, _, unsent) = reactor.holdings();
         let kernel = reactor.kernel_mut();
         if let Err(error) = result {
-            kernel.outside.accuse(format!("the loop ends: {error}"));
+            kernel.environment.accuse(format!("the loop ends: {error}"));
         }
         if unsent > plan.limits.unsent_bytes_max {
-            kernel.outside.accuse(format!("{unsent} bytes are unsent"));
+            kernel
+                .environment
+                .accuse(format!("{unsent} bytes are unsent"));
         }
     }
     let accepted = reactor.counters().accepted;
     let held = reactor.holdings();
     let kernel = reactor.kernel_mut();
-    if kernel.outside.violation().is_none() {
+    if kernel.environment.violation().is_none() {
         clear_up(plan, kernel, held);
     }
-    let violation = kernel.outside.violation().map(str::to_owned);
+    let violation = kernel.environment.violation().map(str::to_owned);
     Outcome {
-        steps: kernel.steps() + kernel.outside.acts(),
+        steps: kernel.steps() + kernel.environment.acts(),
         connections: accepted,
         faults: kernel.tally().clone(),
         violations: violation
@@ -92,7 +94,7 @@ fn set_up<S: Service>(
     service: S,
     origins: Doors<S::Origin>,
 ) -> Reactor<SimKernel<World>, S> {
-    let mut kernel = SimKernel::new(plan.seed, plan.manners, World::new(plan.clone()));
+    let mut kernel = SimKernel::new(plan.seed, plan.fault_profile, World::new(plan.clone()));
     let ports = [origins.hello, origins.echo, origins.chat]
         .map(|origin| (kernel.listener(plan.backlog), origin));
     kernel.net.memory_max = plan.memory_max;
@@ -102,7 +104,7 @@ fn set_up<S: Service>(
     }
     let terminal = kernel.terminal(TERMINAL, TERMINAL_BYTES);
     let signals = kernel.terminal(SIGNALS, TERMINAL_BYTES);
-    kernel.outside.open(terminal, signals);
+    kernel.environment.open(terminal, signals);
     let mut reactor = Reactor::new(kernel, service, plan.limits);
     let streams = [
         (signals, origins.signals, "signals"),
@@ -123,24 +125,24 @@ fn set_up<S: Service>(
 
 /// The run has ended: lets the clients read what is left for them, then counts what is left of all.
 fn clear_up(plan: &Plan, kernel: &mut SimKernel<World>, held: (usize, usize, usize)) {
-    let (net, outside) = (&mut kernel.net, &mut kernel.outside);
+    let (net, environment) = (&mut kernel.net, &mut kernel.environment);
     if held != (0, 0, 0) {
-        outside.accuse(format!("peers, timers, unsent bytes are left: {held:?}"));
+        environment.accuse(format!("peers, timers, unsent bytes are left: {held:?}"));
     }
     if net.descriptors() > 0 {
-        outside.accuse(format!("{} descriptors are left", net.descriptors()));
+        environment.accuse(format!("{} descriptors are left", net.descriptors()));
     }
     let grace = plan.limits.grace.unwrap_or_default() + ENDING_SLACK + net.stopped;
-    match outside.stopping_since() {
+    match environment.stopping_since() {
         Some(since) if net.now > since.after(grace) => {
-            outside.accuse("the shutdown takes longer than its grace period".to_owned());
+            environment.accuse("the shutdown takes longer than its grace period".to_owned());
         }
         Some(_) => {}
-        None => outside.accuse("the run ends without being stopped".to_owned()),
+        None => environment.accuse("the run ends without being stopped".to_owned()),
     }
     let until = kernel.net.now.after(CLEARING_TIME);
     let is_busy =
-        |kernel: &SimKernel<World>| !kernel.outside.is_empty() || kernel.net.orphans() > 0;
+        |kernel: &SimKernel<World>| !kernel.environment.is_empty() || kernel.net.orphans() > 0;
     while let Some(next) = kernel
         .next()
         .filter(|&next| next < until && is_busy(kernel))
@@ -148,17 +150,17 @@ fn clear_up(plan: &Plan, kernel: &mut SimKernel<World>, held: (usize, usize, usi
         kernel.net.now = kernel.net.now.max(next);
         kernel.act();
     }
-    let (net, outside) = (&mut kernel.net, &mut kernel.outside);
-    if !outside.is_empty() {
-        let who = outside.stragglers();
-        outside.accuse(format!("clients are left behind: {who}"));
+    let (net, environment) = (&mut kernel.net, &mut kernel.environment);
+    if !environment.is_empty() {
+        let who = environment.stragglers();
+        environment.accuse(format!("clients are left behind: {who}"));
     }
-    outside.close(net);
+    environment.close(net);
     if net.open() > 0 {
-        outside.accuse(format!("{} connections are left", net.open()));
+        environment.accuse(format!("{} connections are left", net.open()));
     } else if (net.memory(), net.orphans()) != (0, 0) {
         let (memory, orphans) = (net.memory(), net.orphans());
-        outside.accuse(format!(
+        environment.accuse(format!(
             "the counters are wrong: {memory} bytes, {orphans} orphans"
         ));
     }

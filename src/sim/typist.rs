@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use super::far::Received;
 use super::net::{Net, SocketId};
 use super::plan::{Plan, QUIT};
 use super::random::Random;
+use super::remote::Received;
 use super::talker::{OPERATOR, message};
 use crate::protocol::Time;
 use crate::protocol::chat::Partner;

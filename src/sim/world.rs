@@ -13,11 +13,11 @@ use std::time::Duration;
 
 use super::client::{Client, Outcome, Stage};
 use super::draw;
-use super::far::Received;
-use super::kernel::{Clock, Deed, Outside};
+use super::kernel::{Action, Clock, Environment};
 use super::net::{Net, SocketId};
 use super::plan::Plan;
 use super::random::Random;
+use super::remote::Received;
 use super::typist::Typist;
 use crate::protocol::Time;
 use crate::protocol::chat::Partner;
@@ -218,11 +218,11 @@ impl World {
                 is_stopping,
                 !net.stopped.is_zero(),
             );
-            self.judge(serial, verdict);
+            self.inspect(serial, verdict);
         }
         let client = &mut self.clients[serial];
         let is_alone = client.id.is_none_or(|id| net.socket(id).is_gone());
-        let lingers = client.temper.lingers && !is_alone && client.stage == Stage::Talking;
+        let lingers = client.behaviour.lingers && !is_alone && client.stage == Stage::Talking;
         if lingers && told == Received::End {
             client.stage = Stage::Lingering;
         } else {
@@ -242,25 +242,25 @@ impl World {
             return;
         }
         let long_ago = |other: &&Client| {
-            other.temper.reads_after == Duration::ZERO
+            other.behaviour.reads_after == Duration::ZERO
                 && other.stage == Stage::Talking
                 && other.ledger.accepted.after(MATCHING_MAX + net.stopped) < net.now
         };
         // Whoever is silent may be the partner of one of them.
-        let hears = client.temper.reads_after == Duration::ZERO
+        let hears = client.behaviour.reads_after == Duration::ZERO
             && client.stage == Stage::Talking
             && !self.plan.has_silent_clients;
         let mut others = self.clients.iter().filter(|other| other.serial != serial);
         let other = others.find(|other| is_lonely(other) && long_ago(other));
         if let Some(other) = other.filter(|_| hears) {
             let verdict = Err(format!("and {} wait for a partner", other.serial));
-            self.judge(serial, verdict);
+            self.inspect(serial, verdict);
         }
         // An end in mid-message would make it a message.
         self.clients[serial].leave_by(net, Net::reset);
     }
 
-    pub(super) fn judge(&mut self, serial: usize, verdict: Result<(), String>) {
+    pub(super) fn inspect(&mut self, serial: usize, verdict: Result<(), String>) {
         if let Err(what) = verdict {
             let role = self.clients[serial].port();
             self.accuse(format!("{role:?} client {serial} {what}"));
@@ -302,7 +302,7 @@ fn is_lonely(client: &Client) -> bool {
         && talker.has_begun()
 }
 
-impl Outside for World {
+impl Environment for World {
     fn next(&self) -> Option<Time> {
         if self.violation.is_some() {
             return None;
@@ -338,8 +338,8 @@ impl Outside for World {
         self.end(net);
     }
 
-    fn saw(&mut self, net: &mut Net, id: SocketId, deed: Deed<'_>) {
-        self.look_at(net, id, deed);
+    fn saw(&mut self, net: &mut Net, id: SocketId, action: Action<'_>) {
+        self.look_at(net, id, action);
     }
 
     fn accept_failed(&mut self, net: &Net) {

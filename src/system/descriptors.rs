@@ -15,22 +15,22 @@ pub struct Places {
     /// Connections of clients.
     pub clients: usize,
     /// Of the page.
-    pub visits: usize,
+    pub sessions: usize,
     /// The fd limit.
     pub limit: usize,
 }
 
 /// Shares what is left of the fd limit between clients and a page that has at most so many visits (0
 /// where there is none).
-pub fn places(visits_max: usize) -> Places {
+pub fn places(sessions_max: usize) -> Places {
     let limit = raise_limit();
     let left = limit.saturating_sub(open_below(limit) + OWN_DESCRIPTORS);
-    let visits = (left / 4).max(1).min(visits_max);
+    let sessions = (left / 4).max(1).min(sessions_max);
     // Each client that the page drives has a descriptor of its own, too.
-    let demos = visits / 8;
+    let demos = sessions / 8;
     Places {
-        clients: left.saturating_sub(visits + demos),
-        visits,
+        clients: left.saturating_sub(sessions + demos),
+        sessions,
         limit,
     }
 }

@@ -91,7 +91,7 @@ const OTHERS: [(&str, Figure); 12] = [
     ),
     (
         "warnings",
-        Figure::Number(|report| Some(report.trust.len() as f64)),
+        Figure::Number(|report| Some(report.warnings.len() as f64)),
     ),
     (
         "cpu_ns_per_echo",

@@ -10,13 +10,13 @@ use crate::load::generator::Unreachable;
 use crate::load::plan::Plan;
 use crate::load::progress::Progress;
 use crate::load::{ab, preflight, run};
-use crate::report::{self, Report, compare, duel, html, text};
+use crate::report::{self, Report, ab_test, compare, html, text};
 use crate::system::log::Log;
 use crate::system::signals;
 use crate::system::trace_writer::Destination;
 use crate::trace::Off;
 use args::{BenchArguments, BenchCommand, ReportArguments};
-use plan::Wish;
+use plan::Task;
 
 pub(super) mod args;
 mod fail_if;
@@ -31,18 +31,18 @@ pub(super) fn run(arguments: &BenchArguments, log: &Log) -> Result<(), Failure> 
         return compare_files(a, b, *json);
     }
     match plan::understand(arguments)? {
-        Wish::One(plan) => one(
+        Task::One(plan) => one(
             &preflight::settled(*plan),
             &arguments.report,
             &arguments.trace,
             log,
         ),
-        Wish::Duel { .. } if arguments.trace.trace.is_some() => {
+        Task::AbTest { .. } if arguments.trace.trace.is_some() => {
             Err(Failure::asked_wrongly("--trace cannot be used with --ab"))
         }
-        Wish::Duel { a, b, blocks } => {
+        Task::AbTest { a, b, blocks } => {
             let (a, b) = (preflight::settled(*a), preflight::settled(*b));
-            duel_of(&a, &b, blocks, &arguments.report)
+            ab_test_of(&a, &b, blocks, &arguments.report)
         }
     }
 }
@@ -98,7 +98,7 @@ fn one(
     judge(report, outcome.cause.as_deref(), wanted, &signals)
 }
 
-fn duel_of(a: &Plan, b: &Plan, blocks: usize, wanted: &ReportArguments) -> Result<(), Failure> {
+fn ab_test_of(a: &Plan, b: &Plan, blocks: usize, wanted: &ReportArguments) -> Result<(), Failure> {
     let unwanted = [&wanted.csv, &wanted.hdr, &wanted.html];
     if unwanted.iter().any(|path| path.is_some()) || !wanted.fail_if.is_empty() {
         return Err(Failure::asked_wrongly(
@@ -112,15 +112,15 @@ fn duel_of(a: &Plan, b: &Plan, blocks: usize, wanted: &ReportArguments) -> Resul
     }
     let signals = Signals::listen()?;
     let mut progress = Progress::new(true);
-    let duel = ab::run(a, b, blocks, &mut progress, &signals.stream);
+    let ab_test = ab::run(a, b, blocks, &mut progress, &signals.stream);
     progress.end();
-    let (duel, was_interrupted) = duel.map_err(Failure::at_work)?;
+    let (ab_test, was_interrupted) = ab_test.map_err(Failure::at_work)?;
     if wanted.json {
-        files::json(&duel)?;
+        files::json(&ab_test)?;
     } else {
-        print(duel::words_of_duel(&duel).as_bytes())?;
+        print(ab_test::words_of_ab_test(&ab_test).as_bytes())?;
     }
-    for report in &duel.runs {
+    for report in &ab_test.runs {
         judge(report, None, wanted, &signals)?;
     }
     if was_interrupted {

@@ -22,9 +22,9 @@ const BLOCK: Duration = Duration::from_secs(2);
 /// The shortest measurement: less says nothing but how the first answers were.
 const DURATION_MIN: Duration = Duration::from_millis(100);
 /// What the arguments ask for: one run, or two servers in turn.
-pub(super) enum Wish {
+pub(super) enum Task {
     One(Box<Plan>),
-    Duel {
+    AbTest {
         a: Box<Plan>,
         b: Box<Plan>,
         blocks: usize,
@@ -32,7 +32,7 @@ pub(super) enum Wish {
 }
 
 /// Checks the arguments against each other.
-pub(super) fn understand(arguments: &BenchArguments) -> Result<Wish, Failure> {
+pub(super) fn understand(arguments: &BenchArguments) -> Result<Task, Failure> {
     let load = &arguments.load;
     let (service, address) = match arguments.target.as_slice() {
         [] => (Protocol::Echo, None),
@@ -58,7 +58,7 @@ pub(super) fn understand(arguments: &BenchArguments) -> Result<Wish, Failure> {
                 pids.first().copied(),
                 None,
             )?;
-            Ok(Wish::One(Box::new(plan)))
+            Ok(Task::One(Box::new(plan)))
         }
         (Some(_), None) => Err(Failure::asked_wrongly(
             "--pid takes one process (two only with --ab)",
@@ -69,7 +69,7 @@ pub(super) fn understand(arguments: &BenchArguments) -> Result<Wish, Failure> {
                 let target = resolve(&both[at])?;
                 plan(load, service, target, pids.get(at).copied(), block).map(Box::new)
             };
-            Ok(Wish::Duel {
+            Ok(Task::AbTest {
                 a: side(0)?,
                 b: side(1)?,
                 blocks: load.blocks,

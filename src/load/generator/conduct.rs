@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use super::{Load, Protocol, Stage};
-use crate::load::asking::Budget;
 use crate::load::pace::Pace;
 use crate::load::plan::End;
+use crate::load::requester::Budget;
 use crate::protocol::{Context, Time};
 
 /// How long answers may take once nothing more is asked.
@@ -24,7 +24,7 @@ impl Load {
     fn looks_at(&self, now: Time) -> Time {
         let stage = match self.stage {
             Stage::Warming(until) | Stage::Draining(until) => until,
-            Stage::Measuring => self.next_second.min(self.book.until),
+            Stage::Measuring => self.next_second.min(self.recorder.until),
             Stage::Connecting | Stage::Over => Time::NEVER,
         };
         let call = match self.wants_call(Time::NEVER) {
@@ -49,7 +49,7 @@ impl Load {
             Stage::Measuring => {
                 let is_answered = self.orders.budget.is_spent() && self.orders.under_way == 0;
                 let is_given_up = self.is_given_up(now);
-                if self.book.until <= now || is_answered {
+                if self.recorder.until <= now || is_answered {
                     self.end_measuring(now);
                 } else if is_given_up {
                     self.end_measuring(now);
@@ -73,7 +73,7 @@ impl Load {
         let settled = stands + self.failed;
         let is_stuck = now.since(self.progress_at) >= CONNECT_PATIENCE;
         if is_stuck && settled < wanted {
-            self.book
+            self.recorder
                 .never_stood(wanted - settled, wanted, CONNECT_PATIENCE);
         }
         if settled < wanted && !is_stuck {
@@ -107,7 +107,7 @@ impl Load {
         if let End::Requests(requests) = self.plan.end {
             self.orders.budget = Budget::Left(requests);
         }
-        self.book.begin(now, until);
+        self.recorder.begin(now, until);
         self.stage = Stage::Measuring;
         self.mark = Some(now);
         self.next_second = now.after(Duration::from_secs(1));
@@ -116,7 +116,7 @@ impl Load {
     /// A number of requests ends the run, and the rest of them will not be answered.
     fn is_given_up(&self, now: Time) -> bool {
         let is_counted = self.orders.budget != Budget::Unlimited;
-        let last = self.book.answered_last.max(self.book.since);
+        let last = self.recorder.answered_last.max(self.recorder.since);
         let last = last.max(self.orders.busy_since);
         let is_owed = self.orders.under_way > 0;
         (is_counted && is_owed && now.since(last) >= DRAIN) || self.is_deserted()
@@ -131,9 +131,9 @@ impl Load {
     }
 
     fn end_measuring(&mut self, now: Time) {
-        self.book.until = match self.plan.end {
-            End::After(_) => now.min(self.book.until),
-            End::Requests(_) => Time::from_nanos(self.book.answered_last.as_nanos() + 1),
+        self.recorder.until = match self.plan.end {
+            End::After(_) => now.min(self.recorder.until),
+            End::Requests(_) => Time::from_nanos(self.recorder.answered_last.as_nanos() + 1),
         };
         self.orders.budget = Budget::Left(0);
         self.mark = Some(now);

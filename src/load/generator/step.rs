@@ -5,9 +5,9 @@ use std::fmt;
 use std::io;
 
 use super::{Call, Load, Origin, Protocol, Session, Stage};
-use crate::load::asking::Asking;
-use crate::load::book::{Request, nanoseconds};
 use crate::load::pace::Pace;
+use crate::load::recorder::{Request, nanoseconds};
+use crate::load::requester::Requester;
 use crate::protocol::display::Escaped;
 use crate::protocol::{CloseReason, Context, Event, Service, StateName, Time};
 use crate::system::reason;
@@ -33,7 +33,7 @@ impl Load {
         if origin == Origin::Active && self.plan.service != Protocol::Hello {
             self.active.push(cx.me());
         }
-        self.book
+        self.recorder
             .connect
             .saturating_record(nanoseconds(call.began, now));
     }
@@ -42,21 +42,23 @@ impl Load {
         &mut self,
         cx: &mut Context<'_>,
         call: &mut Call,
-        asking: &mut Asking,
+        requester: &mut Requester,
         event: Event<'_>,
     ) -> bool {
         self.stand(call, Origin::Active, cx);
         let was_busy = self.orders.under_way > 0;
         let on_track = match event {
-            Event::Received(bytes) => asking.hear(cx, &mut self.orders, &mut self.book, bytes),
+            Event::Received(bytes) => {
+                requester.hear(cx, &mut self.orders, &mut self.recorder, bytes)
+            }
             Event::Woken => {
-                self.begin(asking, cx.now());
-                asking.hear_messages(cx, &mut self.orders, &mut self.book)
+                self.begin(requester, cx.now());
+                requester.hear_messages(cx, &mut self.orders, &mut self.recorder)
             }
             Event::Eof | Event::Stopping => false,
         };
         if on_track {
-            asking.ask(cx, &mut self.orders, &mut self.book);
+            requester.ask(cx, &mut self.orders, &mut self.recorder);
         } else {
             cx.abort();
         }
@@ -69,13 +71,17 @@ impl Load {
         on_track
     }
 
-    fn begin(&self, asking: &mut Asking, now: Time) {
+    fn begin(&self, requester: &mut Requester, now: Time) {
         let is_loading = matches!(self.stage, Stage::Warming(_) | Stage::Measuring);
-        let Some(rate) = self.plan.rate.filter(|_| is_loading && !asking.is_paced()) else {
+        let Some(rate) = self
+            .plan
+            .rate
+            .filter(|_| is_loading && !requester.is_paced())
+        else {
             return;
         };
-        let place = (asking.number() as usize, self.plan.connections);
-        asking.begin(Pace::new(
+        let place = (requester.number() as usize, self.plan.connections);
+        requester.begin(Pace::new(
             now,
             rate,
             self.plan.arrivals,
@@ -92,10 +98,10 @@ impl Load {
                 sent: call.began,
                 is_ordered: call.is_ordered,
             };
-            self.book.answered(request, now);
+            self.recorder.answered(request, now);
         } else {
             let first = first.len();
-            self.book.changed_greeting(greeting.len(), first);
+            self.recorder.changed_greeting(greeting.len(), first);
         }
     }
 
@@ -110,15 +116,15 @@ impl Load {
     }
 
     /// The server sends no more on a connection.
-    fn ended_by_server(&mut self, asking: &Asking) {
-        let number = asking.number();
-        let strange = asking.strange();
+    fn ended_by_server(&mut self, requester: &Requester) {
+        let number = requester.number();
+        let strange = requester.strange();
         let shown = Escaped(&strange[..strange.len().min(STRANGE_BYTES_MAX)]);
         if strange.is_empty() {
-            self.book
+            self.recorder
                 .broke(format_args!("the server closed connection {number}"));
         } else {
-            self.book.broke(format_args!(
+            self.recorder.broke(format_args!(
                 "the server closed connection {number} after sending '{shown}', which is not an \
                  answer"
             ));
@@ -138,7 +144,8 @@ impl Load {
                 let error = io::Error::from_raw_os_error(number);
                 if stands {
                     let why = reason(&error);
-                    self.book.broke(format_args!("a connection broke: {why}"));
+                    self.recorder
+                        .broke(format_args!("a connection broke: {why}"));
                 } else {
                     self.could_not_connect(&error);
                 }
@@ -150,7 +157,7 @@ impl Load {
             | CloseReason::Evicted
             | CloseReason::Aborted
             | CloseReason::Stopped => {
-                self.book
+                self.recorder
                     .broke(format_args!("a connection ended: {ending:?}"));
             }
         }
@@ -174,7 +181,7 @@ impl Service for Load {
             (Origin::Active, Protocol::Echo | Protocol::Chat) => {
                 let number = self.made.active - 1;
                 let number = u32::try_from(number).expect("descriptors are fewer");
-                Session::Active(call, Box::new(Asking::new(number, &self.orders)))
+                Session::Active(call, Box::new(Requester::new(number, &self.orders)))
             }
         }
     }
@@ -190,16 +197,16 @@ impl Service for Load {
                 self.stand(call, Origin::Silent, cx);
             }
             (Session::Silent(_), Event::Eof) => {
-                self.book
+                self.recorder
                     .broke(format_args!("the server closed an idle connection"));
                 cx.abort();
             }
             (
-                Session::Active(call, asking),
+                Session::Active(call, requester),
                 event @ (Event::Received(_) | Event::Woken | Event::Eof),
             ) => {
-                if !self.step_active(cx, call, asking, event) && event == Event::Eof {
-                    self.ended_by_server(asking);
+                if !self.step_active(cx, call, requester, event) && event == Event::Eof {
+                    self.ended_by_server(requester);
                 }
             }
             (Session::Greeted(call, _), Event::Woken) => {
@@ -232,19 +239,19 @@ impl Service for Load {
         match &mut session {
             Session::Conductor => return,
             Session::Silent(_) => self.ended.silent += 1,
-            Session::Active(_, asking) => {
+            Session::Active(_, requester) => {
                 self.ended.active += 1;
-                self.served += usize::from(asking.was_answered());
-                self.unserved += usize::from(is_expected && asking.is_unanswered());
-                asking.give_up(&mut self.orders);
+                self.served += usize::from(requester.was_answered());
+                self.unserved += usize::from(is_expected && requester.is_unanswered());
+                requester.give_up(&mut self.orders);
                 if !self.was_interrupted {
-                    asking.lose_unanswered(&mut self.book);
+                    requester.lose_unanswered(&mut self.recorder);
                 }
             }
             Session::Greeted(..) | Session::Done => {
                 let is_owed = matches!(session, Session::Greeted(..));
                 if is_owed && is_expected && !self.was_interrupted {
-                    self.book.lose_greeting();
+                    self.recorder.lose_greeting();
                 }
                 self.ended.active += 1;
                 self.orders.under_way -= 1;
@@ -258,7 +265,7 @@ impl Service for Load {
 
     fn read_limit(&self, session: &Session) -> usize {
         match session {
-            Session::Active(_, asking) => asking.read_limit(),
+            Session::Active(_, requester) => requester.read_limit(),
             Session::Conductor | Session::Silent(_) | Session::Greeted(..) | Session::Done => {
                 usize::MAX
             }

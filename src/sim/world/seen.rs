@@ -3,68 +3,68 @@
 use super::answers::is_out_of_place;
 use super::{ADDRESSES, SIGNALS, TERMINAL, World};
 use crate::protocol::chat::Partner;
+use crate::sim::checker::Circumstances;
 use crate::sim::client::Client;
-use crate::sim::judge::Circumstances;
-use crate::sim::kernel::{Clock, Deed};
+use crate::sim::kernel::{Action, Clock};
 use crate::sim::net::{Net, SocketId};
 use crate::sim::talker::{Heard, LATE, OPERATOR};
 
 impl World {
-    pub(super) fn look_at(&mut self, net: &mut Net, id: SocketId, deed: Deed<'_>) {
+    pub(super) fn look_at(&mut self, net: &mut Net, id: SocketId, action: Action<'_>) {
         let serial = net.socket(id).owner;
         let clock = Clock(net.now);
         match serial {
-            TERMINAL => log::info!("{clock} server, the terminal: {deed}"),
-            SIGNALS => log::info!("{clock} server, the signals: {deed}"),
-            _ => log::info!("{clock} server, client {serial}: {deed}"),
+            TERMINAL => log::info!("{clock} server, the terminal: {action}"),
+            SIGNALS => log::info!("{clock} server, the signals: {action}"),
+            _ => log::info!("{clock} server, client {serial}: {action}"),
         }
-        if deed != Deed::ReadNothing {
+        if action != Action::ReadNothing {
             self.looks = 0;
         }
         if serial == TERMINAL || serial == SIGNALS {
-            return self.saw_own(net, serial, deed);
+            return self.saw_own(net, serial, action);
         }
         let client = &mut self.clients[serial];
-        match deed {
-            Deed::Told => {
+        match action {
+            Action::Told => {
                 self.told_in_turn += 1;
                 client.ledger.look_by = Some(self.turn + self.told_in_turn as u64 + 1);
                 self.told.push(serial);
             }
-            Deed::Accepted => self.accepted(net, id),
-            Deed::Read(bytes) => {
+            Action::Accepted => self.accepted(net, id),
+            Action::Read(bytes) => {
                 client.ledger.look_by = None;
                 let is_fair = client.ledger.read_in(self.turn, bytes.len());
                 let verdict = client.was_read(&self.plan, net.seen, bytes.len());
                 let verdict = is_fair.and(verdict);
-                self.judge(serial, verdict);
+                self.inspect(serial, verdict);
             }
-            Deed::ReadEnd | Deed::ReadNothing => client.ledger.look_by = None,
-            Deed::Written(bytes) => {
+            Action::ReadEnd | Action::ReadNothing => client.ledger.look_by = None,
+            Action::Written(bytes) => {
                 // It may be wanted again from now on.
                 let again = self.turn + self.told_in_turn as u64 + 2;
                 client.ledger.look_by = client.ledger.look_by.map(|_| again);
                 self.written(net, id, bytes);
             }
-            Deed::Broken(_) => client.ledger.broken(),
-            Deed::Shut => client.ledger.shut(net.seen),
-            Deed::Closed => self.closed(net, id, true),
-            Deed::Reset => self.closed(net, id, false),
+            Action::Broken(_) => client.ledger.broken(),
+            Action::Shut => client.ledger.shut(net.seen),
+            Action::Closed => self.closed(net, id, true),
+            Action::Reset => self.closed(net, id, false),
         }
         self.touch(serial);
-        if !matches!(deed, Deed::Told | Deed::ReadNothing) {
+        if !matches!(action, Action::Told | Action::ReadNothing) {
             let at = net.now.after(self.clients[serial].pause());
             self.schedule(serial, at);
         }
     }
 
-    fn saw_own(&mut self, net: &mut Net, owner: usize, deed: Deed<'_>) {
-        match (owner, deed) {
-            (TERMINAL, Deed::Written(bytes)) => {
+    fn saw_own(&mut self, net: &mut Net, owner: usize, action: Action<'_>) {
+        match (owner, action) {
+            (TERMINAL, Action::Written(bytes)) => {
                 self.shown(bytes);
                 self.typist.hurry(net.now);
             }
-            (SIGNALS, Deed::Read(_)) => {
+            (SIGNALS, Action::Read(_)) => {
                 self.stopping_since = Some(net.seen);
                 net.is_ending = true;
                 // What has arrived is owed an answer; what comes from here on is not.
@@ -123,7 +123,7 @@ impl World {
             self.held_from[serial % ADDRESSES] -= 1;
         }
         self.clients[serial].ledger.held = None;
-        self.judge(serial, verdict);
+        self.inspect(serial, verdict);
         self.closed_since_failure = true;
     }
 
@@ -133,7 +133,7 @@ impl World {
         let client = &mut self.clients[serial];
         let verdict = client.was_written(&self.plan, net.seen, bytes);
         let verdict = verdict.and(client.is_queued_little(&self.plan, socket));
-        self.judge(serial, verdict);
+        self.inspect(serial, verdict);
         let Some(talker) = self.clients[serial].talker_mut() else {
             return;
         };
@@ -141,7 +141,7 @@ impl World {
             Ok(heard) => heard
                 .into_iter()
                 .for_each(|heard| self.heard(serial, heard)),
-            Err(what) => self.judge(serial, Err(what)),
+            Err(what) => self.inspect(serial, Err(what)),
         }
     }
 
@@ -190,7 +190,7 @@ impl World {
         {
             talker.partner = Some(serial);
         }
-        self.judge(serial, verdict);
+        self.inspect(serial, verdict);
     }
 
     fn shown(&mut self, bytes: &[u8]) {

@@ -23,12 +23,12 @@ impl World {
                 let client = &self.clients[serial];
                 if let Some(id) = client.ledger.held {
                     let verdict = client.is_no_ghost(net.socket(id));
-                    self.judge(serial, verdict);
+                    self.inspect(serial, verdict);
                 }
                 let client = &self.clients[serial];
                 if let Some(id) = client.id {
                     let verdict = client.is_left_alone(&self.plan, net.socket(id));
-                    self.judge(serial, verdict);
+                    self.inspect(serial, verdict);
                 }
             }
             self.check_listeners(net);

@@ -22,26 +22,26 @@ mod refusals;
 mod streams;
 
 /// `epollo serve --explore`, with its page on a port of its own.
-struct Explored {
+struct WithExplorer {
     server: Server,
     address: SocketAddr,
 }
 
-impl Explored {
+impl WithExplorer {
     /// Serves with these arguments, and explores on a free loopback port.
-    fn start(arguments: &[&str]) -> Explored {
-        Explored::at("127.0.0.1:0", arguments)
+    fn start(arguments: &[&str]) -> WithExplorer {
+        WithExplorer::at("127.0.0.1:0", arguments)
     }
 
-    fn at(explore: &str, arguments: &[&str]) -> Explored {
+    fn at(explore: &str, arguments: &[&str]) -> WithExplorer {
         let mut command = Command::new(env!("CARGO_BIN_EXE_epollo"));
         command
             .args(["serve", "--explore", explore])
             .args(arguments);
-        Explored::of(&mut command, arguments)
+        WithExplorer::of(&mut command, arguments)
     }
 
-    fn of(command: &mut Command, arguments: &[&str]) -> Explored {
+    fn of(command: &mut Command, arguments: &[&str]) -> WithExplorer {
         let mut services = arguments.to_vec();
         services.retain(|argument| !argument.starts_with("--explore"));
         let mut server = Server::of(Epollo::spawn(command), &services);
@@ -51,7 +51,7 @@ impl Explored {
             .unwrap_or_else(|| panic!("{line:?}"));
         let address: SocketAddr = address.parse().unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], address.port()));
-        Explored { server, address }
+        WithExplorer { server, address }
     }
 
     /// What comes back for these bytes until the server ends the connection.

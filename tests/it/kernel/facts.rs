@@ -299,8 +299,8 @@ fn an_urgent_byte_alone_reads_as_nothing_and_never_as_the_end() {
 
 /// Moves a stream to the first free descriptor from [`FAR_DESCRIPTOR`] on.
 fn moved_far(stream: &TcpStream) -> TcpStream {
-    let far = fcntl_dupfd_cloexec(stream, FAR_DESCRIPTOR).unwrap();
-    TcpStream::from_std(far.into())
+    let remote = fcntl_dupfd_cloexec(stream, FAR_DESCRIPTOR).unwrap();
+    TcpStream::from_std(remote.into())
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use epollo::protocol::Service;
 use epollo::protocol::echo::{Echo, Settings};
 use epollo::reactor::{EVENTS_PER_TURN_MAX, Limits, Policy, Reactor};
-use epollo::sim::{Manners, Received, SimKernel, SocketId};
+use epollo::sim::{FaultProfile, Received, SimKernel, SocketId};
 
 use crate::serve::attacks::memory;
 
@@ -24,7 +24,7 @@ struct Rig<S: Service> {
 impl<S: Service> Rig<S> {
     /// One listener a door.
     fn new(service: S, descriptors_max: usize, origins: &[S::Origin]) -> Rig<S> {
-        let manners = Manners {
+        let fault_profile = FaultProfile {
             descriptors_max,
             faults_per_1024: 0,
             stops_per_65536: 0,
@@ -32,7 +32,7 @@ impl<S: Service> Rig<S> {
             batch: EVENTS_PER_TURN_MAX,
             call_cost_max: Duration::ZERO,
         };
-        let mut kernel = SimKernel::new(1, manners, ());
+        let mut kernel = SimKernel::new(1, fault_profile, ());
         let listeners: Vec<usize> = origins.iter().map(|_| kernel.listener(128)).collect();
         let limits = Limits {
             clients_max: 10_000,

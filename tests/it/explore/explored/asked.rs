@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::process::Command;
 
-use super::Explored;
+use super::WithExplorer;
 use crate::support::{Epollo, Server};
 
 fn serve(arguments: &[&str]) -> Command {
@@ -21,16 +21,16 @@ fn an_address_may_follow_in_any_way() {
         &["--explore=127.0.0.1:0"],
     ] {
         let arguments = [explore, &["echo=0"]].concat();
-        let explored = Explored::of(&mut serve(&arguments), &["echo=0"]);
+        let explored = WithExplorer::of(&mut serve(&arguments), &["echo=0"]);
         assert_eq!(explored.get("/healthz").body, "ok\n", "{explore:?}");
         explored.server.stop();
         let arguments = [&["echo=0"], explore].concat();
-        let explored = Explored::of(&mut serve(&arguments), &["echo=0"]);
+        let explored = WithExplorer::of(&mut serve(&arguments), &["echo=0"]);
         assert_eq!(explored.get("/healthz").body, "ok\n", "{explore:?}");
     }
     let mut command = serve(&["echo=0"]);
     command.env("EPOLLO_EXPLORE", "0");
-    let explored = Explored::of(&mut command, &["echo=0"]);
+    let explored = WithExplorer::of(&mut command, &["echo=0"]);
     assert_eq!(explored.get("/healthz").body, "ok\n");
 }
 
@@ -94,7 +94,7 @@ fn a_trace_is_written_beside_it() {
     let folder = std::env::temp_dir().join(format!("epollo-explored-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let file = folder.join("trace.jsonl");
-    let explored = Explored::start(&["echo=0", "--trace", file.to_str().unwrap()]);
+    let explored = WithExplorer::start(&["echo=0", "--trace", file.to_str().unwrap()]);
     let mut stream = explored.look();
     let mut echo = explored.server.connect("echo");
     explored.echo(&mut echo, "both");

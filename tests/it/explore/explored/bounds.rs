@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
-use super::{Answer, Explored, Stream};
+use super::{Answer, Stream, WithExplorer};
 use crate::serve::attacks::{Pingers, alone, memory, p99, raise_descriptor_limit};
 use crate::support::{PATIENCE, Server, best_of, connect, eventually, read_exactly};
 
 /// Streams at the same time.
 const STREAMS_MAX: usize = 64;
 /// Connections to the page at the same time.
-const VISITS_MAX: usize = 128;
+const SESSIONS_MAX: usize = 128;
 /// What an echo may take, the slowest hundredth aside, while a browser misbehaves.
 const PING_MAX: Duration = Duration::from_millis(5);
 
@@ -41,7 +41,7 @@ fn keep_busy(echo: &mut TcpStream) {
 #[test]
 fn a_browser_that_stops_reading_costs_a_bounded_outbox_and_is_left() {
     let _alone = alone();
-    let explored = Explored::start(&["echo=0", "--max-buffer", "1M"]);
+    let explored = WithExplorer::start(&["echo=0", "--max-buffer", "1M"]);
     let mut echo = explored.server.connect("echo");
     // It reads the beginning, and nothing more.
     let stuck = Stream::open(narrow(explored.address), explored.address);
@@ -77,7 +77,7 @@ fn a_browser_that_stops_reading_costs_a_bounded_outbox_and_is_left() {
 /// A page whose reader stopped, and then reads on: it is told how much it missed.
 #[test]
 fn a_browser_that_reads_on_is_told_what_it_missed() {
-    let explored = Explored::start(&["echo=0"]);
+    let explored = WithExplorer::start(&["echo=0"]);
     let mut echo = explored.server.connect("echo");
     let mut slow = Stream::open(narrow(explored.address), explored.address);
     let start = Instant::now();
@@ -95,7 +95,7 @@ fn a_browser_that_reads_on_is_told_what_it_missed() {
 #[test]
 fn clients_are_echoed_in_time_while_browsers_do_not_read() {
     let _alone = alone();
-    let explored = Explored::start(&["echo=0"]);
+    let explored = WithExplorer::start(&["echo=0"]);
     let mut pingers = Pingers::connect(explored.server.address("echo"), 50);
     let _stuck: Vec<_> = (0..STREAMS_MAX)
         .map(|_| Stream::open(narrow(explored.address), explored.address))
@@ -110,7 +110,7 @@ fn clients_are_echoed_in_time_while_browsers_do_not_read() {
 fn a_thousand_streams_are_refused_beyond_the_limit_and_given_back() {
     let _alone = alone();
     raise_descriptor_limit();
-    let explored = Explored::start(&["echo=0"]);
+    let explored = WithExplorer::start(&["echo=0"]);
     let mut echo = explored.server.connect("echo");
     explored.echo(&mut echo, "before");
     let descriptors = explored.server.descriptors();
@@ -156,11 +156,11 @@ fn a_thousand_streams_are_refused_beyond_the_limit_and_given_back() {
 /// has not asked makes room, then the oldest that has its answer.
 #[test]
 fn health_is_told_while_all_places_are_taken_by_cheap_connections() {
-    let explored = Explored::start(&["echo=0"]);
+    let explored = WithExplorer::start(&["echo=0"]);
     let address = explored.address;
     let page = "epollo_connections{service=\"page\"}";
-    let mut silent: Vec<TcpStream> = (0..VISITS_MAX).map(|_| connect(address)).collect();
-    let mut dribbling: Vec<TcpStream> = silent.split_off(VISITS_MAX / 2);
+    let mut silent: Vec<TcpStream> = (0..SESSIONS_MAX).map(|_| connect(address)).collect();
+    let mut dribbling: Vec<TcpStream> = silent.split_off(SESSIONS_MAX / 2);
     for stream in &mut dribbling {
         stream.write_all(b"GET /heal").unwrap();
     }
@@ -168,7 +168,7 @@ fn health_is_told_while_all_places_are_taken_by_cheap_connections() {
     for _ in 0..10 {
         assert_eq!(explored.get("/healthz").status, 200);
     }
-    assert!(explored.metrics()[page] <= VISITS_MAX as f64);
+    assert!(explored.metrics()[page] <= SESSIONS_MAX as f64);
     // The oldest went first, one for the stream and one for the first question.
     for gone in &mut silent[..2] {
         assert!(first_status(gone).is_none());
@@ -179,7 +179,7 @@ fn health_is_told_while_all_places_are_taken_by_cheap_connections() {
     drop((silent, dribbling));
 
     // As cheap are those who ask for the page and do not read it.
-    let greedy: Vec<TcpStream> = (0..VISITS_MAX)
+    let greedy: Vec<TcpStream> = (0..SESSIONS_MAX)
         .map(|_| {
             let mut greedy = narrow(address);
             write!(greedy, "GET / HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
@@ -211,7 +211,7 @@ fn first_status(browser: &mut TcpStream) -> Option<u16> {
 fn of_five_thousand_two_hundred_are_shown_and_all_are_counted() {
     let _alone = alone();
     let count = 5_000.min(raise_descriptor_limit() / 2 - 200);
-    let explored = Explored::start(&["echo=0"]);
+    let explored = WithExplorer::start(&["echo=0"]);
     let crowd: Vec<_> = (0..count)
         .map(|_| explored.server.connect("echo"))
         .collect();
@@ -248,7 +248,7 @@ fn of_five_thousand_two_hundred_are_shown_and_all_are_counted() {
 #[test]
 fn a_busy_loop_is_sampled_and_says_so() {
     let _alone = alone();
-    let explored = Explored::start(&["echo=0"]);
+    let explored = WithExplorer::start(&["echo=0"]);
     let mut stream = explored.look();
     let mut pingers = Pingers::connect(explored.server.address("echo"), 50);
     let pinging = std::thread::spawn(move || pingers.measure(10_000, Duration::from_secs(2)));
@@ -278,7 +278,7 @@ fn a_busy_loop_is_sampled_and_says_so() {
 
 #[test]
 fn nobody_who_looks_keeps_the_server_from_ending() {
-    let explored = Explored::start(&["echo=0", "--grace", "1h"]);
+    let explored = WithExplorer::start(&["echo=0", "--grace", "1h"]);
     let address = explored.address;
     let stuck = Stream::open(narrow(address), address);
     let mut echo = explored.server.connect("echo");
@@ -307,7 +307,7 @@ fn nobody_who_looks_keeps_the_server_from_ending() {
 /// What the reactor counts at the end is of the services.
 #[test]
 fn the_totals_at_the_end_leave_the_page_out() {
-    let explored = Explored::start(&["-v", "echo=0"]);
+    let explored = WithExplorer::start(&["-v", "echo=0"]);
     explored.echo(&mut explored.server.connect("echo"), "one");
     for _ in 0..3 {
         assert_eq!(explored.get("/healthz").status, 200);
@@ -322,7 +322,7 @@ fn the_totals_at_the_end_leave_the_page_out() {
 /// An answer that is larger than any outbox reaches a slow reader whole.
 #[test]
 fn a_slow_reader_gets_the_whole_page() {
-    let explored = Explored::start(&["echo=0"]);
+    let explored = WithExplorer::start(&["echo=0"]);
     let whole = explored.get("/").body.len();
     let mut slow = narrow(explored.address);
     let request = format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", explored.address);

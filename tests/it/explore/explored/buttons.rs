@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Explored, Stream};
+use super::{Stream, WithExplorer};
 use crate::support::eventually;
 
 /// Demo clients at the same time.
@@ -10,14 +10,14 @@ const CLIENTS_MAX: usize = 16;
 
 /// Somebody who looks and presses buttons.
 struct Visitor {
-    explored: Explored,
+    explored: WithExplorer,
     token: String,
     stream: Stream,
 }
 
 impl Visitor {
     fn of(arguments: &[&str]) -> Visitor {
-        let explored = Explored::start(arguments);
+        let explored = WithExplorer::start(arguments);
         Visitor {
             token: explored.token(),
             stream: explored.look(),

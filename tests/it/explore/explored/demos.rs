@@ -7,21 +7,21 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use socket2::SockRef;
 
-use super::Explored;
+use super::WithExplorer;
 use crate::support::{connect, eventually};
 
 /// Demo clients at the same time.
 const CLIENTS_MAX: usize = 16;
 
 /// Asks for a new client; its number, if there is room for one.
-fn demo(explored: &Explored, token: &str) -> Option<Value> {
+fn demo(explored: &WithExplorer, token: &str) -> Option<Value> {
     let answer = explored.press(token, &json!({"do": "connect", "to": "echo"}));
     (answer.status == 200).then(|| answer.json()["client"].clone())
 }
 
 #[test]
 fn no_more_waits_for_a_client_than_an_outbox_holds() {
-    let explored = Explored::start(&["echo=0"]);
+    let explored = WithExplorer::start(&["echo=0"]);
     let token = explored.token();
     let client = demo(&explored, &token).unwrap();
     let order = |what: &str| {
@@ -39,7 +39,7 @@ fn no_more_waits_for_a_client_than_an_outbox_holds() {
 
 #[test]
 fn whoever_asks_for_a_client_and_resets_takes_no_place() {
-    let explored = Explored::start(&["echo=0"]);
+    let explored = WithExplorer::start(&["echo=0"]);
     let token = explored.token();
     let body = json!({"do": "connect", "to": "echo"}).to_string();
     for _ in 0..=CLIENTS_MAX {

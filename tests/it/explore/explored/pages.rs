@@ -2,12 +2,12 @@
 
 use std::io::Write;
 
-use super::Explored;
+use super::WithExplorer;
 use crate::support::{eventually, read_to_end};
 
 #[test]
 fn the_page_comes_whole_and_may_do_nothing_but_ask_its_own_server() {
-    let explored = Explored::start(&["echo=0"]);
+    let explored = WithExplorer::start(&["echo=0"]);
     let page = explored.get("/");
     assert_eq!(page.status, 200);
     assert_eq!(page.field("content-type"), Some("text/html; charset=utf-8"));
@@ -48,7 +48,7 @@ fn the_page_comes_whole_and_may_do_nothing_but_ask_its_own_server() {
     let again = again.field("content-security-policy").unwrap();
     assert_ne!(nonce, self::nonce(again), "a nonce is used once");
     assert_eq!(explored.token().len(), 32, "128 bits in hexadecimal");
-    assert_ne!(explored.token(), Explored::start(&["echo=0"]).token());
+    assert_ne!(explored.token(), WithExplorer::start(&["echo=0"]).token());
     explored.server.stop();
 }
 
@@ -61,7 +61,7 @@ fn nonce(policy: &str) -> String {
 
 #[test]
 fn every_answer_is_kept_nowhere_and_guessed_about_by_nobody() {
-    let explored = Explored::start(&["echo=0"]);
+    let explored = WithExplorer::start(&["echo=0"]);
     for path in ["/", "/healthz", "/metrics", "/no-such-page"] {
         let answer = explored.get(path);
         assert_eq!(answer.field("cache-control"), Some("no-store"), "{path}");
@@ -83,7 +83,7 @@ fn every_answer_is_kept_nowhere_and_guessed_about_by_nobody() {
 
 #[test]
 fn health_is_told_to_all_kinds_of_clients() {
-    let explored = Explored::start(&["echo=0"]);
+    let explored = WithExplorer::start(&["echo=0"]);
     let answer = explored.get("/healthz");
     assert_eq!((answer.status, &*answer.body), (200, "ok\n"));
     let with_query = explored.get("/healthz?verbose=1");
@@ -105,7 +105,7 @@ fn health_is_told_to_all_kinds_of_clients() {
 
 #[test]
 fn the_metrics_agree_with_what_was_done() {
-    let explored = Explored::start(&["hello=0", "echo=0", "chat=0", "--chat-with", "echo"]);
+    let explored = WithExplorer::start(&["hello=0", "echo=0", "chat=0", "--chat-with", "echo"]);
     let mut echo = [(); 3].map(|()| explored.server.connect("echo"));
     for client in &mut echo {
         explored.echo(client, "hello\n");
@@ -142,7 +142,7 @@ fn the_metrics_agree_with_what_was_done() {
 /// Every line parses already; beyond that, what the format demands of types and histograms.
 #[test]
 fn the_metrics_are_in_the_format_that_prometheus_reads() {
-    let explored = Explored::start(&["echo=0"]);
+    let explored = WithExplorer::start(&["echo=0"]);
     explored.echo(&mut explored.server.connect("echo"), "x");
     let answer = explored.get("/metrics");
     let kind = answer.field("content-type");
@@ -186,7 +186,7 @@ fn the_metrics_are_in_the_format_that_prometheus_reads() {
     explored.server.stop();
 }
 
-fn value(explored: &Explored, name: &str) -> f64 {
+fn value(explored: &WithExplorer, name: &str) -> f64 {
     let metrics = explored.metrics();
     *metrics
         .get(name)
@@ -194,7 +194,7 @@ fn value(explored: &Explored, name: &str) -> f64 {
 }
 
 /// The sum over all labels of what begins so.
-fn total(explored: &Explored, name: &str) -> f64 {
+fn total(explored: &WithExplorer, name: &str) -> f64 {
     let metrics = explored.metrics();
     let found = metrics.iter().filter(|(other, _)| other.starts_with(name));
     found.map(|(_, value)| value).sum()
@@ -202,7 +202,7 @@ fn total(explored: &Explored, name: &str) -> f64 {
 
 #[test]
 fn what_a_peer_says_is_nowhere_as_html() {
-    let explored = Explored::start(&["echo=0", "chat=0", "--chat-with", "echo"]);
+    let explored = WithExplorer::start(&["echo=0", "chat=0", "--chat-with", "echo"]);
     let mut stream = explored.look();
     let attack = "<script>alert(1)</script>\n";
     let mut echo = explored.server.connect("echo");

@@ -5,12 +5,12 @@ use std::io::Write;
 
 use serde_json::json;
 
-use super::{Explored, Stream};
+use super::{Stream, WithExplorer};
 use crate::support::{connect, read_to_end};
 
 #[test]
 fn the_page_takes_no_place_of_a_client() {
-    let explored = Explored::start(&["echo=0", "--max-conns", "1", "--per-ip", "1"]);
+    let explored = WithExplorer::start(&["echo=0", "--max-conns", "1", "--per-ip", "1"]);
     let mut stream = explored.look();
     let second = explored.look();
     let mut echo = explored.server.connect("echo");
@@ -33,7 +33,7 @@ fn the_page_takes_no_place_of_a_client() {
 
 #[test]
 fn once_means_one_client_of_a_service() {
-    let explored = Explored::start(&["echo=0", "--once"]);
+    let explored = WithExplorer::start(&["echo=0", "--once"]);
     let mut stream = explored.look();
     assert_eq!(explored.get("/").status, 200);
     let mut echo = explored.server.connect("echo");
@@ -43,14 +43,14 @@ fn once_means_one_client_of_a_service() {
     assert_eq!(explored.get("/healthz").status, 200, "while it is there");
     drop(explored.look());
     drop(echo);
-    let Explored { mut server, .. } = explored;
+    let WithExplorer { mut server, .. } = explored;
     assert_eq!(server.process.code(), 0);
     drop(stream);
 }
 
 #[test]
 fn a_stream_is_alive_however_short_the_idle_timeout_of_clients() {
-    let explored = Explored::start(&["echo=0", "--idle-timeout", "300ms"]);
+    let explored = WithExplorer::start(&["echo=0", "--idle-timeout", "300ms"]);
     let mut stream = explored.look();
     let idle = explored.server.connect("echo");
     let mut seen = 0;
@@ -68,7 +68,7 @@ fn a_stream_is_alive_however_short_the_idle_timeout_of_clients() {
 
 #[test]
 fn where_others_could_reach_it_the_page_has_no_buttons() {
-    let mut explored = Explored::at("0.0.0.0:0", &["echo=0"]);
+    let mut explored = WithExplorer::at("0.0.0.0:0", &["echo=0"]);
     let warning = explored.server.process.error_line();
     assert!(warning.contains("open to anyone"), "{warning}");
     assert_eq!(explored.token(), "");
@@ -90,7 +90,7 @@ fn where_others_could_reach_it_the_page_has_no_buttons() {
 
 #[test]
 fn an_ipv6_loopback_address_is_as_private() {
-    let explored = Explored::at("[::1]:0", &["echo=0"]);
+    let explored = WithExplorer::at("[::1]:0", &["echo=0"]);
     let address = (std::net::Ipv6Addr::LOCALHOST, explored.address.port()).into();
     let mut stream = Stream::open(connect(address), address);
     assert_eq!(stream.meta["try"], true);

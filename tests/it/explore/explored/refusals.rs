@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::{Answer, Explored};
+use super::{Answer, WithExplorer};
 use crate::support::{PATIENCE, connect, eventually};
 
 const MIB: usize = 1024 * 1024;
 
 #[test]
 fn a_request_that_makes_no_sense_is_told_which() {
-    let explored = Explored::start(&["echo=0"]);
+    let explored = WithExplorer::start(&["echo=0"]);
     let descriptors = explored.server.descriptors();
     for (request, status) in [
         ("GET /no-such-page", 404),
@@ -56,7 +56,7 @@ fn a_request_that_makes_no_sense_is_told_which() {
 
 #[test]
 fn a_head_or_a_body_that_is_too_long_is_refused_and_not_kept() {
-    let explored = Explored::start(&["echo=0"]);
+    let explored = WithExplorer::start(&["echo=0"]);
     let address = explored.address;
     let head = |length: usize| {
         let start = format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nX-Long: ");
@@ -98,7 +98,7 @@ fn a_head_or_a_body_that_is_too_long_is_refused_and_not_kept() {
 /// What is too long is answered although it is still being sent, and the answer survives it.
 #[test]
 fn a_megabyte_of_head_that_keeps_coming_is_answered_and_ended() {
-    let explored = Explored::start(&["echo=0"]);
+    let explored = WithExplorer::start(&["echo=0"]);
     let mut stream = connect(explored.address);
     stream.write_all(b"GET / HTTP/1.1\r\n").unwrap();
     let mut writer = stream.try_clone().unwrap();
@@ -123,7 +123,7 @@ fn a_megabyte_of_head_that_keeps_coming_is_answered_and_ended() {
 
 #[test]
 fn a_request_that_dribbles_is_given_five_seconds() {
-    let explored = Explored::start(&["echo=0"]);
+    let explored = WithExplorer::start(&["echo=0"]);
     let start = Instant::now();
     let mut silent = connect(explored.address);
     let mut dribbling = connect(explored.address);
@@ -150,7 +150,7 @@ fn a_request_that_dribbles_is_given_five_seconds() {
 
 #[test]
 fn what_comes_in_pieces_or_behind_a_request_changes_nothing() {
-    let explored = Explored::start(&["echo=0"]);
+    let explored = WithExplorer::start(&["echo=0"]);
     let request = format!(
         "GET /healthz HTTP/1.1\r\nHost: {}\r\n\r\n",
         explored.address
@@ -183,7 +183,7 @@ fn what_comes_in_pieces_or_behind_a_request_changes_nothing() {
 /// DNS rebinding: a name of another's that leads to this machine is no name of ours.
 #[test]
 fn only_our_own_names_are_answered_to() {
-    let explored = Explored::start(&["echo=0"]);
+    let explored = WithExplorer::start(&["echo=0"]);
     let port = explored.address.port();
     let asked = |path: &str, host: &str| {
         let request = format!("GET {path} HTTP/1.1\r\n{host}\r\n");
@@ -219,7 +219,7 @@ fn on_port_80_our_names_are_without_it() {
         eprintln!("SKIPPED explored: port 80 is not to be had here ({error})");
         return;
     }
-    let explored = Explored::at("127.0.0.1:80", &["echo=0"]);
+    let explored = WithExplorer::at("127.0.0.1:80", &["echo=0"]);
     for (host, expected) in [
         ("127.0.0.1", 200),
         ("localhost", 200),
@@ -237,7 +237,7 @@ fn on_port_80_our_names_are_without_it() {
 /// Cross-site request forgery: what another site can make a browser send presses no button.
 #[test]
 fn a_button_is_pressed_by_nobody_but_the_page() {
-    let explored = Explored::start(&["echo=0"]);
+    let explored = WithExplorer::start(&["echo=0"]);
     let token = explored.token();
     let body = json!({"do": "connect", "to": "echo"}).to_string();
     let own = format!("Origin: http://{}\r\n", explored.address);
@@ -286,7 +286,7 @@ fn a_button_is_pressed_by_nobody_but_the_page() {
 /// Another site must not take one of the few streams, though it could not read it.
 #[test]
 fn no_other_site_is_told_of_the_loop() {
-    let explored = Explored::start(&["echo=0"]);
+    let explored = WithExplorer::start(&["echo=0"]);
     let port = explored.address.port();
     for lines in [
         "Origin: http://other.example\r\n".to_owned(),
@@ -313,7 +313,7 @@ fn no_other_site_is_told_of_the_loop() {
 }
 
 /// The status alone: a stream has no end.
-fn status_of(explored: &Explored, request: &str, lines: &str) -> u16 {
+fn status_of(explored: &WithExplorer, request: &str, lines: &str) -> u16 {
     let address = explored.address;
     let mut stream = connect(address);
     write!(
@@ -328,7 +328,7 @@ fn status_of(explored: &Explored, request: &str, lines: &str) -> u16 {
 /// What a client says to a proxy (RFC 9112, section 3.2.2): its host counts, and not the field `Host`.
 #[test]
 fn a_request_in_absolute_form_is_taken() {
-    let explored = Explored::start(&["echo=0"]);
+    let explored = WithExplorer::start(&["echo=0"]);
     let address = explored.address;
     let port = address.port();
     let asked = |target: &str, host: &str| {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use socket2::SockRef;
 
-use super::{Explored, moments, row_of};
+use super::{WithExplorer, moments, row_of};
 use crate::support::{eventually, read_to_end};
 
 fn number(value: &Value) -> u64 {
@@ -18,7 +18,7 @@ fn number(value: &Value) -> u64 {
 
 #[test]
 fn a_stream_begins_with_who_is_served() {
-    let explored = Explored::start(&["hello=0", "echo=0", "chat=0"]);
+    let explored = WithExplorer::start(&["hello=0", "echo=0", "chat=0"]);
     let stream = explored.look();
     let services: Vec<Value> = ["hello", "echo", "chat"]
         .map(|name| {
@@ -35,7 +35,7 @@ fn a_stream_begins_with_who_is_served() {
 
 #[test]
 fn the_ticks_add_up_to_what_was_done() {
-    let explored = Explored::start(&["hello=0", "echo=0"]);
+    let explored = WithExplorer::start(&["hello=0", "echo=0"]);
     let mut stream = explored.look();
     let first = stream.until("tick", "a tick", |_| true);
     let mut sums = [0; 4];
@@ -71,7 +71,7 @@ fn the_ticks_add_up_to_what_was_done() {
 
 #[test]
 fn a_reset_is_no_call_that_would_block() {
-    let explored = Explored::start(&["echo=0"]);
+    let explored = WithExplorer::start(&["echo=0"]);
     let mut stream = explored.look();
     let mut client = explored.server.connect("echo");
     explored.echo(&mut client, "about to leave");
@@ -89,7 +89,7 @@ fn a_reset_is_no_call_that_would_block() {
 #[test]
 fn the_table_tells_of_each_connection_what_its_client_knows() {
     let arguments = ["hello=0", "echo=0", "chat=0", "--chat-with", "pair"];
-    let explored = Explored::start(&arguments);
+    let explored = WithExplorer::start(&arguments);
     let mut stream = explored.look();
     let mut echo = explored.server.connect("echo");
     explored.echo(&mut echo, "hello");
@@ -136,7 +136,7 @@ fn the_table_tells_of_each_connection_what_its_client_knows() {
 
 #[test]
 fn the_turns_tell_what_the_loop_did_for_one_client() {
-    let explored = Explored::start(&["echo=0"]);
+    let explored = WithExplorer::start(&["echo=0"]);
     let mut stream = explored.look();
     let mut echo = explored.server.connect("echo");
     let name = echo.local_addr().unwrap().to_string();
@@ -222,7 +222,7 @@ fn assert_orderly(turns: &Value) {
 /// What a peer sends is shown in part, escaped: no control character, no byte that is no text.
 #[test]
 fn what_a_peer_sends_is_escaped() {
-    let explored = Explored::start(&["echo=0"]);
+    let explored = WithExplorer::start(&["echo=0"]);
     let mut stream = explored.look();
     let mut echo = explored.server.connect("echo");
     let attack = "\u{1b}[2J\u{202e}\u{9b}\"\\\r\n\ndata";
@@ -245,7 +245,7 @@ fn what_a_peer_sends_is_escaped() {
 
 #[test]
 fn a_page_that_comes_later_or_twice_is_told_the_same() {
-    let explored = Explored::start(&["echo=0"]);
+    let explored = WithExplorer::start(&["echo=0"]);
     let mut echo = explored.server.connect("echo");
     explored.echo(&mut echo, "before anybody looked");
     let name = echo.local_addr().unwrap().to_string();

@@ -21,9 +21,9 @@ fn a_connection_reset_before_its_accept_is_accepted_and_then_told_of() {
     for _ in 0..3 {
         both.take(Step::Connect);
     }
-    both.far(0, Act::Reset);
-    both.far(1, Act::Send(10));
-    both.far(1, Act::Reset);
+    both.remote(0, Act::Reset);
+    both.remote(1, Act::Send(10));
+    both.remote(1, Act::Reset);
     assert_eq!(both.wait(), "listener:r");
     for number in 0..3 {
         assert_eq!(both.take(Step::Accept), Outcome::Accepted(number));
@@ -44,8 +44,8 @@ fn what_came_before_a_reset_can_be_read_then_the_reset_once() {
     for interest in [Interest::Readable, Interest::Writable, Interest::Both] {
         let mut both = Both::new("data, then a reset");
         both.open(interest);
-        both.far(0, Act::Send(20));
-        both.far(0, Act::Reset);
+        both.remote(0, Act::Send(20));
+        both.remote(0, Act::Reset);
         assert!(both.wait().ends_with('+'));
         assert_eq!(both.wait(), "");
         both.our(0, Call::Reregister(interest));
@@ -66,10 +66,10 @@ fn what_came_before_a_reset_can_be_read_then_the_reset_once() {
 fn a_reset_behind_a_fin_is_told_by_writes_only() {
     let mut both = Both::new("a FIN, then a reset");
     both.open(Interest::Both);
-    both.far(0, Act::Send(20));
-    both.far(0, Act::Finish);
+    both.remote(0, Act::Send(20));
+    both.remote(0, Act::Finish);
     assert_eq!(both.wait(), "0:rw+");
-    both.far(0, Act::Reset);
+    both.remote(0, Act::Reset);
     assert_eq!(both.wait(), "0:rw+");
     both.our(0, Call::Read(20));
     assert_eq!(both.our(0, Call::Read(20)), end());
@@ -86,11 +86,11 @@ fn who_writes_to_a_peer_that_has_closed_is_told_at_the_next_write() {
         ));
         both.open(Interest::Both);
         both.our(0, Call::Write(8));
-        both.far(0, Act::Send(3));
+        both.remote(0, Act::Send(3));
         if has_read {
-            both.far(0, Act::Receive(8));
+            both.remote(0, Act::Receive(8));
         }
-        both.far(0, Act::Close);
+        both.remote(0, Act::Close);
         assert_eq!(both.wait(), "0:rw+");
         let expected = if has_read { Outcome::Count(5) } else { RESET };
         assert_eq!(both.our(0, Call::Write(5)), expected);
@@ -110,13 +110,13 @@ fn our_close_is_a_reset_if_something_was_unread() {
         let mut both = Both::new(format!("our close, {unread} unread, shut: {is_shut}"));
         both.open(Interest::Both);
         both.our(0, Call::Write(8));
-        both.far(0, Act::Send(unread + 1));
+        both.remote(0, Act::Send(unread + 1));
         both.our(0, Call::Read(1));
         if is_shut {
             both.our(0, Call::Shutdown);
         }
         both.our(0, Call::Close);
-        let answers = [5, 5, 5].map(|count| both.far(0, Act::Receive(count)));
+        let answers = [5, 5, 5].map(|count| both.remote(0, Act::Receive(count)));
         // Who has got a FIN reads no reset.
         let last = match (unread, is_shut) {
             (0, _) | (_, true) => Received::End,
@@ -125,7 +125,7 @@ fn our_close_is_a_reset_if_something_was_unread() {
         let expected = [Received::Bytes(5), Received::Bytes(3), last].map(Outcome::Far);
         assert_eq!(answers, expected);
         assert_eq!(both.wait(), "");
-        both.far(0, Act::Close);
+        both.remote(0, Act::Close);
     }
 }
 
@@ -135,19 +135,19 @@ fn once_both_have_ended_it_nothing_breaks_it() {
         for is_far_first in [true, false] {
             let mut both = Both::new(format!("both ends, far first: {is_far_first}, {last:?}"));
             both.open(Interest::Both);
-            both.far(0, Act::Send(4));
+            both.remote(0, Act::Send(4));
             both.our(0, Call::Write(4));
             if is_far_first {
-                both.far(0, Act::Finish);
+                both.remote(0, Act::Finish);
                 assert_eq!(both.wait(), "0:rw+");
                 both.our(0, Call::Shutdown);
             } else {
                 both.our(0, Call::Shutdown);
                 assert_eq!(both.wait(), "0:rw");
-                both.far(0, Act::Finish);
+                both.remote(0, Act::Finish);
             }
             assert_eq!(both.wait(), "0:rw+");
-            both.far(0, last);
+            both.remote(0, last);
             assert_eq!(both.wait(), "", "it is over already");
             both.our(0, Call::Read(4));
             assert_eq!(both.our(0, Call::Read(4)), end());
@@ -163,16 +163,16 @@ fn once_both_have_ended_it_nothing_breaks_it() {
 fn unread_bytes_make_no_reset_once_both_have_ended() {
     let mut both = Both::new("our close with unread bytes behind both ends");
     both.open(Interest::Both);
-    both.far(0, Act::Send(4));
+    both.remote(0, Act::Send(4));
     both.our(0, Call::Write(4));
     both.our(0, Call::Shutdown);
-    both.far(0, Act::Finish);
+    both.remote(0, Act::Finish);
     both.our(0, Call::Close);
     assert_eq!(
-        both.far(0, Act::Receive(9)),
+        both.remote(0, Act::Receive(9)),
         Outcome::Far(Received::Bytes(4))
     );
-    assert_eq!(both.far(0, Act::Receive(9)), Outcome::Far(Received::End));
+    assert_eq!(both.remote(0, Act::Receive(9)), Outcome::Far(Received::End));
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn shutdown_and_then_their_end_hangs_up_for_every_interest() {
         assert_eq!(both.our(0, Call::Write(1)), BROKEN_PIPE);
         assert_eq!(both.our(0, Call::Shutdown), Outcome::Done, "again");
         assert!(!both.wait().contains('+'));
-        both.far(0, Act::Finish);
+        both.remote(0, Act::Finish);
         assert_eq!(both.wait(), events);
         assert_eq!(both.our(0, Call::Read(1)), end());
     }
@@ -203,14 +203,14 @@ fn a_listener_that_closes_resets_who_waits_and_refuses_who_comes() {
         both.take(Step::Connect);
     }
     both.take(Step::Accept);
-    both.far(1, Act::Finish);
+    both.remote(1, Act::Finish);
     both.take(Step::CloseListener);
     assert_eq!(
-        both.far(0, Act::Receive(1)),
+        both.remote(0, Act::Receive(1)),
         Outcome::Far(Received::Nothing)
     );
     for number in [1, 2] {
-        let received = both.far(number, Act::Receive(1));
+        let received = both.remote(number, Act::Receive(1));
         assert_eq!(received, Outcome::Far(Received::Reset));
     }
     assert_eq!(both.take(Step::Connect), Outcome::WasReset);
@@ -224,12 +224,12 @@ fn what_is_acknowledged_is_told_and_our_end_counts_as_a_byte() {
     assert_eq!(both.our(0, Call::Delivery), Outcome::Delivered(0, true));
     both.our(0, Call::Write(300));
     assert_eq!(both.our(0, Call::Delivery), Outcome::Delivered(300, true));
-    both.far(0, Act::Receive(100));
+    both.remote(0, Act::Receive(100));
     both.our(0, Call::Write(7));
     assert_eq!(both.our(0, Call::Delivery), Outcome::Delivered(307, true));
     both.our(0, Call::Shutdown);
     assert_eq!(both.our(0, Call::Delivery), Outcome::Delivered(308, true));
-    both.far(0, Act::Finish);
+    both.remote(0, Act::Finish);
     assert_eq!(both.our(0, Call::Delivery), Outcome::Delivered(308, true));
     both.our(0, Call::Close);
 }
@@ -240,12 +240,12 @@ fn an_error_is_told_once_by_whatever_asks_for_it_and_bytes_stay_to_be_read() {
         let mut both = Both::new(format!("SO_ERROR, their end before: {has_ended}"));
         both.open(Interest::Both);
         assert_eq!(both.our(0, Call::TakeError), Outcome::TookError(None));
-        both.far(0, Act::Send(5));
+        both.remote(0, Act::Send(5));
         if has_ended {
-            both.far(0, Act::Finish);
+            both.remote(0, Act::Finish);
         }
         assert_eq!(both.our(0, Call::TakeError), Outcome::TookError(None));
-        both.far(0, Act::Reset);
+        both.remote(0, Act::Reset);
         let error = both.our(0, Call::TakeError);
         assert_eq!(error, Outcome::TookError(Some(expected)));
         assert_eq!(both.our(0, Call::TakeError), Outcome::TookError(None));
@@ -265,7 +265,10 @@ fn our_reset_is_told_to_who_reads_on_unless_it_has_got_our_end() {
             both.our(0, Call::Shutdown);
         }
         both.our(0, Call::Reset);
-        let answers = [both.far(0, Act::Receive(9)), both.far(0, Act::Receive(9))];
+        let answers = [
+            both.remote(0, Act::Receive(9)),
+            both.remote(0, Act::Receive(9)),
+        ];
         assert_eq!(answers, [Received::Bytes(8), last].map(Outcome::Far));
     }
 }

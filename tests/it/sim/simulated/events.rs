@@ -40,7 +40,9 @@ fn one_more_than_the_backlog_may_wait_and_the_next_is_left_without_an_answer() {
     let net = &mut both.simulated.kernel.net;
     assert_eq!(net.connect(0, 0, address, (1, 1)), Ok(None));
     let client = Socket::new(Domain::IPV4, Type::STREAM.nonblocking(), None).unwrap();
-    let error = client.connect(&both.real.far.listener.into()).unwrap_err();
+    let error = client
+        .connect(&both.real.remote.listener.into())
+        .unwrap_err();
     assert_eq!(Errno::from_io_error(&error), Some(Errno::INPROGRESS));
     assert!(client.peer_addr().is_err(), "unlike all before it");
     for number in 0..=simulation::BACKLOG {
@@ -55,11 +57,11 @@ fn a_batch_is_in_the_order_in_which_each_became_ready_first() {
     for _ in 0..4 {
         both.open(Interest::Readable);
     }
-    both.far(2, Act::Send(1));
-    both.far(0, Act::Send(1));
+    both.remote(2, Act::Send(1));
+    both.remote(0, Act::Send(1));
     both.take(Step::Connect);
-    both.far(3, Act::Reset);
-    both.far(2, Act::Finish);
+    both.remote(3, Act::Reset);
+    both.remote(2, Act::Finish);
     both.our(1, Call::Reregister(Interest::Writable));
     both.our(0, Call::Reregister(Interest::Both));
     assert_eq!(both.wait(), "2:r+ 0:rw listener:r 3:r+ 1:w");
@@ -71,10 +73,10 @@ fn the_place_of_one_that_closed_in_the_batch_is_not_the_next_ones() {
     let mut both = Both::new("a number used again");
     both.open(Interest::Both);
     both.open(Interest::Both);
-    both.far(0, Act::Send(1));
-    both.far(1, Act::Send(1));
+    both.remote(0, Act::Send(1));
+    both.remote(1, Act::Send(1));
     both.our(0, Call::Read(1));
-    both.far(0, Act::Close);
+    both.remote(0, Act::Close);
     both.our(0, Call::Close);
     both.take(Step::Connect);
     both.take(Step::Accept);
@@ -86,12 +88,12 @@ fn the_place_of_one_that_closed_in_the_batch_is_not_the_next_ones() {
 fn new_bytes_are_told_though_old_ones_wait_and_nothing_else_is_told_twice() {
     let mut both = Both::new("edges");
     both.open(Interest::Readable);
-    both.far(0, Act::Send(10));
+    both.remote(0, Act::Send(10));
     assert_eq!(both.wait(), "0:r");
     assert_eq!(both.wait(), "");
     both.our(0, Call::Read(4));
     assert_eq!(both.wait(), "");
-    both.far(0, Act::Send(1));
+    both.remote(0, Act::Send(1));
     assert_eq!(both.wait(), "0:r");
     for interest in [Interest::Readable, Interest::Both, Interest::Writable] {
         both.our(0, Call::Reregister(interest));
@@ -105,15 +107,15 @@ fn what_has_gone_before_the_wait_is_not_told() {
     let mut both = Both::new("readiness that vanished");
     both.open(Interest::Readable);
     both.open(Interest::Readable);
-    both.far(0, Act::Send(10));
-    both.far(1, Act::Send(10));
+    both.remote(0, Act::Send(10));
+    both.remote(1, Act::Send(10));
     both.our(0, Call::Read(10));
     both.our(1, Call::Reregister(Interest::Writable));
     both.our(1, Call::Reregister(Interest::Readable));
     both.our(1, Call::Read(9));
     assert_eq!(both.wait(), "1:r");
-    both.far(0, Act::Send(10));
-    both.far(1, Act::Finish);
+    both.remote(0, Act::Send(10));
+    both.remote(1, Act::Finish);
     both.our(0, Call::Close);
     both.our(1, Call::Close);
     assert_eq!(both.wait(), "");
@@ -123,13 +125,13 @@ fn what_has_gone_before_the_wait_is_not_told() {
 fn who_waits_to_write_is_woken_by_an_end_and_not_by_bytes() {
     let mut both = Both::new("interest in room alone");
     both.open(Interest::Writable);
-    both.far(0, Act::Send(10));
+    both.remote(0, Act::Send(10));
     assert_eq!(both.wait(), "");
-    both.far(0, Act::Finish);
+    both.remote(0, Act::Finish);
     assert_eq!(both.wait(), "0:w", "told of what it did not ask for");
     both.our(0, Call::Reregister(Interest::Readable));
     assert_eq!(both.wait(), "0:r+");
-    both.far(0, Act::Reset);
+    both.remote(0, Act::Reset);
     both.our(0, Call::Reregister(Interest::Writable));
     assert_eq!(both.wait(), "0:w+");
 }

@@ -34,7 +34,7 @@ pub struct Machine<K: Kernel, F> {
     pub kernel: K,
     pub listener: Option<K::Listener>,
     pub ours: Vec<Option<K::Stream>>,
-    pub far: F,
+    pub remote: F,
 }
 
 /// Whom the kernel calls connection `number`.
@@ -46,13 +46,13 @@ pub fn token(number: usize) -> Token {
 }
 
 impl<K: Kernel, F: FarEnds<K>> Machine<K, F> {
-    pub fn new(mut kernel: K, mut listener: K::Listener, far: F) -> Machine<K, F> {
+    pub fn new(mut kernel: K, mut listener: K::Listener, remote: F) -> Machine<K, F> {
         kernel.listen(&mut listener, Token::listener(0)).unwrap();
         Machine {
             kernel,
             listener: Some(listener),
             ours: Vec::new(),
-            far,
+            remote,
         }
     }
 
@@ -61,21 +61,21 @@ impl<K: Kernel, F: FarEnds<K>> Machine<K, F> {
         match step {
             Step::Connect => {
                 self.ours.push(None);
-                self.far.connect(&mut self.kernel)
+                self.remote.connect(&mut self.kernel)
             }
             Step::Far(number, act) => {
                 let bytes = match act {
                     Act::Send(count) => bytes_of(sent, count),
                     Act::Finish | Act::Reset | Act::Close | Act::Receive(_) => Vec::new(),
                 };
-                self.far.act(&mut self.kernel, number, act, &bytes)
+                self.remote.act(&mut self.kernel, number, act, &bytes)
             }
             Step::Wait => self.wait(Duration::ZERO),
             Step::Accept => {
                 let listener = self.listener.as_mut().unwrap();
                 match self.kernel.accept(listener) {
                     Ok((stream, address)) => {
-                        let number = self.far.number_of(address);
+                        let number = self.remote.number_of(address);
                         self.ours[number] = Some(stream);
                         Outcome::Accepted(number)
                     }

@@ -36,12 +36,12 @@ pub struct FarEnd {
 pub fn machine() -> RealMachine {
     // Nagle's algorithm would hold small writes back until the far end acknowledges.
     let (listener, address) = listener(true);
-    let far = RealFarEnds {
+    let remote = RealFarEnds {
         listener: address,
         ends: Vec::new(),
         diag: Diag::new(),
     };
-    Machine::new(OsKernel::new().unwrap(), listener, far)
+    Machine::new(OsKernel::new().unwrap(), listener, remote)
 }
 
 /// A machine whose listener has TCP_NOTSENT_LOWAT.
@@ -72,8 +72,8 @@ impl RealFarEnds {
     }
 
     fn entry(&self, number: usize) -> Option<Entry> {
-        let far = self.ends[number].address.port();
-        self.diag.entry(self.listener.port(), far)
+        let remote = self.ends[number].address.port();
+        self.diag.entry(self.listener.port(), remote)
     }
 
     /// Waits until the far end has acknowledged our FIN, of which epoll tells, as of any change of
@@ -178,19 +178,19 @@ impl FarEnds<OsKernel> for RealFarEnds {
             None if link.is_closed => {}
             None => self.await_queued(number, link),
         }
-        let Some(far) = &self.ends[number].stream else {
+        let Some(remote) = &self.ends[number].stream else {
             return;
         };
         if link.is_broken || link.is_over() {
-            await_state(far, PollFlags::HUP);
+            await_state(remote, PollFlags::HUP);
         } else if link.is_shut {
-            await_state(far, PollFlags::RDHUP);
+            await_state(remote, PollFlags::RDHUP);
         }
-        await_bytes(far, link.untaken as u64);
+        await_bytes(remote, link.untaken as u64);
     }
     fn is_still(&self, number: usize, untaken: usize) -> bool {
-        let far = self.ends[number].stream.as_ref().unwrap();
-        let arrived = ioctl_fionread(far).unwrap();
+        let remote = self.ends[number].stream.as_ref().unwrap();
+        let arrived = ioctl_fionread(remote).unwrap();
         let entry = self.entry(number).unwrap();
         u64::from(entry.unacknowledged) + arrived == untaken as u64
     }

@@ -98,8 +98,8 @@ impl<K: Kernel, F: FarEnds<K>> Play<K, F> {
             while self.write() != Outcome::Errno(11) {
                 is_full = false;
             }
-            let far = &self.machine.far;
-            eventually("it is still", || far.is_still(0, self.untaken));
+            let remote = &self.machine.remote;
+            eventually("it is still", || remote.is_still(0, self.untaken));
             if is_full {
                 break;
             }

@@ -91,7 +91,7 @@ impl Both {
             self.await_acknowledgements();
         }
         if let Step::Our(number, Call::Delivery) = step {
-            self.real.far.await_delivery(number);
+            self.real.remote.await_delivery(number);
         }
         let sent = match step {
             Step::Far(number, _) => self.links[number].sent,
@@ -157,7 +157,7 @@ impl Both {
         for (number, link) in self.links.iter().enumerate() {
             let ours = self.real.ours[number].as_ref();
             if let Some(ours) = ours.filter(|_| link.is_shut && !link.is_broken) {
-                self.real.far.await_acknowledgement(number, ours);
+                self.real.remote.await_acknowledgement(number, ours);
             }
         }
     }
@@ -165,7 +165,7 @@ impl Both {
     fn settle(&mut self, number: usize) {
         let link = &self.links[number];
         let ours = self.real.ours[number].as_ref();
-        self.real.far.settle(number, ours, link);
+        self.real.remote.settle(number, ours, link);
     }
 
     /// A connection, accepted and watched for this, of which the first wait has told.
@@ -178,7 +178,7 @@ impl Both {
         number
     }
 
-    pub fn far(&mut self, number: usize, act: Act) -> Outcome {
+    pub fn remote(&mut self, number: usize, act: Act) -> Outcome {
         self.take(Step::Far(number, act))
     }
 

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use epollo::reactor::EVENTS_PER_TURN_MAX;
-use epollo::sim::{Manners, SimKernel, SocketId, WasReset};
+use epollo::sim::{FaultProfile, SimKernel, SocketId, WasReset};
 
 use super::link::Link;
 use super::machine::{FarEnds, Machine};
@@ -26,7 +26,7 @@ pub struct SimFarEnds {
 
 /// A kernel in which nothing goes wrong.
 pub fn kernel(descriptors_max: usize, batch: usize) -> SimKernel<()> {
-    let manners = Manners {
+    let fault_profile = FaultProfile {
         descriptors_max,
         faults_per_1024: 0,
         stops_per_65536: 0,
@@ -34,7 +34,7 @@ pub fn kernel(descriptors_max: usize, batch: usize) -> SimKernel<()> {
         batch,
         call_cost_max: Duration::ZERO,
     };
-    SimKernel::new(1, manners, ())
+    SimKernel::new(1, fault_profile, ())
 }
 
 pub fn machine(descriptors_max: usize) -> SimMachine {

@@ -3,16 +3,16 @@
 
 use std::collections::VecDeque;
 
-use super::book::{Book, Request};
 use super::pace::Pace;
 use super::payload::{Name, Payloads};
+use super::recorder::{Recorder, Request};
 use super::verify::{Finding, Verifier};
 use crate::protocol::framing::{Decoder, Framing, encode};
 use crate::protocol::{Context, Time};
 use crate::reactor::{OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX};
 
 /// A connection that sends requests and waits for their answers.
-pub struct Asking {
+pub struct Requester {
     connection: u32,
     sent: u64,
     under_way: VecDeque<Request>,
@@ -70,12 +70,12 @@ impl Budget {
     }
 }
 
-impl Asking {
-    pub fn new(connection: u32, orders: &Orders) -> Asking {
+impl Requester {
+    pub fn new(connection: u32, orders: &Orders) -> Requester {
         let decoder = orders
             .framing
             .map(|framing| Decoder::new(framing, orders.payloads.size()));
-        Asking {
+        Requester {
             connection,
             sent: 0,
             under_way: VecDeque::new(),
@@ -128,14 +128,14 @@ impl Asking {
         &mut self,
         cx: &mut Context<'_>,
         orders: &mut Orders,
-        book: &mut Book,
+        recorder: &mut Recorder,
         bytes: &[u8],
     ) -> bool {
         match &mut self.decoder {
-            None => self.judge(orders, book, cx.now(), bytes),
+            None => self.judge(orders, recorder, cx.now(), bytes),
             Some(decoder) => {
                 decoder.receive(bytes, cx.now());
-                self.hear_messages(cx, orders, book)
+                self.hear_messages(cx, orders, recorder)
             }
         }
     }
@@ -145,23 +145,23 @@ impl Asking {
         &mut self,
         cx: &mut Context<'_>,
         orders: &mut Orders,
-        book: &mut Book,
+        recorder: &mut Recorder,
     ) -> bool {
         while let Some(decoder) = &mut self.decoder {
             match decoder.next(cx.heard()) {
                 Ok(None) => break,
                 Ok(Some(message)) if !self.is_well_cut(orders, &message) => {
-                    self.refuse(orders, book, message.len());
+                    self.refuse(orders, recorder, message.len());
                     return false;
                 }
                 Ok(Some(message)) => {
-                    if !self.judge(orders, book, cx.now(), &message) {
+                    if !self.judge(orders, recorder, cx.now(), &message) {
                         return false;
                     }
                 }
                 Err(_overlong) => {
                     let size = orders.payloads.size();
-                    book.found(self.connection, Finding::Surplus(size));
+                    recorder.found(self.connection, Finding::Surplus(size));
                     return false;
                 }
             }
@@ -174,16 +174,22 @@ impl Asking {
         orders.framing == Some(Framing::Chunk) || message.len() == orders.payloads.size()
     }
 
-    fn refuse(&mut self, orders: &mut Orders, book: &mut Book, bytes: usize) {
+    fn refuse(&mut self, orders: &mut Orders, recorder: &mut Recorder, bytes: usize) {
         let finding = self.verifier.refuse(self.sent, bytes);
-        if book.found(self.connection, finding) {
+        if recorder.found(self.connection, finding) {
             orders.under_way -= 1;
             self.under_way.pop_front();
         }
     }
 
-    fn judge(&mut self, orders: &mut Orders, book: &mut Book, now: Time, bytes: &[u8]) -> bool {
-        let Asking {
+    fn judge(
+        &mut self,
+        orders: &mut Orders,
+        recorder: &mut Recorder,
+        now: Time,
+        bytes: &[u8],
+    ) -> bool {
+        let Requester {
             connection,
             sent,
             under_way,
@@ -194,20 +200,20 @@ impl Asking {
         let all = &mut orders.under_way;
         verifier.take(&orders.payloads, *sent, bytes, |finding| {
             is_on_track &= finding != Finding::LostTrack;
-            if !book.found(*connection, finding) {
+            if !recorder.found(*connection, finding) {
                 return;
             }
             *all -= 1;
             let request = under_way.pop_front().expect("it was under way");
             if let Finding::Answered(_) = finding {
-                book.answered(request, now);
+                recorder.answered(request, now);
             }
         });
         is_on_track
     }
 
     /// Sends what is due, as long as there is room for it.
-    pub fn ask(&mut self, cx: &mut Context<'_>, orders: &mut Orders, book: &mut Book) {
+    pub fn ask(&mut self, cx: &mut Context<'_>, orders: &mut Orders, recorder: &mut Recorder) {
         let now = cx.now();
         while !orders.budget.is_spent() && cx.send_capacity() >= OUTBOX_BYTES_MAX - OUTBOX_BYTES_LOW
         {
@@ -228,7 +234,7 @@ impl Asking {
                 is_ordered: orders.send(now),
             });
             if self.pace.is_some() {
-                book.asked(due, now);
+                recorder.asked(due, now);
             }
         }
         let silence = self.decoder.as_ref().and_then(Decoder::wake_at);
@@ -263,10 +269,10 @@ impl Asking {
     }
 
     /// What was not answered never will be.
-    pub fn lose_unanswered(&self, book: &mut Book) {
+    pub fn lose_unanswered(&self, recorder: &mut Recorder) {
         let first = self.sent - self.verifier.unanswered(self.sent);
         for sequence in first..self.sent {
-            book.lose(Name {
+            recorder.lose(Name {
                 connection: self.connection,
                 sequence,
             });

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::recorder::{Recorder, Totals};
+use super::stats::{StatsObserver, Totals};
 use super::{DEMO, PAGE};
 use crate::protocol::Time;
 use crate::reactor::{Interest, PeerView};
@@ -42,7 +42,12 @@ struct Lengths {
 }
 
 /// What has happened since `before`, without the closing brace.
-pub(crate) fn tick(recorder: &mut Recorder, now: Time, since: Time, before: &Totals) -> Vec<u8> {
+pub(crate) fn tick(
+    recorder: &mut StatsObserver,
+    now: Time,
+    since: Time,
+    before: &Totals,
+) -> Vec<u8> {
     let lengths = recorder.take_lengths();
     let totals = &recorder.totals;
     let tick = Tick {
@@ -92,26 +97,29 @@ struct Row<'a> {
 /// The connections as they are now: those that moved last, in the order of their ids. `total` counts
 /// also those that have no row.
 pub(crate) fn table(
-    recorder: &Recorder,
+    recorder: &StatsObserver,
     peers: impl Iterator<Item = PeerView>,
     now: Time,
 ) -> Vec<u8> {
     let mut states: BTreeMap<_, BTreeMap<_, u64>> = BTreeMap::new();
-    let (mut own, mut guests) = (Vec::new(), Vec::new());
+    let (mut own, mut clients) = (Vec::new(), Vec::new());
     for peer in peers {
         let machine = states.entry(peer.state.protocol).or_default();
         *machine.entry(peer.state.state).or_insert(0) += 1;
         match peer.state.protocol {
             PAGE | DEMO => own.push(peer),
-            _ => guests.push(peer),
+            _ => clients.push(peer),
         }
     }
-    let total = own.len() + guests.len();
-    keep_latest(&mut guests, ROWS_MAX);
+    let total = own.len() + clients.len();
+    keep_latest(&mut clients, ROWS_MAX);
     keep_latest(&mut own, OWN_ROWS_MAX);
-    guests.append(&mut own);
-    guests.sort_unstable_by_key(|peer| peer.id);
-    let rows = guests.iter().map(|peer| row(recorder, peer, now)).collect();
+    clients.append(&mut own);
+    clients.sort_unstable_by_key(|peer| peer.id);
+    let rows = clients
+        .iter()
+        .map(|peer| row(recorder, peer, now))
+        .collect();
     let table = Table {
         total,
         rows,
@@ -128,7 +136,7 @@ fn keep_latest(peers: &mut Vec<PeerView>, count: usize) {
     }
 }
 
-fn row<'a>(recorder: &'a Recorder, peer: &PeerView, now: Time) -> Row<'a> {
+fn row<'a>(recorder: &'a StatsObserver, peer: &PeerView, now: Time) -> Row<'a> {
     let traffic = recorder.traffic(peer.id);
     let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(0);
     let timer = (peer.deadline < Time::NEVER).then(|| millis(peer.deadline.since(now)));

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use super::client::{Client, Role};
-use super::far::Received;
 use super::kernel::Clock;
 use super::net::Net;
 use super::plan::Plan;
+use super::remote::Received;
 use super::socket::Socket;
 use crate::protocol::Time;
 use crate::reactor::{OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX};

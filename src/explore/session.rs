@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
+use super::broadcast::{Broadcast, Stage};
 use super::http::{Reply, Status, stream_head};
-use super::hub::{Hub, Stage};
 use super::request::{BODY_BYTES_MAX, HEAD_BYTES_MAX, Parsed, parse};
 use super::routes::{Answer, answer};
 use crate::protocol::{Context, Event, Time};
@@ -16,7 +16,7 @@ const REQUEST_TIME_MAX: Duration = Duration::from_secs(5);
 pub(crate) const TICK: Duration = Duration::from_millis(200);
 
 #[derive(Debug)]
-pub(crate) struct Visit {
+pub(crate) struct HttpSession {
     deadline: Time,
     state: State,
 }
@@ -33,11 +33,11 @@ enum State {
     Answered,
 }
 
-impl Visit {
-    pub(crate) fn new(cx: &mut Context<'_>) -> Visit {
+impl HttpSession {
+    pub(crate) fn new(cx: &mut Context<'_>) -> HttpSession {
         let deadline = cx.now().after(REQUEST_TIME_MAX);
         cx.set_timer(Some(deadline));
-        Visit {
+        HttpSession {
             deadline,
             state: State::Asking(Vec::new()),
         }
@@ -61,29 +61,34 @@ impl Visit {
         }
     }
 
-    pub(crate) fn step(&mut self, cx: &mut Context<'_>, hub: &mut Hub, event: Event<'_>) {
-        if !hub.has_place(cx.me()) {
+    pub(crate) fn step(
+        &mut self,
+        cx: &mut Context<'_>,
+        broadcast: &mut Broadcast,
+        event: Event<'_>,
+    ) {
+        if !broadcast.has_place(cx.me()) {
             return cx.abort();
         }
         match (&mut self.state, event) {
             (State::Asking(bytes), Event::Received(more)) => {
                 bytes.extend_from_slice(more);
-                self.consider(cx, hub);
+                self.consider(cx, broadcast);
             }
             (State::Asking(_), Event::Eof) => {
                 cx.close();
-                self.answered(cx, hub);
+                self.answered(cx, broadcast);
             }
             (State::Asking(_), Event::Woken) if cx.now() >= self.deadline => {
                 let words = "the request took too long";
-                self.say(cx, hub, &Reply::text(Status::TooSlow, words), false);
+                self.say(cx, broadcast, &Reply::text(Status::TooSlow, words), false);
             }
             (&mut State::Waiting { is_head }, Event::Woken) => {
-                if let Some(reply) = hub.take_reply(cx.me()) {
-                    self.say(cx, hub, &reply, is_head);
+                if let Some(reply) = broadcast.take_reply(cx.me()) {
+                    self.say(cx, broadcast, &reply, is_head);
                 }
             }
-            (State::Streaming { next, missed }, Event::Woken) => tell(cx, hub, next, missed),
+            (State::Streaming { next, missed }, Event::Woken) => tell(cx, broadcast, next, missed),
             // It must not hold up the end of the run; nor must who has asked for nothing: browsers
             // connect in advance.
             (State::Streaming { .. } | State::Asking(_), Event::Stopping) => cx.abort(),
@@ -98,7 +103,7 @@ impl Visit {
     }
 
     /// Answers the request if it is whole.
-    fn consider(&mut self, cx: &mut Context<'_>, hub: &mut Hub) {
+    fn consider(&mut self, cx: &mut Context<'_>, broadcast: &mut Broadcast) {
         let State::Asking(bytes) = &mut self.state else {
             return;
         };
@@ -108,61 +113,71 @@ impl Visit {
                 self.state = State::Asking(bytes);
                 return;
             }
-            Parsed::Wrong(reply) => return self.say(cx, hub, &reply, false),
+            Parsed::Wrong(reply) => return self.say(cx, broadcast, &reply, false),
             Parsed::Whole(request) => request,
         };
         let is_head = request.method == "HEAD";
-        match answer(hub, cx, &request) {
-            Answer::Now(reply) => self.say(cx, hub, &reply, is_head),
+        match answer(broadcast, cx, &request) {
+            Answer::Now(reply) => self.say(cx, broadcast, &reply, is_head),
             Answer::Later(question) => {
-                hub.reached(cx.me(), Stage::Served);
-                hub.ask(cx.me(), question);
+                broadcast.reached(cx.me(), Stage::Served);
+                broadcast.ask(cx.me(), question);
                 cx.set_timer(None);
                 self.state = State::Waiting { is_head };
             }
             Answer::Stream(next) => {
-                hub.reached(cx.me(), Stage::Served);
+                broadcast.reached(cx.me(), Stage::Served);
                 cx.send(stream_head().as_bytes());
-                cx.send_with(|out| write_event(out, "meta", hub.meta().as_bytes()));
+                cx.send_with(|out| write_event(out, "meta", broadcast.meta().as_bytes()));
                 cx.set_timer(Some(cx.now().after(TICK)));
                 self.state = State::Streaming { next, missed: 0 };
             }
         }
     }
 
-    fn say(&mut self, cx: &mut Context<'_>, hub: &mut Hub, reply: &Reply, is_head: bool) {
+    fn say(
+        &mut self,
+        cx: &mut Context<'_>,
+        broadcast: &mut Broadcast,
+        reply: &Reply,
+        is_head: bool,
+    ) {
         cx.set_timer(None);
         reply.send(cx, is_head);
-        self.answered(cx, hub);
+        self.answered(cx, broadcast);
     }
 
-    fn answered(&mut self, cx: &Context<'_>, hub: &mut Hub) {
-        hub.reached(cx.me(), Stage::Answered);
+    fn answered(&mut self, cx: &Context<'_>, broadcast: &mut Broadcast) {
+        broadcast.reached(cx.me(), Stage::Answered);
         self.state = State::Answered;
     }
 }
 
 /// Sends what is new and fits; what is too old by the time it does is missed.
-fn tell(cx: &mut Context<'_>, hub: &mut Hub, next: &mut u64, missed: &mut u64) {
-    let oldest = hub.oldest_news().max(*next);
+fn tell(cx: &mut Context<'_>, broadcast: &mut Broadcast, next: &mut u64, missed: &mut u64) {
+    let oldest = broadcast.oldest_news().max(*next);
     let lost = oldest - *next;
     *missed += lost;
-    hub.missed += lost;
+    broadcast.missed += lost;
     *next = oldest;
-    for news in hub.news_since(*next) {
-        let mut event = Vec::with_capacity(news.data.len() + 64);
-        if news.name == "tick" {
-            let closed = [&news.data[..], format!(",\"missed\":{missed}}}").as_bytes()].concat();
-            write_event(&mut event, news.name, &closed);
+    for updates in broadcast.news_since(*next) {
+        let mut event = Vec::with_capacity(updates.data.len() + 64);
+        if updates.name == "tick" {
+            let closed = [
+                &updates.data[..],
+                format!(",\"missed\":{missed}}}").as_bytes(),
+            ]
+            .concat();
+            write_event(&mut event, updates.name, &closed);
         } else {
-            write_event(&mut event, news.name, &news.data);
+            write_event(&mut event, updates.name, &updates.data);
         }
         // What is larger than any outbox goes out when there is nothing else.
         if event.len() > cx.send_capacity() && cx.send_capacity() < OUTBOX_BYTES_MAX {
             break;
         }
         cx.send(&event);
-        *next = news.number + 1;
+        *next = updates.number + 1;
     }
     cx.set_timer(Some(cx.now().after(TICK)));
 }

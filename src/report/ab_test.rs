@@ -5,7 +5,7 @@ use super::INTERRUPTED;
 use super::statistics::{self, Spread, median};
 use super::table::{aligned, row};
 use super::verdict::{self, Figure, INTERLEAVED, Judged};
-use super::{Duel, Ratio, Report};
+use super::{AbTest, Ratio, Report};
 use super::{text, units};
 use crate::protocol::display::Escaped;
 
@@ -15,26 +15,26 @@ const PAIRS_MIN: usize = 8;
 
 /// Pairs up neighbours (A B, B A, …) and judges their ratios. `which_is_a` says for each run whether
 /// it is of A; a run whose neighbour is of the same server is not paired.
-pub fn duel(
+pub fn ab_test(
     runs: Vec<Report>,
     which_is_a: &[bool],
     discarded: usize,
     interrupted: bool,
     [a, b]: [&str; 2],
-) -> Duel {
+) -> AbTest {
     let pairs = pairs(&runs, which_is_a);
     let spreads: Vec<_> = Figure::ALL
         .into_iter()
         .filter_map(|figure| Some((figure, spread(figure, &pairs)?)))
         .collect();
     let judged = verdict::judge(&spreads, INTERLEAVED);
-    let mut trust = trust(&runs, which_is_a);
+    let mut warnings = warnings(&runs, which_is_a);
     if interrupted {
-        trust.insert(0, INTERRUPTED.to_owned());
+        warnings.insert(0, INTERRUPTED.to_owned());
     }
     let verdict = if pairs.len() < PAIRS_MIN {
         let blocks = units::counted(pairs.len() as u64, "block", "blocks");
-        trust.push(format!(
+        warnings.push(format!(
             "{blocks} of each server: at least {PAIRS_MIN} are needed"
         ));
         vec!["too few blocks to show a difference".to_owned()]
@@ -42,7 +42,7 @@ pub fn duel(
         verdict::words(&judged, "B", "A")
     };
     let ratio = |judged: &Judged| ratio(judged, &pairs);
-    Duel {
+    AbTest {
         a: a.to_owned(),
         b: b.to_owned(),
         blocks: pairs.len(),
@@ -50,7 +50,7 @@ pub fn duel(
         ratios: judged.iter().map(ratio).collect(),
         verdict,
         interrupted,
-        trust,
+        warnings,
         runs,
     }
 }
@@ -120,26 +120,26 @@ struct Doubt {
 
 /// Why the runs are to be doubted: each reason once. Its figures differ from run to run; what it leads
 /// to, after the last colon, does not.
-fn trust(runs: &[Report], which_is_a: &[bool]) -> Vec<String> {
+fn warnings(runs: &[Report], which_is_a: &[bool]) -> Vec<String> {
     let consequence = |reason: &str| reason.rsplit(": ").next().map(str::to_owned);
-    let mut doubts: Vec<Doubt> = Vec::new();
+    let mut warnings: Vec<Doubt> = Vec::new();
     for (run, &is_a) in runs.iter().zip(which_is_a) {
         let wrong = text::wrong(run).map(|_| "answers were wrong or missing".to_owned());
-        for words in run.trust.iter().cloned().chain(wrong) {
+        for words in run.warnings.iter().cloned().chain(wrong) {
             let key = consequence(&words);
-            let known = doubts
+            let known = warnings
                 .iter()
                 .position(|doubt| consequence(&doubt.words) == key);
             let at = known.unwrap_or_else(|| {
                 let (of_a, of_b) = (0, 0);
-                doubts.push(Doubt { of_a, of_b, words });
-                doubts.len() - 1
+                warnings.push(Doubt { of_a, of_b, words });
+                warnings.len() - 1
             });
-            doubts[at].of_a += u64::from(is_a);
-            doubts[at].of_b += u64::from(!is_a);
+            warnings[at].of_a += u64::from(is_a);
+            warnings[at].of_b += u64::from(!is_a);
         }
     }
-    let told = doubts.into_iter().map(|Doubt { of_a, of_b, words }| {
+    let told = warnings.into_iter().map(|Doubt { of_a, of_b, words }| {
         let example = if of_a + of_b > 1 { "for example: " } else { "" };
         let in_a = units::counted(of_a, "block of A", "blocks of A");
         let in_b = units::counted(of_b, "block of B", "blocks of B");
@@ -154,18 +154,18 @@ fn trust(runs: &[Report], which_is_a: &[bool]) -> Vec<String> {
 }
 
 /// The report for people on a terminal.
-pub fn words_of_duel(duel: &Duel) -> String {
+pub fn words_of_ab_test(ab_test: &AbTest) -> String {
     let mut words = String::new();
-    for (name, server) in [("A", &duel.a), ("B", &duel.b)] {
+    for (name, server) in [("A", &ab_test.a), ("B", &ab_test.b)] {
         words += &format!("{name}  {}\n", Escaped(server.as_bytes()));
     }
-    let blocks = units::counted(duel.blocks as u64, "block", "blocks");
+    let blocks = units::counted(ab_test.blocks as u64, "block", "blocks");
     words += &format!(
         "{blocks} of each, alternating; {} discarded\n\n",
-        duel.discarded
+        ab_test.discarded
     );
     let mut rows = vec![row(["", "A", "B", "B/A", "95 % interval"])];
-    for ratio in &duel.ratios {
+    for ratio in &ab_test.ratios {
         let figure = Figure::ALL
             .into_iter()
             .find(|figure| figure.name() == ratio.figure);
@@ -188,10 +188,10 @@ pub fn words_of_duel(duel: &Duel) -> String {
     words += &aligned(&rows);
     words +=
         "A and B: medians over the blocks; B/A: the median over pairs of neighbouring blocks\n\n";
-    for line in &duel.verdict {
+    for line in &ab_test.verdict {
         words += &format!("{line}\n");
     }
-    for reason in &duel.trust {
+    for reason in &ab_test.warnings {
         words += &format!("note: {}\n", Escaped(reason.as_bytes()));
     }
     words

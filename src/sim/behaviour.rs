@@ -21,7 +21,7 @@ pub(super) enum Ending {
 
 /// The character of a client.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Temper {
+pub(super) struct Behaviour {
     pub(super) piece_max: usize,
     pub(super) pause_max: Duration,
     pub(super) read_max: usize,

@@ -79,7 +79,7 @@ impl Machine {
     }
 
     /// What happened since an earlier look that may have changed the figures, a sentence each.
-    pub(super) fn doubts(&self, earlier: &Machine) -> Vec<String> {
+    pub(super) fn warnings(&self, earlier: &Machine) -> Vec<String> {
         if !cost::is_proc_mounted() {
             return vec![
                 "there is no /proc here: memory, context switches and the load from other \
@@ -87,14 +87,14 @@ impl Machine {
                     .to_owned(),
             ];
         }
-        let mut doubts = Vec::new();
+        let mut warnings = Vec::new();
         match grown(self.dropped, earlier.dropped) {
             Some(0) => {}
-            Some(count) => doubts.push(format!(
+            Some(count) => warnings.push(format!(
                 "{count} packets were dropped because a CPU's receive queue was full: lost data \
                  waited for a kernel timer, not for the server"
             )),
-            None => doubts.push(unknown("dropped packets", "/proc/net/softnet_stat")),
+            None => warnings.push(unknown("dropped packets", "/proc/net/softnet_stat")),
         }
         let counters = NETWORK
             .iter()
@@ -102,22 +102,22 @@ impl Machine {
         for ((file, _, name, means), (now, then)) in counters {
             match grown(*now, *then) {
                 Some(0) => {}
-                Some(count) => doubts.push(format!("{count} {means} ({name})")),
-                None => doubts.push(unknown(name, file)),
+                Some(count) => warnings.push(format!("{count} {means} ({name})")),
+                None => warnings.push(unknown(name, file)),
             }
         }
         if let Some(share) = self
             .stolen(earlier)
             .filter(|&share| share > STEAL_SHARE_MAX)
         {
-            doubts.push(format!(
+            warnings.push(format!(
                 "the hypervisor gave {:.1} % of the CPU time to other guests (steal): every figure \
                  is worse than on an idle host",
                 share * 100.0
             ));
         }
-        doubts.extend(self.company(earlier));
-        doubts
+        warnings.extend(self.company(earlier));
+        warnings
     }
 
     /// The share of the CPU time that was stolen since.

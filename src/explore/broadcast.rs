@@ -53,7 +53,7 @@ pub(crate) enum Stage {
     Answered,
 }
 
-pub(crate) struct Hub {
+pub(crate) struct Broadcast {
     pub(crate) address: SocketAddr,
     /// What must be sent along to press a button; `None` where there are none.
     pub(crate) token: Option<String>,
@@ -62,9 +62,9 @@ pub(crate) struct Hub {
     pub(crate) demos: Demos,
     /// Connections to the page, the oldest first.
     places: Vec<Place>,
-    visits_max: usize,
+    sessions_max: usize,
     streams: Vec<PeerId>,
-    news: VecDeque<News>,
+    updates: VecDeque<News>,
     next_number: u64,
     questions: Vec<(PeerId, Question)>,
     replies: BTreeMap<PeerId, Reply>,
@@ -72,7 +72,7 @@ pub(crate) struct Hub {
     pub(crate) missed: u64,
 }
 
-impl Hub {
+impl Broadcast {
     /// Nobody looks yet.
     ///
     /// # Errors
@@ -80,20 +80,20 @@ impl Hub {
     pub(crate) fn new(
         address: SocketAddr,
         services: Vec<(String, SocketAddr)>,
-        visits_max: usize,
-    ) -> io::Result<Hub> {
+        sessions_max: usize,
+    ) -> io::Result<Broadcast> {
         let is_private = address.ip().is_loopback();
         let token = is_private.then(random_word).transpose()?;
-        Ok(Hub {
+        Ok(Broadcast {
             address,
             page: page::Template::new(token.as_deref().unwrap_or("")),
             token,
             services,
             demos: Demos::default(),
             places: Vec::new(),
-            visits_max,
+            sessions_max,
             streams: Vec::new(),
-            news: VecDeque::new(),
+            updates: VecDeque::new(),
             next_number: 0,
             questions: Vec::new(),
             replies: BTreeMap::new(),
@@ -105,7 +105,7 @@ impl Hub {
     /// connection that has not asked yet makes room, then the oldest that has been answered: what
     /// costs its owner nothing must not keep others out.
     pub(crate) fn admit(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.places.len() >= self.visits_max {
+        if self.places.len() >= self.sessions_max {
             let oldest = |stage| self.places.iter().position(|place| place.stage == stage);
             let Some(index) = oldest(Stage::Asking).or_else(|| oldest(Stage::Answered)) else {
                 return false;
@@ -119,7 +119,7 @@ impl Hub {
     }
 
     /// How many there are.
-    pub(crate) fn visits(&self) -> usize {
+    pub(crate) fn sessions(&self) -> usize {
         self.places.len()
     }
 
@@ -138,7 +138,7 @@ impl Hub {
     /// it; `None` if there are too many.
     pub(crate) fn subscribe(&mut self, peer: PeerId) -> Option<u64> {
         // Half of the connections are for questions that end.
-        if self.streams.len() >= STREAMS_MAX.min(self.visits_max / 2) {
+        if self.streams.len() >= STREAMS_MAX.min(self.sessions_max / 2) {
             return None;
         }
         self.streams.push(peer);
@@ -159,23 +159,25 @@ impl Hub {
     }
 
     pub(crate) fn publish(&mut self, name: &'static str, data: Vec<u8>) {
-        if self.news.len() >= NEWS_MAX {
-            self.news.pop_front();
+        if self.updates.len() >= NEWS_MAX {
+            self.updates.pop_front();
         }
         let number = self.next_number;
         self.next_number += 1;
-        self.news.push_back(News { number, name, data });
+        self.updates.push_back(News { number, name, data });
     }
 
     /// The number of the first news that is still known.
     pub(crate) fn oldest_news(&self) -> u64 {
-        let oldest = self.news.front();
-        oldest.map_or(self.next_number, |news| news.number)
+        let oldest = self.updates.front();
+        oldest.map_or(self.next_number, |updates| updates.number)
     }
 
     /// What is known from this number on.
     pub(crate) fn news_since(&self, number: u64) -> impl Iterator<Item = &News> {
-        self.news.iter().filter(move |news| news.number >= number)
+        self.updates
+            .iter()
+            .filter(move |updates| updates.number >= number)
     }
 
     /// What a browser is told first.
@@ -224,9 +226,9 @@ impl Hub {
 }
 
 /// Not the token: it may end up in a log.
-impl fmt::Debug for Hub {
+impl fmt::Debug for Broadcast {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hub")
+        f.debug_struct("Broadcast")
             .field("address", &self.address)
             .field("places", &self.places.len())
             .field("streams", &self.streams)

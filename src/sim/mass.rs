@@ -5,9 +5,9 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::far::Received;
-use super::kernel::{Deed, Manners, Outside, SimKernel};
+use super::kernel::{Action, Environment, FaultProfile, SimKernel};
 use super::net::{Net, SocketId};
+use super::remote::Received;
 use crate::protocol::{Service, Time};
 use crate::reactor::{EVENTS_PER_TURN_MAX, Limits, Policy, Reactor};
 
@@ -19,7 +19,7 @@ const ACTS_PER_TURN: usize = 1_000;
 const BUFFERS: (usize, usize) = (4_096, 4_096);
 
 /// A server of echo with its herd.
-pub struct Herd<S: Service> {
+pub struct Mass<S: Service> {
     reactor: Reactor<SimKernel<Clients>, S>,
     count: usize,
 }
@@ -65,7 +65,7 @@ impl Clients {
     }
 }
 
-impl Outside for Clients {
+impl Environment for Clients {
     fn next(&self) -> Option<Time> {
         let is_busy = self.doing.is_some() && self.done < self.ids.len();
         is_busy.then_some(Time::ZERO)
@@ -80,19 +80,19 @@ impl Outside for Clients {
         }
     }
 
-    fn saw(&mut self, net: &mut Net, id: SocketId, deed: Deed<'_>) {
-        match deed {
-            Deed::Accepted => self.accepted += 1,
-            Deed::Written(bytes) => {
+    fn saw(&mut self, net: &mut Net, id: SocketId, action: Action<'_>) {
+        match action {
+            Action::Accepted => self.accepted += 1,
+            Action::Written(bytes) => {
                 let owner = net.socket(id).owner;
                 let is_right = bytes == message(owner)
                     && net.receive(id, MESSAGE_BYTES) == Received::Bytes(MESSAGE_BYTES);
                 self.echoed += usize::from(is_right);
                 self.wrong += usize::from(!is_right);
             }
-            Deed::Closed | Deed::Reset => self.closed += 1,
-            Deed::Told | Deed::Read(_) | Deed::ReadEnd | Deed::ReadNothing => {}
-            Deed::Broken(_) | Deed::Shut => {}
+            Action::Closed | Action::Reset => self.closed += 1,
+            Action::Told | Action::Read(_) | Action::ReadEnd | Action::ReadNothing => {}
+            Action::Broken(_) | Action::Shut => {}
         }
     }
 
@@ -105,13 +105,13 @@ impl Outside for Clients {
     fn never_waits(&mut self, _calls: u64) {}
 }
 
-impl<S: Service> Herd<S> {
+impl<S: Service> Mass<S> {
     /// Clients that wait in the backlog of a server that has accepted none of them.
     ///
     /// # Errors
     /// None that can happen on a simulated kernel.
-    pub fn new(count: usize, service: S, origin: S::Origin, policy: Policy) -> io::Result<Herd<S>> {
-        let manners = Manners {
+    pub fn new(count: usize, service: S, origin: S::Origin, policy: Policy) -> io::Result<Mass<S>> {
+        let fault_profile = FaultProfile {
             descriptors_max: usize::MAX,
             faults_per_1024: 0,
             stops_per_65536: 0,
@@ -119,7 +119,7 @@ impl<S: Service> Herd<S> {
             batch: EVENTS_PER_TURN_MAX,
             call_cost_max: Duration::ZERO,
         };
-        let mut kernel = SimKernel::new(0, manners, Clients::default());
+        let mut kernel = SimKernel::new(0, fault_profile, Clients::default());
         let listener = kernel.listener(count);
         for serial in 0..count {
             let port = u16::try_from(1_024 + serial % 60_000).expect("less than 65,536");
@@ -128,7 +128,7 @@ impl<S: Service> Herd<S> {
             let address = SocketAddr::from((host, port));
             let id = kernel.net.connect(listener, serial, address, BUFFERS);
             let id = id.ok().flatten().expect("the backlog takes them all");
-            kernel.outside.ids.push(id);
+            kernel.environment.ids.push(id);
         }
         let limits = Limits {
             clients_max: count,
@@ -139,7 +139,7 @@ impl<S: Service> Herd<S> {
         };
         let mut reactor = Reactor::new(kernel, service, limits);
         reactor.listen(listener, origin, policy)?;
-        Ok(Herd { reactor, count })
+        Ok(Mass { reactor, count })
     }
 
     /// Lets the server accept everybody.
@@ -177,11 +177,11 @@ impl<S: Service> Herd<S> {
     /// Calls of the kernel and acts of clients so far.
     pub fn steps(&mut self) -> u64 {
         let kernel = self.reactor.kernel_mut();
-        kernel.steps() + (kernel.outside.echoed + kernel.outside.closed) as u64
+        kernel.steps() + (kernel.environment.echoed + kernel.environment.closed) as u64
     }
 
     fn clients(&mut self) -> &mut Clients {
-        &mut self.reactor.kernel_mut().outside
+        &mut self.reactor.kernel_mut().environment
     }
 
     fn turn_until(&mut self, doing: Doing, is_done: impl Fn(&Clients) -> bool) -> io::Result<()> {

@@ -40,7 +40,7 @@ pub struct Wrongs {
 }
 
 /// Everything that is counted.
-pub struct Book {
+pub struct Recorder {
     /// Requests count that were due from then on, and before this.
     pub since: Time,
     pub until: Time,
@@ -68,11 +68,11 @@ pub struct Book {
     crossed_names: HashSet<Name>,
 }
 
-impl Book {
-    pub fn new() -> Book {
+impl Recorder {
+    pub fn new() -> Recorder {
         let histogram =
             || Histogram::new_with_bounds(1, LONGEST_NS, DIGITS).expect("bounds that make sense");
-        Book {
+        Recorder {
             since: Time::NEVER,
             until: Time::NEVER,
             echoes: 0,

@@ -53,7 +53,7 @@ pub(crate) struct Traffic {
 
 /// The observer behind the explorer page.
 #[derive(Debug)]
-pub struct Recorder {
+pub struct StatsObserver {
     pub(crate) directory: Directory,
     pub(crate) totals: Totals,
     /// Connections that are there, by protocol.
@@ -71,11 +71,11 @@ pub struct Recorder {
     sample: Sample,
 }
 
-impl Recorder {
+impl StatsObserver {
     /// Nothing has happened yet. The listeners are named in the order in which the reactor gets them.
     /// Of what a peer says, so many bytes are shown.
-    pub(crate) fn new(listeners: Vec<String>, payload: usize) -> Recorder {
-        Recorder {
+    pub(crate) fn new(listeners: Vec<String>, payload: usize) -> StatsObserver {
+        StatsObserver {
             directory: Directory::new(listeners),
             totals: Totals::default(),
             peers: BTreeMap::new(),
@@ -220,7 +220,7 @@ impl Recorder {
     }
 }
 
-impl Observer for Recorder {
+impl Observer for StatsObserver {
     fn observe(&mut self, at: Time, moment: &TraceEvent<'_>) {
         self.directory.see(at, moment);
         self.count(at, moment);

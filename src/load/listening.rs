@@ -17,8 +17,10 @@ pub(super) fn listening(address: SocketAddr) -> Vec<u32> {
         return Vec::new();
     }
     let processes = all_processes().into_iter().flatten().flatten();
-    let owners = processes.filter(|process| has_one(process, &inodes));
-    owners.map(|process| process.pid.unsigned_abs()).collect()
+    let listeners = processes.filter(|process| has_one(process, &inodes));
+    listeners
+        .map(|process| process.pid.unsigned_abs())
+        .collect()
 }
 
 fn listens(entry: &TcpNetEntry, address: SocketAddr) -> bool {

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
+use super::checker::Circumstances;
 use super::client::{Client, Role};
-use super::judge::Circumstances;
 use super::net::Net;
 use super::plan::Plan;
 use super::socket::Socket;

@@ -8,11 +8,11 @@ use std::time::Duration;
 use mio::net::TcpStream;
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::broadcast::Question;
 use super::http::{Reply, Status};
-use super::hub::Question;
-use super::recorder::Totals;
-use super::visit::TICK;
-use super::{ExploredReactor, Origin, look, metrics};
+use super::session::TICK;
+use super::stats::Totals;
+use super::{ExplorerReactor, Origin, metrics, snapshot};
 use crate::protocol::{Service, Time};
 use crate::reactor::{OriginId, OsStream, Policy};
 use crate::trace::Observer;
@@ -30,7 +30,7 @@ const DEMO_SEGMENT_BYTES: u32 = 1460;
 ///
 /// # Errors
 /// Only if the kernel cannot wait any more.
-pub fn run<S: Service, O: Observer>(reactor: &mut ExploredReactor<S, O>) -> io::Result<()> {
+pub fn run<S: Service, O: Observer>(reactor: &mut ExplorerReactor<S, O>) -> io::Result<()> {
     let policy = Policy {
         linger: Some(Duration::from_secs(1)),
         // It floods and hears the echo: not to read while it owes would be to wait for itself.
@@ -39,7 +39,7 @@ pub fn run<S: Service, O: Observer>(reactor: &mut ExploredReactor<S, O>) -> io::
         exempt_from_limits: true,
         ..Policy::default()
     };
-    let mut feed = Feed {
+    let mut pump = Feed {
         demo: reactor.add_origin(Origin::Demo, policy),
         is_watched: false,
         ticked: Time::ZERO,
@@ -48,8 +48,8 @@ pub fn run<S: Service, O: Observer>(reactor: &mut ExploredReactor<S, O>) -> io::
     };
     while reactor.keeps_going() {
         reactor.turn()?;
-        feed.answer(reactor);
-        feed.tell(reactor);
+        pump.answer(reactor);
+        pump.tell(reactor);
     }
     assert_eq!(reactor.holdings(), (0, 0, 0), "a run gives everything back");
     Ok(())
@@ -66,29 +66,29 @@ struct Feed {
 
 impl Feed {
     /// Fetches what visitors asked for.
-    fn answer<S: Service, O: Observer>(&mut self, reactor: &mut ExploredReactor<S, O>) {
-        for (peer, question) in reactor.service_mut().hub.take_questions() {
+    fn answer<S: Service, O: Observer>(&mut self, reactor: &mut ExplorerReactor<S, O>) {
+        for (peer, question) in reactor.service_mut().broadcast.take_questions() {
             let reply = match question {
                 Question::Metrics { is_open } => metrics::reply(reactor, is_open),
                 Question::Connect(address) => self.connect(reactor, address),
             };
-            reactor.service_mut().hub.reply(peer, reply);
+            reactor.service_mut().broadcast.reply(peer, reply);
             reactor.wake_peer(peer);
         }
     }
 
     fn connect<S: Service, O: Observer>(
         &mut self,
-        reactor: &mut ExploredReactor<S, O>,
+        reactor: &mut ExplorerReactor<S, O>,
         address: SocketAddr,
     ) -> Reply {
-        if !reactor.service().hub.demos.has_room() {
+        if !reactor.service().broadcast.demos.has_room() {
             return conflict("too many demo clients; close one");
         }
         let dialled = dial(address).and_then(|(stream, socket, own)| {
             let stream = OsStream::Tcp(stream);
             reactor.dial(stream, self.demo, format_args!("{own} (demo)"))?;
-            let demos = &mut reactor.service_mut().hub.demos;
+            let demos = &mut reactor.service_mut().broadcast.demos;
             Ok((demos.lend(socket, own, address), own))
         });
         match dialled {
@@ -104,10 +104,10 @@ impl Feed {
     }
 
     /// Tells all browsers what is new, if it is time.
-    fn tell<S: Service, O: Observer>(&mut self, reactor: &mut ExploredReactor<S, O>) {
+    fn tell<S: Service, O: Observer>(&mut self, reactor: &mut ExplorerReactor<S, O>) {
         let now = reactor.now();
         let (explored, (recorder, _)) = reactor.service_and_observer();
-        let is_watched = !explored.hub.streams().is_empty();
+        let is_watched = !explored.broadcast.streams().is_empty();
         recorder.watch(is_watched);
         if is_watched && !self.is_watched {
             (self.ticked, self.before) = (now, recorder.totals);
@@ -117,18 +117,18 @@ impl Feed {
         if !is_watched || now.since(self.ticked) < TICK {
             return;
         }
-        let tick = look::tick(recorder, now, self.ticked, &self.before);
+        let tick = snapshot::tick(recorder, now, self.ticked, &self.before);
         (self.ticked, self.before) = (now, recorder.totals);
-        explored.hub.publish("tick", tick);
+        explored.broadcast.publish("tick", tick);
         if let Some(turns) = recorder.take_turns() {
-            explored.hub.publish("turns", turns);
+            explored.broadcast.publish("turns", turns);
         }
         if now.since(self.tabled) >= TABLE_EVERY {
             self.tabled = now;
-            let table = look::table(&reactor.observer().0, reactor.peers(), now);
-            reactor.service_mut().hub.publish("table", table);
+            let table = snapshot::table(&reactor.observer().0, reactor.peers(), now);
+            reactor.service_mut().broadcast.publish("table", table);
         }
-        for peer in reactor.service().hub.streams().to_vec() {
+        for peer in reactor.service().broadcast.streams().to_vec() {
             reactor.wake_peer(peer);
         }
     }

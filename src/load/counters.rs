@@ -8,12 +8,12 @@ use crate::protocol::Time;
 use crate::report::Cost;
 
 /// What is watched, and what was seen when.
-pub(super) struct Meters {
+pub(super) struct Counters {
     generator: Meter,
     server: Option<Meter>,
     seconds: f64,
     began: Option<Time>,
-    doubts: Vec<String>,
+    warnings: Vec<String>,
 }
 
 struct Meter {
@@ -26,36 +26,36 @@ struct Meter {
     syscalls_per_echo: Option<f64>,
 }
 
-impl Meters {
+impl Counters {
     /// Watches ourselves, and the server if it is known.
     ///
     /// # Errors
     /// In words for the user: the server's process cannot be looked at.
-    pub(super) fn of(server: Option<u32>) -> Result<Meters, String> {
+    pub(super) fn of(server: Option<u32>) -> Result<Counters, String> {
         let mut generator = Meter::of(std::process::id())?;
         let mut server = server.map(Meter::of).transpose()?;
         let both = std::iter::once(&mut generator).chain(&mut server);
-        let doubts = both.flat_map(|meter| meter.watch.missing()).collect();
-        Ok(Meters {
+        let warnings = both.flat_map(|meter| meter.watch.missing()).collect();
+        Ok(Counters {
             generator,
             server,
             seconds: 0.0,
             began: None,
-            doubts,
+            warnings,
         })
     }
 
     /// A stage of the run has changed, or a second is over.
     pub(super) fn mark(&mut self, load: &mut Load, at: Time) {
-        let answers = load.book.answers;
+        let answers = load.recorder.answers;
         if let Err(words) = self.try_mark(load.stage, answers, at) {
-            self.doubts.push(words);
+            self.warnings.push(words);
         }
-        if load.book.since <= at {
+        if load.recorder.since <= at {
             let server = self.server.as_ref();
             let cpu = server.and_then(|server| server.watch.cpu().ok());
             let cpu = cpu.and_then(|cpu| u64::try_from(cpu.as_nanos()).ok());
-            load.book.end_second(at, cpu);
+            load.recorder.end_second(at, cpu);
         }
     }
 
@@ -87,8 +87,8 @@ impl Meters {
     }
 
     /// What could not be looked at, in words.
-    pub(super) fn doubts(&self) -> Vec<String> {
-        self.doubts.clone()
+    pub(super) fn warnings(&self) -> Vec<String> {
+        self.warnings.clone()
     }
 }
 
