@@ -136,7 +136,7 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
 fn parse(given: &[OsString]) -> Result<Result<Arguments, clap::Error>, Failure> {
     match Arguments::try_parse_from(given) {
         Err(error) if error.use_stderr() => {
-            Err(Failure::asked_wrongly(usage::in_one_line(&error, given)))
+            Err(Failure::asked_wrongly(usage::in_one_line(error, given)))
         }
         parsed => Ok(parsed),
     }

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use procfs::process::Process;
 
 use super::args::SimArguments;
 use super::{Failure, print};
@@ -237,10 +238,7 @@ fn open(count: usize, print_figures: impl Fn(&str) -> Result<(), Failure>) -> Re
 
 /// What this process has in memory now (proc(5)); 0 where that cannot be told.
 fn resident_bytes() -> usize {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = statm
-        .split(' ')
-        .nth(1)
-        .and_then(|pages| pages.parse::<usize>().ok());
-    pages.unwrap_or(0) * rustix::param::page_size()
+    let statm = Process::myself().and_then(|myself| myself.statm());
+    let pages = statm.map_or(0, |statm| statm.resident);
+    usize::try_from(pages).unwrap_or(0) * rustix::param::page_size()
 }

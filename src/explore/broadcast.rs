@@ -11,6 +11,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 use super::demo::Demos;
 use super::http::Reply;
 use super::page;
+use super::snapshot::Tick;
 use crate::protocol::{Context, PeerId};
 
 /// Event streams at the same time; one more is told to come again later.
@@ -32,8 +33,16 @@ pub(crate) enum Question {
 pub(crate) struct News {
     pub(crate) number: u64,
     pub(crate) name: &'static str,
-    /// One JSON object. A tick lacks its closing brace: each browser is told how much it missed.
-    pub(crate) data: Vec<u8>,
+    pub(crate) data: Data,
+}
+
+/// One JSON object.
+#[derive(Debug)]
+pub(crate) enum Data {
+    /// The same for every browser.
+    Written(Vec<u8>),
+    /// Each browser is told besides how much it missed.
+    Tick(Tick),
 }
 
 /// A connection to the page.
@@ -158,7 +167,7 @@ impl Broadcast {
         &self.streams
     }
 
-    pub(crate) fn publish(&mut self, name: &'static str, data: Vec<u8>) {
+    pub(crate) fn publish(&mut self, name: &'static str, data: Data) {
         if self.updates.len() >= NEWS_MAX {
             self.updates.pop_front();
         }

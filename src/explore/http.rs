@@ -72,12 +72,12 @@ impl Reply {
         }
     }
 
-    /// A JSON object that is written already.
-    pub(crate) fn json(status: Status, body: String) -> Reply {
+    /// A JSON object.
+    pub(crate) fn json(status: Status, body: &serde_json::Value) -> Reply {
         Reply {
             status,
             kind: JSON,
-            body,
+            body: body.to_string(),
             extra: String::new(),
         }
     }

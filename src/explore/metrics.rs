@@ -1,7 +1,6 @@
 //! All figures as text that Prometheus reads (OpenMetrics), through its own library. Nothing is kept
 //! between two readings: the counters are those of the reactor and the recorder.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -21,7 +20,8 @@ use crate::trace::Observer;
 
 type Labels = Vec<(&'static str, String)>;
 
-/// The media type of what [`encode`] writes, and that of the older format.
+/// The media type of what [`encode`] writes, and that of the older format: what OpenMetrics has besides
+/// it, units and an end, are comments there.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -54,39 +54,15 @@ pub(crate) fn reply<S: Service, O: Observer>(
     );
     of_recorder(&mut registry, recorder, &broadcast.services);
     let mut text = String::new();
-    let (kind, body) = match encode(&mut text, &registry) {
-        Ok(()) if is_open => (OPEN_METRICS, text),
-        Ok(()) => (PROMETHEUS, in_older_format(&text)),
-        Err(_) => return Reply::text(Status::Unavailable, "the metrics cannot be written"),
-    };
+    if encode(&mut text, &registry).is_err() {
+        return Reply::text(Status::Unavailable, "the metrics cannot be written");
+    }
     Reply {
         status: Status::Ok,
-        kind,
-        body,
+        kind: if is_open { OPEN_METRICS } else { PROMETHEUS },
+        body: text,
         extra: String::new(),
     }
-}
-
-/// The same in the older format, where the type of a counter goes by the name of its samples, and units
-/// and the end are not told.
-fn in_older_format(open: &str) -> String {
-    let counters: BTreeSet<&str> = open
-        .lines()
-        .filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter"))
-        .collect();
-    let mut text = String::new();
-    for line in open.lines() {
-        let mut words = line.splitn(4, ' ');
-        match (words.next(), words.next(), words.next(), words.next()) {
-            (Some("#"), Some("UNIT" | "EOF"), _, _) => continue,
-            (Some("#"), Some(what), Some(name), Some(rest)) if counters.contains(name) => {
-                text.push_str(&format!("# {what} {name}_total {rest}"));
-            }
-            _ => text.push_str(line),
-        }
-        text.push('\n');
-    }
-    text
 }
 
 fn of_reactor<S: Service, O: Observer>(registry: &mut Registry, reactor: &ExplorerReactor<S, O>) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use mio::net::TcpStream;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::broadcast::Question;
+use super::broadcast::{Data, Question};
 use super::http::{Reply, Status};
 use super::session::TICK;
 use super::stats::Totals;
@@ -94,7 +94,7 @@ impl Feed {
         match dialled {
             Ok((number, own)) => {
                 let body = serde_json::json!({ "client": number, "address": own.to_string() });
-                Reply::json(Status::Ok, body.to_string())
+                Reply::json(Status::Ok, &body)
             }
             Err(error) => conflict(&format!(
                 "cannot connect: {}",
@@ -119,14 +119,17 @@ impl Feed {
         }
         let tick = snapshot::tick(recorder, now, self.ticked, &self.before);
         (self.ticked, self.before) = (now, recorder.totals);
-        explored.broadcast.publish("tick", tick);
+        explored.broadcast.publish("tick", Data::Tick(tick));
         if let Some(turns) = recorder.take_turns() {
-            explored.broadcast.publish("turns", turns);
+            explored.broadcast.publish("turns", Data::Written(turns));
         }
         if now.since(self.tabled) >= TABLE_EVERY {
             self.tabled = now;
             let table = snapshot::table(&reactor.observer().0, reactor.peers(), now);
-            reactor.service_mut().broadcast.publish("table", table);
+            reactor
+                .service_mut()
+                .broadcast
+                .publish("table", Data::Written(table));
         }
         for peer in reactor.service().broadcast.streams().to_vec() {
             reactor.wake_peer(peer);
@@ -136,7 +139,7 @@ impl Feed {
 
 fn conflict(words: &str) -> Reply {
     let body = serde_json::json!({ "error": words });
-    Reply::json(Status::Conflict, body.to_string())
+    Reply::json(Status::Conflict, &body)
 }
 
 /// A connection to one of our own services: the stream, its socket once more, its own address.

@@ -142,8 +142,8 @@ fn page(broadcast: &Broadcast) -> Reply {
 }
 
 fn wrong(status: Status, words: &str) -> Answer {
-    let body = serde_json::json!({ "error": words }).to_string();
-    Answer::Now(Reply::json(status, body))
+    let body = serde_json::json!({ "error": words });
+    Answer::Now(Reply::json(status, &body))
 }
 
 /// A button was pressed.
@@ -183,7 +183,7 @@ fn command(broadcast: &mut Broadcast, cx: &mut Context<'_>, client: u32, order: 
     match broadcast.demos.order(client, order) {
         Ok(peer) => {
             cx.notify(peer);
-            Answer::Now(Reply::json(Status::Ok, "{\"ok\":true}".to_owned()))
+            Answer::Now(Reply::json(Status::Ok, &serde_json::json!({ "ok": true })))
         }
         Err(why) => wrong(Status::Conflict, why),
     }

@@ -1,9 +1,11 @@
 //! Some of the turns, written down for browsers: at most so many a tick, spread over it, and those that
 //! a demo client had a part in. Nothing is counted here.
 
-use std::fmt::Write;
 use std::mem;
 use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::{DEMO, PAGE, PAGE_LISTENER};
 use crate::protocol::{Event, PeerId, Time};
@@ -31,9 +33,9 @@ pub(crate) struct Sample {
     /// Demo clients by their addresses, and the peers of services that they talk to.
     demos: Vec<String>,
     followed: Vec<PeerId>,
-    /// Whole turns, as JSON objects with commas between them.
-    text: Vec<u8>,
-    kept: usize,
+    /// Whole turns, and how many bytes their moments take.
+    turns: Vec<Turn>,
+    bytes: usize,
     skipped: u64,
     in_a_row: usize,
     /// How many are still to come because of a demo client, and how many were the page's own.
@@ -43,11 +45,32 @@ pub(crate) struct Sample {
     /// The turn at hand: whether all of it is the page's own; its moments, `None` if it is not
     /// written down.
     is_own: bool,
-    moments: Option<Vec<u8>>,
+    moments: Option<Vec<Box<RawValue>>>,
+    moment_bytes: usize,
     moments_kept: usize,
     moments_followed: usize,
     moments_cut: u64,
     events: usize,
+}
+
+/// What a browser is told of one tick.
+#[derive(Serialize)]
+struct Turns {
+    skipped: u64,
+    turns: Vec<Turn>,
+}
+
+/// A turn that is written down.
+#[derive(Debug, Serialize)]
+struct Turn {
+    n: u64,
+    t: u64,
+    waited: u64,
+    timeout: Option<u64>,
+    ready: usize,
+    busy: u64,
+    cut: u64,
+    moments: Vec<Box<RawValue>>,
 }
 
 impl Sample {
@@ -70,13 +93,11 @@ impl Sample {
 
     /// The turns since it was called last, as one JSON object; `None` if there were none.
     pub(crate) fn take(&mut self) -> Option<Vec<u8>> {
-        let (skipped, kept) = (mem::take(&mut self.skipped), self.kept);
-        (self.kept, self.in_a_row, self.kept_of_own) = (0, 0, 0);
-        let text = mem::take(&mut self.text);
-        (kept > 0 || skipped > 0).then(|| {
-            let head = format!("{{\"skipped\":{skipped},\"turns\":[");
-            [head.as_bytes(), &text, b"]}"].concat()
-        })
+        let (skipped, turns) = (mem::take(&mut self.skipped), mem::take(&mut self.turns));
+        (self.bytes, self.in_a_row, self.kept_of_own) = (0, 0, 0);
+        let has_any = skipped > 0 || !turns.is_empty();
+        let taken = Turns { skipped, turns };
+        has_any.then(|| serde_json::to_vec(&taken).expect("numbers and what is JSON already"))
     }
 
     /// To be called for every moment, whether somebody looks or not: who talks with a demo client?
@@ -129,11 +150,12 @@ impl Sample {
     /// A turn begins: is it one of those that are written down?
     fn begin(&mut self, at: Time) {
         let is_apart = self.latest.is_none_or(|latest| at.since(latest) >= SPREAD);
-        let is_wanted = self.kept < TURNS_MAX
-            && self.text.len() < BYTES_MAX / 2
+        let is_wanted = self.turns.len() < TURNS_MAX
+            && self.bytes < BYTES_MAX / 2
             && (is_apart || self.in_a_row < TURNS_IN_A_ROW);
-        let is_for_demo = self.wanted_for_demo > 0 && self.text.len() < BYTES_MAX;
+        let is_for_demo = self.wanted_for_demo > 0 && self.bytes < BYTES_MAX;
         self.moments = (is_wanted || is_for_demo).then(Vec::new);
+        self.moment_bytes = 0;
         self.moments_kept = 0;
         self.moments_cut = 0;
         self.moments_followed = 0;
@@ -164,14 +186,13 @@ impl Sample {
         } else {
             &mut self.moments_kept
         };
-        if *kept >= MOMENTS_MAX || moments.len() >= BYTES_MAX / 2 {
+        if *kept >= MOMENTS_MAX || self.moment_bytes >= BYTES_MAX / 2 {
             self.moments_cut += 1;
             return;
         }
-        if !moments.is_empty() {
-            moments.push(b',');
-        }
-        json::object(moments, at, directory, moment, self.payload);
+        let written = json::raw(at, directory, moment, self.payload);
+        self.moment_bytes += written.get().len();
+        moments.push(written);
         *kept += 1;
     }
 
@@ -184,24 +205,17 @@ impl Sample {
             return;
         }
         let busy = directory.busy(at);
-        let woke = at.as_nanos() - nanos(busy);
-        let mut head = String::new();
-        let _ = write!(
-            head,
-            "{}{{\"n\":{},\"t\":{woke},\"waited\":{},\"timeout\":{},\"ready\":{},\"busy\":{},\
-             \"cut\":{},\"moments\":[",
-            if self.kept > 0 { "," } else { "" },
-            directory.turn(),
-            nanos(directory.waited()),
-            timeout.map_or("null".to_owned(), |timeout| nanos(timeout).to_string()),
-            self.events,
-            nanos(busy),
-            self.moments_cut,
-        );
-        self.text.extend_from_slice(head.as_bytes());
-        self.text.extend_from_slice(&moments);
-        self.text.extend_from_slice(b"]}");
-        self.kept += 1;
+        self.bytes += self.moment_bytes;
+        self.turns.push(Turn {
+            n: directory.turn(),
+            t: at.as_nanos() - nanos(busy),
+            waited: nanos(directory.waited()),
+            timeout: timeout.map(nanos),
+            ready: self.events,
+            busy: nanos(busy),
+            cut: self.moments_cut,
+            moments,
+        });
     }
 }
 

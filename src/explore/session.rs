@@ -3,10 +3,13 @@
 
 use std::time::Duration;
 
-use super::broadcast::{Broadcast, Stage};
+use serde::Serialize;
+
+use super::broadcast::{Broadcast, Data, Stage};
 use super::http::{Reply, Status, stream_head};
 use super::request::{BODY_BYTES_MAX, HEAD_BYTES_MAX, Parsed, parse};
 use super::routes::{Answer, answer};
+use super::snapshot::Tick;
 use crate::protocol::{Context, Event, Time};
 use crate::reactor::OUTBOX_BYTES_MAX;
 
@@ -153,6 +156,15 @@ impl HttpSession {
     }
 }
 
+/// A tick as one browser is told it.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    tick: &'a Tick,
+    /// Events that it was too slow to take.
+    missed: u64,
+}
+
 /// Sends what is new and fits; what is too old by the time it does is missed.
 fn tell(cx: &mut Context<'_>, broadcast: &mut Broadcast, next: &mut u64, missed: &mut u64) {
     let oldest = broadcast.oldest_news().max(*next);
@@ -161,16 +173,17 @@ fn tell(cx: &mut Context<'_>, broadcast: &mut Broadcast, next: &mut u64, missed:
     broadcast.missed += lost;
     *next = oldest;
     for updates in broadcast.news_since(*next) {
-        let mut event = Vec::with_capacity(updates.data.len() + 64);
-        if updates.name == "tick" {
-            let closed = [
-                &updates.data[..],
-                format!(",\"missed\":{missed}}}").as_bytes(),
-            ]
-            .concat();
-            write_event(&mut event, updates.name, &closed);
-        } else {
-            write_event(&mut event, updates.name, &updates.data);
+        let mut event = Vec::new();
+        match &updates.data {
+            Data::Written(data) => write_event(&mut event, updates.name, data),
+            Data::Tick(tick) => {
+                let told = Told {
+                    tick,
+                    missed: *missed,
+                };
+                let data = serde_json::to_vec(&told).expect("numbers and names");
+                write_event(&mut event, updates.name, &data);
+            }
         }
         // What is larger than any outbox goes out when there is nothing else.
         if event.len() > cx.send_capacity() && cx.send_capacity() < OUTBOX_BYTES_MAX {

@@ -15,8 +15,9 @@ const ROWS_MAX: usize = 200;
 /// Rows for the page's own connections and its demo clients.
 const OWN_ROWS_MAX: usize = 40;
 
-#[derive(Serialize)]
-struct Tick<'a> {
+/// Figures of the time since the last one.
+#[derive(Debug, Serialize)]
+pub(super) struct Tick {
     t: u64,
     span: u64,
     turns: u64,
@@ -30,27 +31,22 @@ struct Tick<'a> {
     opened: u64,
     closed: u64,
     accept_pauses: u64,
-    peers: &'a BTreeMap<&'static str, u64>,
+    peers: BTreeMap<&'static str, u64>,
     turn_ns: Option<Lengths>,
 }
 
-#[derive(Serialize)]
+#[derive(Clone, Copy, Debug, Serialize)]
 struct Lengths {
     p50: u64,
     p99: u64,
     max: u64,
 }
 
-/// What has happened since `before`, without the closing brace.
-pub(crate) fn tick(
-    recorder: &mut StatsObserver,
-    now: Time,
-    since: Time,
-    before: &Totals,
-) -> Vec<u8> {
+/// What has happened since `before`.
+pub(crate) fn tick(recorder: &mut StatsObserver, now: Time, since: Time, before: &Totals) -> Tick {
     let lengths = recorder.take_lengths();
     let totals = &recorder.totals;
-    let tick = Tick {
+    Tick {
         t: now.as_nanos(),
         span: now.as_nanos() - since.as_nanos(),
         turns: totals.turns - before.turns,
@@ -64,12 +60,9 @@ pub(crate) fn tick(
         opened: totals.opened - before.opened,
         closed: totals.closed - before.closed,
         accept_pauses: totals.accept_pauses - before.accept_pauses,
-        peers: &recorder.peers,
+        peers: recorder.peers.clone(),
         turn_ns: lengths.map(|(p50, p99, max)| Lengths { p50, p99, max }),
-    };
-    let mut text = serde_json::to_vec(&tick).expect("numbers and names");
-    text.pop();
-    text
+    }
 }
 
 #[derive(Serialize)]

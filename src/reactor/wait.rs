@@ -30,7 +30,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             }
             Ok(Batch::Truncated) => self.on_truncated_batch(asked),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                self.on_truncated_batch(asked)
+                self.on_truncated_batch(asked);
             }
             Err(error) => return Err(error),
         }

@@ -173,5 +173,6 @@ fn open(path: &Path, dropped: fn(u64) -> String) -> Result<Out, String> {
 
 /// The line of a `.jsonl` that says how many are missing before it.
 fn dropped(lines: u64) -> String {
-    format!("{{\"moment\":\"dropped\",\"lines\":{lines}}}\n")
+    let line = serde_json::json!({ "moment": "dropped", "lines": lines });
+    format!("{line}\n")
 }

@@ -133,9 +133,10 @@ impl Chrome {
 
 /// The line that says how many are missing before it.
 pub fn dropped(lines: u64) -> String {
-    format!(
-        ",{{\"ph\":\"M\",\"ts\":0,\"pid\":{PID},\"tid\":{LOOP},\"name\":\"dropped\",\"args\":{{\"lines\":{lines}}}}}\n"
-    )
+    let args = serde_json::json!({ "lines": lines });
+    let mut out = Vec::new();
+    line(&mut out, &named(Time::ZERO, LOOP, "dropped", args));
+    String::from_utf8(out).expect("JSON is UTF-8")
 }
 
 /// What an instant is called: its kind and the one thing that matters most about it.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::{Directory, Flags, ReadPause, Source, TraceEvent};
 use crate::protocol::Time;
@@ -29,6 +30,22 @@ pub fn object(
         payload,
     };
     serde_json::to_writer(out, &object).expect("a Vec takes everything, and the keys are text");
+}
+
+/// The same, as a part of other JSON.
+pub fn raw(
+    at: Time,
+    directory: &Directory,
+    moment: &TraceEvent<'_>,
+    payload: usize,
+) -> Box<RawValue> {
+    let object = Object {
+        at,
+        directory,
+        moment,
+        payload,
+    };
+    to_raw_value(&object).expect("the keys are text")
 }
 
 /// A moment to be serialized.

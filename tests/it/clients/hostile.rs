@@ -41,7 +41,7 @@ fn attacks(mixtures: u64) -> Vec<Vec<u8>> {
     ];
     let mixed = (0..mixtures).map(|seed| {
         let bytes = Random::new(seed).bytes(200);
-        let mut mixture = Choices(&bytes).wire(40);
+        let mut mixture = Choices::new(&bytes).wire(40);
         mixture.truncate(700);
         mixture
     });

@@ -204,7 +204,7 @@ fn no_server_can_act_on_the_echo_clients_terminal() {
 fn korean_that_is_cut_anywhere_is_shown_as_it_is() {
     for seed in 0..200 {
         let bytes = Random::new(seed).bytes(30);
-        let text = Choices(&bytes).text(25);
+        let text = Choices::new(&bytes).text(25);
         for framing in FRAMINGS {
             let mut script = chat(Partner::Operator, framing, false);
             let console = script.open(Origin::Console);

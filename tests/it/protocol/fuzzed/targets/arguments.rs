@@ -80,7 +80,7 @@ const VALUES: [&str; 20] = [
 
 /// Parses a command line.
 pub fn arguments(data: &[u8]) {
-    let mut choices = Choices(data);
+    let mut choices = Choices::new(data);
     let mut arguments = vec![b"epollo".to_vec()];
     if !choices.once_in(8) {
         arguments.push(choices.one_of(&COMMANDS).into());

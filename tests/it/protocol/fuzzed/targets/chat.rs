@@ -18,7 +18,7 @@ const CONSOLE: usize = 99;
 
 /// Plays one chat.
 pub fn chat(data: &[u8]) {
-    let mut choices = Choices(data);
+    let mut choices = Choices::new(data);
     let mut play = Play::begin(&mut choices);
     while !choices.is_over() {
         play.act(&mut choices);

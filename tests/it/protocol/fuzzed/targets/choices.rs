@@ -1,8 +1,9 @@
-//! Bytes of a fuzzer as choices: small changes of the bytes are small changes of what is done. When
-//! they are used up, every choice is the first one.
+//! Bytes of a fuzzer as choices, by the crate `arbitrary`: small changes of the bytes are small changes
+//! of what is done. When they are used up, every choice is the first one.
 
 use std::time::Duration;
 
+use arbitrary::Unstructured;
 use epollo::protocol::framing::SILENCE;
 
 /// What is hard for somebody: delimiters, controls, marks, beginnings of characters, Korean.
@@ -58,46 +59,39 @@ const PIECES: [&[u8]; 48] = [
 ];
 
 /// Choices that are still to be made.
-pub struct Choices<'a>(pub &'a [u8]);
+pub struct Choices<'a>(Unstructured<'a>);
 
 impl<'a> Choices<'a> {
+    pub fn new(bytes: &'a [u8]) -> Choices<'a> {
+        Choices(Unstructured::new(bytes))
+    }
+
     pub fn is_over(&self) -> bool {
         self.0.is_empty()
     }
 
     pub fn byte(&mut self) -> u8 {
-        match self.0.split_first() {
-            Some((&first, rest)) => {
-                self.0 = rest;
-                first
-            }
-            None => 0,
-        }
+        self.0.arbitrary().expect("a byte can always be made")
     }
 
-    /// A number from 0 to `end - 1`; `end` is 65,536 at most.
+    /// A number from 0 to `end - 1`.
     pub fn below(&mut self, end: usize) -> usize {
-        let first = usize::from(self.byte());
-        if end <= 256 {
-            return first % end;
-        }
-        (first << 8 | usize::from(self.byte())) % end
+        self.0.choose_index(end).expect("there is a choice")
     }
 
-    /// True once in so many times.
+    /// True once in so many times, and when the bytes are used up.
     pub fn once_in(&mut self, count: usize) -> bool {
-        self.below(count) == count - 1
+        self.0.ratio(1, count).expect("there is a choice")
     }
 
     pub fn one_of<T: Copy>(&mut self, list: &[T]) -> T {
-        list[self.below(list.len())]
+        *self.0.choose(list).expect("there is a choice")
     }
 
     /// The next bytes as they are, at most so many.
     pub fn raw(&mut self, count: usize) -> &'a [u8] {
-        let (raw, rest) = self.0.split_at(count.min(self.0.len()));
-        self.0 = rest;
-        raw
+        let count = count.min(self.0.len());
+        self.0.bytes(count).expect("there are so many")
     }
 
     /// Bytes as peers send them, from so many pieces.

@@ -12,7 +12,7 @@ use crate::protocol::script::Script;
 
 /// Talks to a server over one to three connections.
 pub fn echo(data: &[u8]) {
-    let mut choices = Choices(data);
+    let mut choices = Choices::new(data);
     let quit = quit_word(&mut choices);
     let print = choices.once_in(2);
     let service = Echo::new(Settings {

@@ -7,7 +7,7 @@ use super::choices::{Choices, assert_one_line};
 
 /// Shows, cuts and holds back bytes.
 pub fn escape(data: &[u8]) {
-    let mut choices = Choices(data);
+    let mut choices = Choices::new(data);
     let bytes = if choices.once_in(2) {
         choices.raw(usize::MAX).to_vec()
     } else {

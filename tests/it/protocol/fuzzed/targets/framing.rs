@@ -10,7 +10,7 @@ use super::choices::Choices;
 
 /// Decodes a stream in several ways, and encodes it.
 pub fn framing(data: &[u8]) {
-    let mut choices = Choices(data);
+    let mut choices = Choices::new(data);
     let framing = match choices.below(8) {
         0 => Framing::Auto,
         1 | 2 => Framing::Line,
