@@ -42,14 +42,7 @@ pub(super) fn run(mut arguments: ServeArguments, log: &Log) -> Result<(), Failur
     let page = page.transpose()?;
     let cannot_tell = |error| Failure::cannot("get the address of a listener", &error);
     let services = named(&listeners).map_err(cannot_tell)?;
-    let mut announcements: Vec<_> = services
-        .iter()
-        .map(|(name, address)| format!("listening {name} {address}"))
-        .collect();
-    if let Some(page) = &page {
-        let address = page.local_addr().map_err(cannot_tell)?;
-        announcements.push(format!("listening explore {address}"));
-    }
+    let announcements = announcements(&services, page.as_ref()).map_err(cannot_tell)?;
     let announced = announcements.iter().map(|line| line.len() + 1).sum();
     let server = Server::new(settings(&arguments), announcements);
     let traced = page.iter().map(|_| explore::PAGE.to_owned());
@@ -68,24 +61,14 @@ pub(super) fn run(mut arguments: ServeArguments, log: &Log) -> Result<(), Failur
     match (page, trace) {
         (None, None) => {
             let reactor = Reactor::new(OsKernel::new().map_err(cannot_start)?, server, limits);
-            serve(
-                reactor,
-                |origin| origin,
-                |server| server,
-                Reactor::run,
-                plan,
-            )
+            let same = |origin| origin;
+            serve(reactor, same, |server| server, Reactor::run, plan)
         }
         (None, Some(trace)) => {
             let kernel = OsKernel::new().map_err(cannot_start)?;
             let reactor = Reactor::observed(kernel, server, limits, trace);
-            serve(
-                reactor,
-                |origin| origin,
-                |server| server,
-                Reactor::run,
-                plan,
-            )
+            let same = |origin| origin;
+            serve(reactor, same, |server| server, Reactor::run, plan)
         }
         (Some(listener), trace) => {
             let page = explore::Page {
@@ -94,16 +77,25 @@ pub(super) fn run(mut arguments: ServeArguments, log: &Log) -> Result<(), Failur
                 sessions_max: places.sessions,
             };
             let reactor = explore::reactor(page, server, limits, trace).map_err(cannot_start)?;
-            let origin = explore::Origin::Inner;
-            serve(
-                reactor,
-                origin,
-                explore::WithExplorer::inner,
-                explore::run,
-                plan,
-            )
+            let (origin, inner) = (explore::Origin::Inner, explore::WithExplorer::inner);
+            serve(reactor, origin, inner, explore::run, plan)
         }
     }
+}
+
+/// The lines that say where it listens.
+fn announcements(
+    services: &[(String, SocketAddr)],
+    page: Option<&TcpListener>,
+) -> io::Result<Vec<String>> {
+    let page = page.map(TcpListener::local_addr).transpose()?;
+    let services = services
+        .iter()
+        .map(|(name, address)| (name.as_str(), *address));
+    let all = services.chain(page.map(|address| ("explore", address)));
+    Ok(all
+        .map(|(name, address)| format!("listening {name} {address}"))
+        .collect())
 }
 
 /// What is to be served.
