@@ -5,7 +5,7 @@ use std::io::{Error, Result};
 use std::time::Duration;
 
 use epollo::explore::{self, NOBODY, Origin, Page};
-use epollo::protocol::{CloseReason, Context, Event, Service, StateName};
+use epollo::protocol::{CloseReason, Context, Event, Peer, Service, StateName};
 use epollo::reactor::{Limits, ListenOptions, Policy, bind};
 
 /// Every piece is answered with its length.
@@ -15,7 +15,7 @@ impl Service for Length {
     type Session = ();
     type Origin = ();
 
-    fn open(&mut self, _: &mut Context<'_>, (): (), _: std::fmt::Arguments<'_>) {}
+    fn open(&mut self, _: &mut Context<'_>, (): (), _: &Peer<'_>) {}
 
     fn step(&mut self, cx: &mut Context<'_>, (): &mut (), event: Event<'_>) {
         match event {

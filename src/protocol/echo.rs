@@ -2,11 +2,9 @@
 //! finished and got everything, the connection ends. A quit word and a print of what came by are
 //! options; neither changes a byte.
 
-use std::fmt;
-
 use super::display::{Escaped, unfinished_suffix, without_line_end};
 use super::framing::SILENCE;
-use super::{CloseReason, Context, Event, Service, StateName, Time};
+use super::{CloseReason, Context, Event, Peer, Service, StateName, Time};
 
 pub mod client;
 
@@ -184,7 +182,7 @@ impl Service for Echo {
     type Session = Session;
     type Origin = ();
 
-    fn open(&mut self, cx: &mut Context<'_>, (): (), _name: fmt::Arguments<'_>) -> Session {
+    fn open(&mut self, cx: &mut Context<'_>, (): (), _peer: &Peer<'_>) -> Session {
         if self.settings.quit.is_none() && !self.settings.print {
             return Session::Mirror;
         }

@@ -1,10 +1,9 @@
 //! hello: the server greets and closes; the client shows the greeting. Neither says more, and the
 //! server reads nothing but what it must throw away so that its greeting arrives.
 
-use std::fmt;
 use std::time::Duration;
 
-use super::{CloseReason, Context, Event, Service, StateName, Time};
+use super::{CloseReason, Context, Event, Peer, Service, StateName, Time};
 
 /// How much of a greeting the client keeps, in bytes; what comes after is not read.
 pub const GREETING_BYTES_MAX: usize = 65_536;
@@ -28,7 +27,7 @@ impl Service for Hello {
     type Session = ();
     type Origin = ();
 
-    fn open(&mut self, cx: &mut Context<'_>, (): (), _name: fmt::Arguments<'_>) {
+    fn open(&mut self, cx: &mut Context<'_>, (): (), _peer: &Peer<'_>) {
         cx.send(&self.greeting);
         cx.close();
     }
@@ -92,7 +91,7 @@ impl Service for HelloClient {
     type Session = ClientSession;
     type Origin = ();
 
-    fn open(&mut self, _cx: &mut Context<'_>, (): (), _name: fmt::Arguments<'_>) -> ClientSession {
+    fn open(&mut self, _cx: &mut Context<'_>, (): (), _peer: &Peer<'_>) -> ClientSession {
         ClientSession::Waiting
     }
 

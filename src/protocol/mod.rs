@@ -8,6 +8,7 @@
 //! fail: what a peer does wrong is answered ([`Context::refuse`]).
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -69,6 +70,20 @@ impl fmt::Display for PeerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.slot, self.generation)
     }
+}
+
+/// Who a peer is, for its whole life.
+///
+/// It only exists while [`Service::open`] runs; a session keeps of it what it needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer<'a> {
+    /// Its name within the reactor: what [`Context::notify`] takes.
+    pub id: PeerId,
+    /// The address at the far end of its connection: who was accepted, or whom we have connected to.
+    /// `None` if it is no connection (a terminal, a pipe). An IPv4 address is never written as an IPv6 one.
+    pub address: Option<SocketAddr>,
+    /// Who it is, for people: a log, a screen. Nothing is decided by it.
+    pub name: fmt::Arguments<'a>,
 }
 
 /// What a session is told.
@@ -338,12 +353,13 @@ pub trait Service {
     /// By which door a peer came in: a listener or an attached stream, named by whoever set it up.
     type Origin: Copy;
 
-    /// A peer came in. `name` says who it is, for people: `127.0.0.1:40112`.
+    /// A peer came in. Whoever is not welcome is refused here:
+    /// [`Context::refuse`], or [`Context::close`] without a word to the log.
     fn open(
         &mut self,
         cx: &mut Context<'_>,
         origin: Self::Origin,
-        name: fmt::Arguments<'_>,
+        peer: &Peer<'_>,
     ) -> Self::Session;
 
     /// Something happened to this peer. After [`Effect::Close`] nothing is received any more, but

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::io;
 use std::mem;
+use std::net::SocketAddr;
 
 use super::close::broken;
 use super::delivery::SWEEP;
@@ -11,7 +12,7 @@ use super::{
     Connection, Due, Inbound, Interest, Kernel, OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX, OriginId,
     Outbound, PeerId, Reactor, Readiness, Unread, find, peer_id,
 };
-use crate::protocol::{CloseReason, Event, Service, Time};
+use crate::protocol::{CloseReason, Event, Peer, Service, Time};
 use crate::trace::{Observer, TraceEvent};
 
 /// How much one peer is read in one turn; the rest waits for the next turn, behind the others.
@@ -25,6 +26,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         mut stream: K::Stream,
         origin: OriginId,
         outbound: Outbound,
+        address: Option<SocketAddr>,
         name: fmt::Arguments<'_>,
     ) -> io::Result<PeerId> {
         self.generation = self.generation.checked_add(1).unwrap_or(1);
@@ -39,9 +41,10 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             return Err(error);
         }
         let mut cx = self.effects.context(self.now, id, OUTBOX_BYTES_MAX);
+        let peer = Peer { id, address, name };
         let session = self
             .service
-            .open(&mut cx, self.origins[origin.index()].0, name);
+            .open(&mut cx, self.origins[origin.index()].0, &peer);
         if O::IS_ON {
             let state = self.service.state(&session);
             self.kernel.note(&TraceEvent::Opened {

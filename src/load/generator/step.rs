@@ -1,7 +1,6 @@
 //! What a session of the load does with what it is told. When it may ask is decided by the stage of
 //! the run, in `conduct.rs`.
 
-use std::fmt;
 use std::io;
 
 use super::{Call, Load, Origin, Protocol, Session, Stage};
@@ -9,7 +8,7 @@ use crate::load::asking::Asking;
 use crate::load::book::{Request, nanoseconds};
 use crate::load::pace::Pace;
 use crate::protocol::display::Escaped;
-use crate::protocol::{CloseReason, Context, Event, Service, StateName, Time};
+use crate::protocol::{CloseReason, Context, Event, Peer, Service, StateName, Time};
 use crate::system::reason;
 
 /// Bytes that are shown of what is no answer.
@@ -161,7 +160,7 @@ impl Service for Load {
     type Session = Session;
     type Origin = Origin;
 
-    fn open(&mut self, cx: &mut Context<'_>, origin: Origin, _name: fmt::Arguments<'_>) -> Session {
+    fn open(&mut self, cx: &mut Context<'_>, origin: Origin, _peer: &Peer<'_>) -> Session {
         if origin == Origin::Conductor {
             self.conductor = Some(cx.me());
             cx.notify(cx.me());

@@ -2,12 +2,10 @@
 //! server. It cuts what arrives into messages and says them in its turn; whose turn it is, and who
 //! the partner is, it asks.
 
-use std::fmt;
-
 use super::{Chat, Fault, News, Partner, Place, Settings};
 use crate::protocol::framing::{Decoder, Framing, Overlong, encode};
 use crate::protocol::turns::{Message, Order, Side};
-use crate::protocol::{Context, Event, PeerId, StateName, Time};
+use crate::protocol::{Context, Event, Peer, PeerId, StateName, Time};
 
 /// A peer at the other end of a connection.
 #[derive(Debug)]
@@ -56,7 +54,7 @@ enum Input {
 
 impl Chat {
     /// A guest comes in. With [`Partner::Operator`] and [`Partner::User`] the console must be open.
-    pub fn open_remote(&mut self, cx: &mut Context<'_>, name: fmt::Arguments<'_>) -> Remote {
+    pub fn open_remote(&mut self, cx: &mut Context<'_>, peer: &Peer<'_>) -> Remote {
         let me = cx.me();
         let seat = match (self.settings.partner, self.console) {
             (Partner::Parrot, _) => Seat::Parrot,
@@ -68,11 +66,11 @@ impl Chat {
             }
             (Partner::Operator, Some(console)) => {
                 self.turns.open(me, console, Side::Remote, Order::Strict);
-                self.join_console(cx, console, name)
+                self.join_console(cx, console, peer)
             }
             (Partner::User, Some(console)) => {
                 self.turns.open(me, console, Side::Host, Order::FreeGuest);
-                self.join_console(cx, console, name)
+                self.join_console(cx, console, peer)
             }
             (Partner::Operator | Partner::User, None) => {
                 cx.refuse("there is nobody to talk to");
@@ -93,13 +91,9 @@ impl Chat {
         }
     }
 
-    fn join_console(
-        &mut self,
-        cx: &mut Context<'_>,
-        console: PeerId,
-        name: fmt::Arguments<'_>,
-    ) -> Seat {
-        self.news.push_back(News::Joined(cx.me(), name.to_string()));
+    fn join_console(&mut self, cx: &mut Context<'_>, console: PeerId, peer: &Peer<'_>) -> Seat {
+        self.news
+            .push_back(News::Joined(cx.me(), peer.name.to_string()));
         cx.notify(console);
         Seat::Talk(cx.me(), Side::Remote)
     }

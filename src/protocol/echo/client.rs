@@ -4,10 +4,9 @@
 //! a terminal is.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::time::Duration;
 
-use crate::protocol::{CloseReason, Context, Event, PeerId, Service, StateName, Time};
+use crate::protocol::{CloseReason, Context, Event, Peer, PeerId, Service, StateName, Time};
 
 mod dialogue;
 
@@ -267,7 +266,7 @@ impl Service for Relay {
     type Session = Origin;
     type Origin = Origin;
 
-    fn open(&mut self, cx: &mut Context<'_>, origin: Origin, _name: fmt::Arguments<'_>) -> Origin {
+    fn open(&mut self, cx: &mut Context<'_>, origin: Origin, _peer: &Peer<'_>) -> Origin {
         match origin {
             Origin::Console => self.console = Some(cx.me()),
             Origin::Remote => self.remote = Some(cx.me()),

@@ -156,6 +156,13 @@ impl Kernel for OsKernel {
         }
     }
 
+    fn peer_address(&self, stream: &OsStream) -> Option<SocketAddr> {
+        match stream {
+            OsStream::Tcp(stream) => stream.peer_addr().ok().map(canonical),
+            OsStream::Terminal(_) => None,
+        }
+    }
+
     fn peek(&mut self, stream: &mut OsStream, buffer: &mut [u8]) -> io::Result<usize> {
         match stream {
             OsStream::Tcp(stream) => stream.peek(buffer),
@@ -226,6 +233,11 @@ impl Kernel for OsKernel {
     fn close_listener(&mut self, listener: TcpListener) {
         drop(listener);
     }
+}
+
+/// The address as [`Peer`](crate::protocol::Peer) promises it.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 impl From<Interest> for mio::Interest {

@@ -126,9 +126,12 @@ impl<S: Service> Script<S> {
         };
         let mut effects = Effects::default();
         let mut cx = effects.context(self.now, id, ROOM);
-        let session = self
-            .service
-            .open(&mut cx, origin, format_args!("peer-{slot}"));
+        let peer = epollo::protocol::Peer {
+            id,
+            address: None,
+            name: format_args!("peer-{slot}"),
+        };
+        let session = self.service.open(&mut cx, origin, &peer);
         self.peers.push(Some(Peer {
             session,
             kernel: VecDeque::new(),

@@ -1,14 +1,13 @@
 //! The echo client on a terminal: prompt, a line to the server, its answer, the next prompt. It
 //! shows what came back and judges nothing.
 
-use std::fmt;
 use std::time::Duration;
 
 use super::{CONSOLE, INTERRUPT, Origin, remote};
 use crate::protocol::display::{Escaped, unfinished_suffix, without_line_end};
 use crate::protocol::framing::{Decoder, SILENCE};
 use crate::protocol::screen::Screen;
-use crate::protocol::{CloseReason, Context, Event, PeerId, Service, StateName, Time};
+use crate::protocol::{CloseReason, Context, Event, Peer, PeerId, Service, StateName, Time};
 
 /// The longest line taken at once, in bytes; a longer one is sent in pieces, each answered.
 pub const LINE_BYTES_MAX: usize = 4096;
@@ -192,7 +191,7 @@ impl Service for Dialogue {
     type Session = Origin;
     type Origin = Origin;
 
-    fn open(&mut self, cx: &mut Context<'_>, origin: Origin, _name: fmt::Arguments<'_>) -> Origin {
+    fn open(&mut self, cx: &mut Context<'_>, origin: Origin, _peer: &Peer<'_>) -> Origin {
         match origin {
             Origin::Console => {
                 self.console = Some(cx.me());
