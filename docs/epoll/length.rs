@@ -25,7 +25,11 @@ impl Service for Length {
         match event {
             Event::Received(bytes) => cx.send(format!("{}\n", bytes.len()).as_bytes()),
             Event::Eof => cx.shutdown_write(),
-            Event::Woken | Event::Stopping => {}
+            Event::Connected
+            | Event::TimerExpired(_)
+            | Event::Notified
+            | Event::Writable
+            | Event::Stopping => {}
         }
     }
 

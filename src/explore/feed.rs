@@ -73,7 +73,7 @@ impl Feed {
                 Question::Connect(address) => self.connect(reactor, address),
             };
             reactor.service_mut().hub.reply(peer, reply);
-            reactor.wake_peer(peer);
+            reactor.notify(peer);
         }
     }
 
@@ -129,7 +129,7 @@ impl Feed {
             reactor.service_mut().hub.publish("table", table);
         }
         for peer in reactor.service().hub.streams().to_vec() {
-            reactor.wake_peer(peer);
+            reactor.notify(peer);
         }
     }
 }

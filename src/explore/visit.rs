@@ -7,7 +7,7 @@ use super::http::{Reply, Status, stream_head};
 use super::hub::{Hub, Stage};
 use super::request::{BODY_BYTES_MAX, HEAD_BYTES_MAX, Parsed, parse};
 use super::routes::{Answer, answer};
-use crate::protocol::{Context, Event, Time};
+use crate::protocol::{Context, Event};
 use crate::reactor::OUTBOX_BYTES_MAX;
 
 /// How long a request may take to come.
@@ -17,7 +17,6 @@ pub(crate) const TICK: Duration = Duration::from_millis(200);
 
 #[derive(Debug)]
 pub(crate) struct Visit {
-    deadline: Time,
     state: State,
 }
 
@@ -35,10 +34,8 @@ enum State {
 
 impl Visit {
     pub(crate) fn new(cx: &mut Context<'_>) -> Visit {
-        let deadline = cx.now().after(REQUEST_TIME_MAX);
-        cx.set_timer(Some(deadline));
+        cx.set_timer(Some(cx.now().after(REQUEST_TIME_MAX)));
         Visit {
-            deadline,
             state: State::Asking(Vec::new()),
         }
     }
@@ -74,16 +71,19 @@ impl Visit {
                 cx.close();
                 self.answered(cx, hub);
             }
-            (State::Asking(_), Event::Woken) if cx.now() >= self.deadline => {
+            (State::Asking(_), Event::TimerExpired(_)) => {
                 let words = "the request took too long";
                 self.say(cx, hub, &Reply::text(Status::TooSlow, words), false);
             }
-            (&mut State::Waiting { is_head }, Event::Woken) => {
+            (&mut State::Waiting { is_head }, Event::Notified) => {
                 if let Some(reply) = hub.take_reply(cx.me()) {
                     self.say(cx, hub, &reply, is_head);
                 }
             }
-            (State::Streaming { next, missed }, Event::Woken) => tell(cx, hub, next, missed),
+            (
+                State::Streaming { next, missed },
+                Event::TimerExpired(_) | Event::Notified | Event::Writable,
+            ) => tell(cx, hub, next, missed),
             // It must not hold up the end of the run; nor must who has asked for nothing: browsers
             // connect in advance.
             (State::Streaming { .. } | State::Asking(_), Event::Stopping) => cx.abort(),
@@ -92,7 +92,13 @@ impl Visit {
                 | State::Waiting { .. }
                 | State::Streaming { .. }
                 | State::Answered,
-                Event::Received(_) | Event::Eof | Event::Woken | Event::Stopping,
+                Event::Received(_)
+                | Event::Eof
+                | Event::Connected
+                | Event::TimerExpired(_)
+                | Event::Notified
+                | Event::Writable
+                | Event::Stopping,
             ) => {}
         }
     }

@@ -135,20 +135,21 @@ impl Asking {
             None => self.judge(orders, book, cx.now(), bytes),
             Some(decoder) => {
                 decoder.receive(bytes, cx.now());
-                self.hear_messages(cx, orders, book)
+                self.hear_messages(cx, Time::ZERO, orders, book)
             }
         }
     }
 
-    /// Takes the messages that are whole by now.
+    /// Takes the messages that are whole, where the server was silent until then.
     pub fn hear_messages(
         &mut self,
         cx: &mut Context<'_>,
+        silent_until: Time,
         orders: &mut Orders,
         book: &mut Book,
     ) -> bool {
         while let Some(decoder) = &mut self.decoder {
-            match decoder.next(cx.heard()) {
+            match decoder.next(silent_until) {
                 Ok(None) => break,
                 Ok(Some(message)) if !self.is_well_cut(orders, &message) => {
                     self.refuse(orders, book, message.len());

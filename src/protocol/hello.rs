@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{CloseReason, Context, Event, Peer, Service, StateName, Time};
+use super::{CloseReason, Context, Event, Peer, Service, StateName};
 
 /// How much of a greeting the client keeps, in bytes; what comes after is not read.
 pub const GREETING_BYTES_MAX: usize = 65_536;
@@ -34,7 +34,13 @@ impl Service for Hello {
 
     fn step(&mut self, _cx: &mut Context<'_>, (): &mut (), event: Event<'_>) {
         match event {
-            Event::Received(_) | Event::Eof | Event::Woken | Event::Stopping => {}
+            Event::Received(_)
+            | Event::Eof
+            | Event::Connected
+            | Event::TimerExpired(_)
+            | Event::Notified
+            | Event::Writable
+            | Event::Stopping => {}
         }
     }
 
@@ -81,8 +87,8 @@ impl HelloClient {
 pub enum ClientSession {
     /// Nothing has come yet.
     Waiting,
-    /// Part of the greeting is there; the latest came at this time.
-    Receiving(Time),
+    /// Part of the greeting is there.
+    Receiving,
     /// It is whole, or it will not be.
     Done,
 }
@@ -97,34 +103,35 @@ impl Service for HelloClient {
 
     fn step(&mut self, cx: &mut Context<'_>, session: &mut ClientSession, event: Event<'_>) {
         *session = match (&*session, event) {
-            (ClientSession::Waiting | ClientSession::Receiving(_), Event::Received(bytes)) => {
+            (ClientSession::Waiting | ClientSession::Receiving, Event::Received(bytes)) => {
                 self.received.extend_from_slice(bytes);
                 if self.is_whole() {
                     cx.close();
                     ClientSession::Done
                 } else {
                     cx.set_timer(Some(cx.now().after(GREETING_SILENCE)));
-                    ClientSession::Receiving(cx.now())
+                    ClientSession::Receiving
                 }
             }
-            (ClientSession::Receiving(latest), Event::Woken)
-                if cx.heard() < latest.after(GREETING_SILENCE) =>
-            {
-                cx.set_timer(Some(latest.after(GREETING_SILENCE)));
-                ClientSession::Receiving(*latest)
-            }
-            (ClientSession::Receiving(_), Event::Woken)
-            | (
-                ClientSession::Waiting | ClientSession::Receiving(_),
-                Event::Eof | Event::Stopping,
-            ) => {
+            (ClientSession::Receiving, Event::TimerExpired(_))
+            | (ClientSession::Waiting | ClientSession::Receiving, Event::Eof | Event::Stopping) => {
                 cx.close();
                 ClientSession::Done
             }
-            (ClientSession::Waiting, Event::Woken) => ClientSession::Waiting,
+            (ClientSession::Waiting, Event::TimerExpired(_))
+            | (
+                ClientSession::Waiting | ClientSession::Receiving,
+                Event::Connected | Event::Notified | Event::Writable,
+            ) => return,
             (
                 ClientSession::Done,
-                Event::Received(_) | Event::Eof | Event::Woken | Event::Stopping,
+                Event::Received(_)
+                | Event::Eof
+                | Event::Connected
+                | Event::TimerExpired(_)
+                | Event::Notified
+                | Event::Writable
+                | Event::Stopping,
             ) => ClientSession::Done,
         };
     }
@@ -136,7 +143,7 @@ impl Service for HelloClient {
 
     fn read_limit(&self, session: &ClientSession) -> usize {
         match session {
-            ClientSession::Waiting | ClientSession::Receiving(_) => {
+            ClientSession::Waiting | ClientSession::Receiving => {
                 GREETING_BYTES_MAX - self.received.len()
             }
             ClientSession::Done => 0,
@@ -146,7 +153,7 @@ impl Service for HelloClient {
     fn state(&self, session: &ClientSession) -> StateName {
         let state = match session {
             ClientSession::Waiting => "waiting",
-            ClientSession::Receiving(_) => "receiving",
+            ClientSession::Receiving => "receiving",
             ClientSession::Done => "done",
         };
         StateName {

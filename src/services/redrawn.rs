@@ -70,7 +70,15 @@ impl<C: Redraw> Service for Redrawn<C> {
         match (session, event) {
             (Session::Client(session), event) => self.0.step(cx, session, event),
             (Session::Continued, Event::Received(_)) => self.0.redraw(cx),
-            (Session::Continued, Event::Eof | Event::Woken | Event::Stopping) => {}
+            (
+                Session::Continued,
+                Event::Eof
+                | Event::Connected
+                | Event::TimerExpired(_)
+                | Event::Notified
+                | Event::Writable
+                | Event::Stopping,
+            ) => {}
         }
     }
 

@@ -148,11 +148,21 @@ impl Server {
             }
             Session::Signals => match event {
                 Event::Received(_) => cx.stop(),
-                Event::Eof | Event::Woken | Event::Stopping => {}
+                Event::Eof
+                | Event::Connected
+                | Event::TimerExpired(_)
+                | Event::Notified
+                | Event::Writable
+                | Event::Stopping => {}
             },
             Session::Continued => match event {
                 Event::Received(_) => self.chat.redraw(cx),
-                Event::Eof | Event::Woken | Event::Stopping => {}
+                Event::Eof
+                | Event::Connected
+                | Event::TimerExpired(_)
+                | Event::Notified
+                | Event::Writable
+                | Event::Stopping => {}
             },
         }
     }

@@ -239,6 +239,10 @@ impl<O: Outside> Kernel for SimKernel<O> {
         socket.is_socket.then_some(socket.address)
     }
 
+    fn connected(&mut self, _stream: &mut SocketId) -> io::Result<()> {
+        Ok(())
+    }
+
     fn peek(&mut self, stream: &mut SocketId, buffer: &mut [u8]) -> io::Result<usize> {
         self.receive(Call::Peek, *stream, buffer)
     }

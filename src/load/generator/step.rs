@@ -37,20 +37,17 @@ impl Load {
             .saturating_record(nanoseconds(call.began, now));
     }
 
-    fn step_active(
-        &mut self,
-        cx: &mut Context<'_>,
-        call: &mut Call,
-        asking: &mut Asking,
-        event: Event<'_>,
-    ) -> bool {
-        self.stand(call, Origin::Active, cx);
+    fn step_active(&mut self, cx: &mut Context<'_>, asking: &mut Asking, event: Event<'_>) -> bool {
         let was_busy = self.orders.under_way > 0;
         let on_track = match event {
             Event::Received(bytes) => asking.hear(cx, &mut self.orders, &mut self.book, bytes),
-            Event::Woken => {
+            Event::TimerExpired(at) => {
                 self.begin(asking, cx.now());
-                asking.hear_messages(cx, &mut self.orders, &mut self.book)
+                asking.hear_messages(cx, at, &mut self.orders, &mut self.book)
+            }
+            Event::Connected | Event::Notified | Event::Writable => {
+                self.begin(asking, cx.now());
+                true
             }
             Event::Eof | Event::Stopping => false,
         };
@@ -184,10 +181,8 @@ impl Service for Load {
                 self.interrupt(cx);
                 self.conduct(cx);
             }
-            (Session::Conductor, Event::Woken) => self.conduct(cx),
-            (Session::Silent(call), Event::Woken | Event::Received(_)) => {
-                self.stand(call, Origin::Silent, cx);
-            }
+            (Session::Conductor, Event::TimerExpired(_) | Event::Notified) => self.conduct(cx),
+            (Session::Silent(call), Event::Connected) => self.stand(call, Origin::Silent, cx),
             (Session::Silent(_), Event::Eof) => {
                 self.book
                     .broke(format_args!("the server closed an idle connection"));
@@ -195,31 +190,53 @@ impl Service for Load {
             }
             (
                 Session::Active(call, asking),
-                event @ (Event::Received(_) | Event::Woken | Event::Eof),
+                event @ (Event::Received(_)
+                | Event::Connected
+                | Event::TimerExpired(_)
+                | Event::Notified
+                | Event::Writable
+                | Event::Eof),
             ) => {
-                if !self.step_active(cx, call, asking, event) && event == Event::Eof {
+                if event == Event::Connected {
+                    self.stand(call, Origin::Active, cx);
+                }
+                if !self.step_active(cx, asking, event) && event == Event::Eof {
                     self.ended_by_server(asking);
                 }
             }
-            (Session::Greeted(call, _), Event::Woken) => {
+            (Session::Greeted(call, _), Event::Connected) => {
                 self.stand(call, Origin::Active, cx);
             }
-            (Session::Greeted(call, greeting), Event::Received(bytes)) => {
-                self.stand(call, Origin::Active, cx);
+            (Session::Greeted(_, greeting), Event::Received(bytes)) => {
                 let room = GREETING_BYTES_MAX - greeting.len();
                 greeting.extend_from_slice(&bytes[..bytes.len().min(room)]);
             }
             (Session::Greeted(call, greeting), Event::Eof) => {
-                self.stand(call, Origin::Active, cx);
                 let (call, greeting) = (*call, std::mem::take(greeting));
                 self.judge_greeting(call, &greeting, cx.now());
                 *session = Session::Done;
                 cx.shutdown_write();
             }
-            (Session::Conductor, Event::Eof | Event::Stopping)
-            | (Session::Silent(_) | Session::Active(..) | Session::Greeted(..), Event::Stopping)
-            | (Session::Done, Event::Woken | Event::Received(_) | Event::Eof | Event::Stopping) => {
-            }
+            (
+                Session::Conductor,
+                Event::Eof | Event::Connected | Event::Writable | Event::Stopping,
+            )
+            | (Session::Silent(_), Event::Received(_))
+            | (
+                Session::Silent(_) | Session::Greeted(..),
+                Event::TimerExpired(_) | Event::Notified | Event::Writable | Event::Stopping,
+            )
+            | (Session::Active(..), Event::Stopping)
+            | (
+                Session::Done,
+                Event::Received(_)
+                | Event::Eof
+                | Event::Connected
+                | Event::TimerExpired(_)
+                | Event::Notified
+                | Event::Writable
+                | Event::Stopping,
+            ) => {}
         }
     }
 

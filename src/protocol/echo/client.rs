@@ -179,7 +179,8 @@ impl Relay {
                 self.to_server.extend_from_slice(bytes);
             }
             Event::Eof => self.input = Input::Ended,
-            Event::Woken | Event::Stopping => {
+            Event::Connected | Event::TimerExpired(_) => {}
+            Event::Notified | Event::Writable | Event::Stopping => {
                 if self.tally.is_interrupted {
                     return cx.abort();
                 }
@@ -209,9 +210,20 @@ impl Relay {
                 self.tally.cut_short = self.input == Input::Open;
                 return cx.abort();
             }
-            Event::Woken | Event::Stopping => self.hand_over(cx),
+            Event::TimerExpired(_) => {}
+            Event::Connected | Event::Notified | Event::Writable | Event::Stopping => {
+                self.hand_over(cx);
+            }
         }
-        let is_late = self.due().is_some_and(|due| due <= cx.heard());
+        let is_late = match event {
+            Event::TimerExpired(at) => self.due().is_some_and(|due| due <= at),
+            Event::Received(_)
+            | Event::Eof
+            | Event::Connected
+            | Event::Notified
+            | Event::Writable
+            | Event::Stopping => false,
+        };
         if self.tally.surplus > 0 || self.tally.is_interrupted || is_late {
             self.tally.is_silent = is_late && !self.is_all_back();
             cx.abort();
@@ -223,7 +235,12 @@ impl Relay {
     fn step_interrupt(&mut self, cx: &mut Context<'_>, event: Event<'_>) {
         match event {
             Event::Received(_) => self.tally.is_interrupted = true,
-            Event::Eof | Event::Woken | Event::Stopping => return,
+            Event::Eof
+            | Event::Connected
+            | Event::TimerExpired(_)
+            | Event::Notified
+            | Event::Writable
+            | Event::Stopping => return,
         }
         for peer in self.console.into_iter().chain(self.remote) {
             cx.notify(peer);

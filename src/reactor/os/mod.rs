@@ -163,6 +163,19 @@ impl Kernel for OsKernel {
         }
     }
 
+    fn connected(&mut self, stream: &mut OsStream) -> io::Result<()> {
+        match stream {
+            OsStream::Tcp(stream) => match stream.peer_addr() {
+                // Still under way, failed, or reset since: a read tells which, and what came before.
+                Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+                    stream.peek(&mut [0]).map(drop)
+                }
+                told => told.map(drop),
+            },
+            OsStream::Terminal(_) => Ok(()),
+        }
+    }
+
     fn peek(&mut self, stream: &mut OsStream, buffer: &mut [u8]) -> io::Result<usize> {
         match stream {
             OsStream::Tcp(stream) => stream.peek(buffer),

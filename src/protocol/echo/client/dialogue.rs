@@ -89,7 +89,7 @@ impl Dialogue {
                 self.typed.receive(bytes, cx.now());
             }
             Event::Eof => self.typed.finish(),
-            Event::Woken => {}
+            Event::Connected | Event::TimerExpired(_) | Event::Notified | Event::Writable => {}
             Event::Stopping => return self.screen.end(cx),
         }
         if self.is_answer_whole(cx.now()) {
@@ -149,7 +149,11 @@ impl Dialogue {
                 cx.set_timer(Some(cx.now().after(SILENCE)));
             }
             Event::Eof => cx.close(),
-            Event::Woken | Event::Stopping => {}
+            Event::Connected
+            | Event::TimerExpired(_)
+            | Event::Notified
+            | Event::Writable
+            | Event::Stopping => {}
         }
         match &self.talk {
             Talk::Sending(line) => {
@@ -207,7 +211,10 @@ impl Service for Dialogue {
         match session {
             Origin::Console => self.step_console(cx, event),
             Origin::Remote => self.step_remote(cx, event),
-            Origin::Interrupt => cx.stop(),
+            Origin::Interrupt => match event {
+                Event::Received(_) | Event::Eof | Event::Stopping => cx.stop(),
+                Event::Connected | Event::TimerExpired(_) | Event::Notified | Event::Writable => {}
+            },
         }
     }
 

@@ -152,7 +152,7 @@ fn no_name_can_act_on_the_operators_terminal() {
         }
         effects.clear();
         let mut cx = effects.context(Time::ZERO, id(0), ROOM);
-        chat.step(&mut cx, &mut console, Event::Woken);
+        chat.step(&mut cx, &mut console, Event::Notified);
         let shown = std::str::from_utf8(effects.bytes()).unwrap();
         let lines: Vec<&str> = shown.split('\n').collect();
         assert_eq!(lines.len(), 5, "seed {seed}: {shown:?}");

@@ -283,12 +283,12 @@ fn no_line_is_taken_while_news_waits_for_room() {
         chat.step_console(&mut cx, &mut console, event);
         effects.clear();
     };
-    step(&mut chat, ROOM, Event::Woken);
+    step(&mut chat, ROOM, Event::Notified);
     let mut heard = Effects::default();
     let mut cx = heard.context(Time::ZERO, server, ROOM);
     chat.step_remote(&mut cx, &mut guest, Event::Received(b"a\n"));
     step(&mut chat, 0, Event::Received(b"typed\n"));
-    step(&mut chat, ROOM, Event::Woken);
-    chat.step_remote(&mut cx, &mut guest, Event::Woken);
+    step(&mut chat, ROOM, Event::Notified);
+    chat.step_remote(&mut cx, &mut guest, Event::Notified);
     assert_eq!(heard.bytes(), b"typed\n");
 }
