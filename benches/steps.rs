@@ -8,7 +8,7 @@ use epollo::protocol::chat::{self, Chat, Partner};
 use epollo::protocol::echo::{self, Echo};
 use epollo::protocol::framing::{Decoder, Framing, PADDED_BYTES, SILENCE, encode};
 use epollo::protocol::hello::Hello;
-use epollo::protocol::{Effects, Event, PeerId, Service, Time};
+use epollo::protocol::{Effects, Event, Peer, PeerId, Service, Time};
 
 const ME: PeerId = PeerId {
     slot: 0,
@@ -24,6 +24,14 @@ const FRAMINGS: [(&str, Framing); 4] = [
     ("chunk", Framing::Chunk),
 ];
 
+fn peer() -> Peer<'static> {
+    Peer {
+        id: ME,
+        address: None,
+        name: format_args!("127.0.0.1:40112"),
+    }
+}
+
 /// A session of this service, and a step of it again and again.
 fn step<S: Service>(
     criterion: &mut Criterion,
@@ -34,7 +42,7 @@ fn step<S: Service>(
 ) {
     let mut effects = Effects::default();
     let mut cx = effects.context(Time::ZERO, ME, ROOM);
-    let mut session = service.open(&mut cx, origin, format_args!("127.0.0.1:40112"));
+    let mut session = service.open(&mut cx, origin, &peer());
     let mut group = criterion.benchmark_group("step");
     group.throughput(Throughput::Elements(1));
     group.bench_function(name, |bencher| {
@@ -83,7 +91,7 @@ fn hello(criterion: &mut Criterion) {
         bencher.iter(|| {
             effects.clear();
             let mut cx = effects.context(Time::ZERO, ME, ROOM);
-            service.open(&mut cx, (), format_args!("127.0.0.1:40112"));
+            service.open(&mut cx, (), &peer());
             black_box(effects.bytes().len())
         });
     });

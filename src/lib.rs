@@ -27,7 +27,7 @@
 //! impl Service for Length {
 //!     type Session = ();
 //!     type Origin = ();
-//!     fn open(&mut self, _: &mut Context<'_>, _: (), _: fmt::Arguments<'_>) {}
+//!     fn open(&mut self, _: &mut Context<'_>, _: (), _: &Peer<'_>) {}
 //!     fn step(&mut self, cx: &mut Context<'_>, _: &mut (), event: Event<'_>) {
 //!         match event {
 //!             Event::Received(bytes) => cx.send(format!("{}\n", bytes.len()).as_bytes()),

@@ -5,7 +5,7 @@ use std::io::{Error, Result};
 use std::time::Duration;
 
 use epollo::explore::{self, NOBODY, Origin, Page};
-use epollo::protocol::{CloseReason, Context, Event, Service, StateName};
+use epollo::protocol::{CloseReason, Context, Event, Peer, Service, StateName};
 use epollo::reactor::{Limits, ListenOptions, Policy, bind};
 
 /// Every piece is answered with its length.
@@ -15,13 +15,17 @@ impl Service for Length {
     type Session = ();
     type Origin = ();
 
-    fn open(&mut self, _: &mut Context<'_>, (): (), _: std::fmt::Arguments<'_>) {}
+    fn open(&mut self, _: &mut Context<'_>, (): (), _: &Peer<'_>) {}
 
     fn step(&mut self, cx: &mut Context<'_>, (): &mut (), event: Event<'_>) {
         match event {
             Event::Received(bytes) => cx.send(format!("{}\n", bytes.len()).as_bytes()),
             Event::Eof => cx.shutdown_write(),
-            Event::Woken | Event::Stopping => {}
+            Event::Connected
+            | Event::TimerExpired(_)
+            | Event::Notified
+            | Event::Writable
+            | Event::Stopping => {}
         }
     }
 

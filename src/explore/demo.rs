@@ -188,7 +188,7 @@ impl Demos {
             return;
         };
         match event {
-            Event::Woken => {
+            Event::Connected | Event::Notified | Event::Writable => {
                 while let Some(order) = client.orders.pop_front() {
                     client.obey(cx, order);
                 }
@@ -198,7 +198,7 @@ impl Demos {
             // Whoever is left leaves.
             Event::Eof => client.finish(cx),
             Event::Stopping => cx.abort(),
-            Event::Received(_) => {}
+            Event::Received(_) | Event::TimerExpired(_) => {}
         }
     }
 }

@@ -13,7 +13,7 @@
 //! impl Service for Length {
 //!     type Session = ();
 //!     type Origin = ();
-//!     fn open(&mut self, _: &mut Context<'_>, _: (), _: fmt::Arguments<'_>) {}
+//!     fn open(&mut self, _: &mut Context<'_>, _: (), _: &Peer<'_>) {}
 //!     fn step(&mut self, cx: &mut Context<'_>, _: &mut (), event: Event<'_>) {
 //!         match event {
 //!             Event::Received(bytes) => cx.send(format!("{}\n", bytes.len()).as_bytes()),
@@ -64,14 +64,13 @@
 //! # }
 //! ```
 
-use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use mio::net::TcpListener;
 
-use crate::protocol::{CloseReason, Context, Event, Service, StateName};
+use crate::protocol::{CloseReason, Context, Event, Peer, Service, StateName};
 use crate::reactor::{Limits, OsKernel, Policy, Reactor};
 use crate::trace::{Observer, Off};
 
@@ -205,10 +204,10 @@ impl<S: Service> Service for WithExplorer<S> {
         &mut self,
         cx: &mut Context<'_>,
         origin: Origin<S::Origin>,
-        name: fmt::Arguments<'_>,
+        peer: &Peer<'_>,
     ) -> Session<S::Session> {
         Session(match origin {
-            Origin::Inner(origin) => Kind::Inner(self.inner.open(cx, origin, name)),
+            Origin::Inner(origin) => Kind::Inner(self.inner.open(cx, origin, peer)),
             Origin::Page if self.broadcast.admit(cx) => {
                 Kind::HttpSession(Box::new(HttpSession::new(cx)))
             }

@@ -73,7 +73,7 @@ impl Feed {
                 Question::Connect(address) => self.connect(reactor, address),
             };
             reactor.service_mut().broadcast.reply(peer, reply);
-            reactor.wake_peer(peer);
+            reactor.notify(peer);
         }
     }
 
@@ -132,7 +132,7 @@ impl Feed {
                 .publish("table", Data::Written(table));
         }
         for peer in reactor.service().broadcast.streams().to_vec() {
-            reactor.wake_peer(peer);
+            reactor.notify(peer);
         }
     }
 }

@@ -223,7 +223,7 @@ impl Sample {
 fn is_of_demo(moment: &TraceEvent<'_>) -> bool {
     matches!(
         moment,
-        TraceEvent::Opened { state, .. } | TraceEvent::Dispatched { event: Event::Woken, state, .. }
+        TraceEvent::Opened { state, .. } | TraceEvent::Dispatched { event: Event::Notified, state, .. }
             if state.protocol == DEMO
     )
 }

@@ -10,7 +10,7 @@ use super::http::{Reply, Status, stream_head};
 use super::request::{BODY_BYTES_MAX, HEAD_BYTES_MAX, Parsed, parse};
 use super::routes::{Answer, answer};
 use super::snapshot::Tick;
-use crate::protocol::{Context, Event, Time};
+use crate::protocol::{Context, Event};
 use crate::reactor::OUTBOX_BYTES_MAX;
 
 /// How long a request may take to come.
@@ -20,7 +20,6 @@ pub(crate) const TICK: Duration = Duration::from_millis(200);
 
 #[derive(Debug)]
 pub(crate) struct HttpSession {
-    deadline: Time,
     state: State,
 }
 
@@ -38,10 +37,8 @@ enum State {
 
 impl HttpSession {
     pub(crate) fn new(cx: &mut Context<'_>) -> HttpSession {
-        let deadline = cx.now().after(REQUEST_TIME_MAX);
-        cx.set_timer(Some(deadline));
+        cx.set_timer(Some(cx.now().after(REQUEST_TIME_MAX)));
         HttpSession {
-            deadline,
             state: State::Asking(Vec::new()),
         }
     }
@@ -82,16 +79,19 @@ impl HttpSession {
                 cx.close();
                 self.answered(cx, broadcast);
             }
-            (State::Asking(_), Event::Woken) if cx.now() >= self.deadline => {
+            (State::Asking(_), Event::TimerExpired(_)) => {
                 let words = "the request took too long";
                 self.say(cx, broadcast, &Reply::text(Status::TooSlow, words), false);
             }
-            (&mut State::Waiting { is_head }, Event::Woken) => {
+            (&mut State::Waiting { is_head }, Event::Notified) => {
                 if let Some(reply) = broadcast.take_reply(cx.me()) {
                     self.say(cx, broadcast, &reply, is_head);
                 }
             }
-            (State::Streaming { next, missed }, Event::Woken) => tell(cx, broadcast, next, missed),
+            (
+                State::Streaming { next, missed },
+                Event::TimerExpired(_) | Event::Notified | Event::Writable,
+            ) => tell(cx, broadcast, next, missed),
             // It must not hold up the end of the run; nor must who has asked for nothing: browsers
             // connect in advance.
             (State::Streaming { .. } | State::Asking(_), Event::Stopping) => cx.abort(),
@@ -100,7 +100,13 @@ impl HttpSession {
                 | State::Waiting { .. }
                 | State::Streaming { .. }
                 | State::Answered,
-                Event::Received(_) | Event::Eof | Event::Woken | Event::Stopping,
+                Event::Received(_)
+                | Event::Eof
+                | Event::Connected
+                | Event::TimerExpired(_)
+                | Event::Notified
+                | Event::Writable
+                | Event::Stopping,
             ) => {}
         }
     }

@@ -135,20 +135,21 @@ impl Requester {
             None => self.judge(orders, recorder, cx.now(), bytes),
             Some(decoder) => {
                 decoder.receive(bytes, cx.now());
-                self.hear_messages(cx, orders, recorder)
+                self.hear_messages(cx, Time::ZERO, orders, recorder)
             }
         }
     }
 
-    /// Takes the messages that are whole by now.
+    /// Takes the messages that are whole, where the server was silent until then.
     pub fn hear_messages(
         &mut self,
         cx: &mut Context<'_>,
+        silent_until: Time,
         orders: &mut Orders,
         recorder: &mut Recorder,
     ) -> bool {
         while let Some(decoder) = &mut self.decoder {
-            match decoder.next(cx.heard()) {
+            match decoder.next(silent_until) {
                 Ok(None) => break,
                 Ok(Some(message)) if !self.is_well_cut(orders, &message) => {
                     self.refuse(orders, recorder, message.len());

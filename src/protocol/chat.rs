@@ -5,13 +5,12 @@
 //! Whose turn it is belongs to [`Turns`]; what arrives out of turn is not read.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::time::Duration;
 
 use super::display::without_line_end;
 use super::framing::{Framing, PADDED_BYTES};
 use super::turns::Turns;
-use super::{CloseReason, Context, Event, PeerId, Service, StateName};
+use super::{CloseReason, Context, Event, Peer, PeerId, Service, StateName};
 
 mod console;
 mod fault;
@@ -153,9 +152,9 @@ impl Service for Chat {
     type Session = Session;
     type Origin = Origin;
 
-    fn open(&mut self, cx: &mut Context<'_>, origin: Origin, name: fmt::Arguments<'_>) -> Session {
+    fn open(&mut self, cx: &mut Context<'_>, origin: Origin, peer: &Peer<'_>) -> Session {
         match origin {
-            Origin::Remote => Session::Remote(self.open_remote(cx, name)),
+            Origin::Remote => Session::Remote(self.open_remote(cx, peer)),
             Origin::Console => Session::Console(self.open_console(cx)),
         }
     }

@@ -2,11 +2,9 @@
 //! finished and got everything, the connection ends. A quit word and a print of what came by are
 //! options; neither changes a byte.
 
-use std::fmt;
-
 use super::display::{Escaped, unfinished_suffix, without_line_end};
 use super::framing::SILENCE;
-use super::{CloseReason, Context, Event, Service, StateName, Time};
+use super::{CloseReason, Context, Event, Peer, Service, StateName, Time};
 
 pub mod client;
 
@@ -71,14 +69,15 @@ impl Echo {
                 }
                 self.watch(cx, watch, bytes);
             }
-            Event::Woken => {
-                let message = watch.quit.after_silence(cx.heard());
+            Event::TimerExpired(at) => {
+                let message = watch.quit.after_silence(at);
                 cx.set_timer(watch.quit.ends_at());
                 if message.is_some() && message == self.settings.quit {
                     cx.close();
                     watch.is_gone = true;
                 }
             }
+            Event::Connected | Event::Notified | Event::Writable => {}
             Event::Eof | Event::Stopping => {
                 let rest = watch.unprinted.len();
                 self.print_first(watch, rest);
@@ -174,8 +173,8 @@ impl QuitMatch {
     }
 
     /// Takes the message that silence has ended.
-    fn after_silence(&mut self, heard: Time) -> Option<Vec<u8>> {
-        let is_over = self.ends_at().is_some_and(|at| at <= heard);
+    fn after_silence(&mut self, until: Time) -> Option<Vec<u8>> {
+        let is_over = self.ends_at().is_some_and(|at| at <= until);
         is_over.then(|| std::mem::take(&mut self.message))
     }
 }
@@ -184,7 +183,7 @@ impl Service for Echo {
     type Session = Session;
     type Origin = ();
 
-    fn open(&mut self, cx: &mut Context<'_>, (): (), _name: fmt::Arguments<'_>) -> Session {
+    fn open(&mut self, cx: &mut Context<'_>, (): (), _peer: &Peer<'_>) -> Session {
         if self.settings.quit.is_none() && !self.settings.print {
             return Session::Mirror;
         }
@@ -207,7 +206,10 @@ impl Service for Echo {
         match (session, event) {
             (Session::Mirror, Event::Received(bytes)) => cx.send_back(0..bytes.len()),
             (Session::Mirror, Event::Eof | Event::Stopping) => cx.shutdown_write(),
-            (Session::Mirror, Event::Woken) => {}
+            (
+                Session::Mirror,
+                Event::Connected | Event::TimerExpired(_) | Event::Notified | Event::Writable,
+            ) => {}
             (Session::Watching(watch), event) => self.step_watching(cx, watch, event),
         }
     }

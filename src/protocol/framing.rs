@@ -236,21 +236,21 @@ impl Decoder {
         self.begun = now;
     }
 
-    /// The next whole message, without its delimiter. `heard` is until when all that arrived has been
-    /// received: what is not, breaks no silence yet.
+    /// The next whole message, without its delimiter. `silent_until` is until when
+    /// everything that was sent has been received: until then silence is silence.
     ///
     /// # Errors
     /// [`Overlong`] if it is longer than allowed; never of typed lines.
-    pub fn next(&mut self, heard: Time) -> Result<Option<Vec<u8>>, Overlong> {
+    pub fn next(&mut self, silent_until: Time) -> Result<Option<Vec<u8>>, Overlong> {
         if self.framing == Framing::Auto {
-            self.decide(heard);
+            self.decide(silent_until);
         }
         let found = match self.framing {
             Framing::Auto => None,
             Framing::Line => self.delimited(b'\n'),
             Framing::Nul => self.delimited(0),
             Framing::Padded(size) => self.padded(size),
-            Framing::Chunk => self.chunk(heard),
+            Framing::Chunk => self.chunk(silent_until),
         };
         let text_length = match found {
             Some(cut) => cut.text,
@@ -283,11 +283,11 @@ impl Decoder {
         &self.bytes[self.taken..]
     }
 
-    fn is_silent(&self, heard: Time) -> bool {
-        self.finished || heard >= self.latest.after(SILENCE)
+    fn is_silent(&self, silent_until: Time) -> bool {
+        self.finished || silent_until >= self.latest.after(SILENCE)
     }
 
-    fn decide(&mut self, heard: Time) {
+    fn decide(&mut self, silent_until: Time) {
         let length = self.pending().len();
         let fresh = &self.bytes[self.taken + self.searched..];
         let first = fresh.iter().position(|&byte| byte == b'\n' || byte == 0);
@@ -301,7 +301,7 @@ impl Decoder {
                 Framing::Padded(PADDED_BYTES)
             }
             Some(_) if self.read_limit() == 0 => Framing::Nul,
-            _ if length == 0 || !self.is_silent(heard) => Framing::Auto,
+            _ if length == 0 || !self.is_silent(silent_until) => Framing::Auto,
             Some(_) if length.is_multiple_of(PADDED_BYTES) => Framing::Padded(PADDED_BYTES),
             Some(_) => Framing::Nul,
             None => Framing::Chunk,
@@ -343,9 +343,9 @@ impl Decoder {
         Cut { text, all }
     }
 
-    fn chunk(&self, heard: Time) -> Option<Cut> {
+    fn chunk(&self, silent_until: Time) -> Option<Cut> {
         let all = self.pending().len();
-        (all > 0 && self.is_silent(heard)).then_some(Cut { text: all, all })
+        (all > 0 && self.is_silent(silent_until)).then_some(Cut { text: all, all })
     }
 
     /// What is left when the stream has ended.

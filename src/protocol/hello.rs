@@ -1,10 +1,9 @@
 //! hello: the server greets and closes; the client shows the greeting. Neither says more, and the
 //! server reads nothing but what it must throw away so that its greeting arrives.
 
-use std::fmt;
 use std::time::Duration;
 
-use super::{CloseReason, Context, Event, Service, StateName, Time};
+use super::{CloseReason, Context, Event, Peer, Service, StateName};
 
 /// How much of a greeting the client keeps, in bytes; what comes after is not read.
 pub const GREETING_BYTES_MAX: usize = 65_536;
@@ -28,14 +27,20 @@ impl Service for Hello {
     type Session = ();
     type Origin = ();
 
-    fn open(&mut self, cx: &mut Context<'_>, (): (), _name: fmt::Arguments<'_>) {
+    fn open(&mut self, cx: &mut Context<'_>, (): (), _peer: &Peer<'_>) {
         cx.send(&self.greeting);
         cx.close();
     }
 
     fn step(&mut self, _cx: &mut Context<'_>, (): &mut (), event: Event<'_>) {
         match event {
-            Event::Received(_) | Event::Eof | Event::Woken | Event::Stopping => {}
+            Event::Received(_)
+            | Event::Eof
+            | Event::Connected
+            | Event::TimerExpired(_)
+            | Event::Notified
+            | Event::Writable
+            | Event::Stopping => {}
         }
     }
 
@@ -82,8 +87,8 @@ impl HelloClient {
 pub enum ClientSession {
     /// Nothing has come yet.
     Waiting,
-    /// Part of the greeting is there; the latest came at this time.
-    Receiving(Time),
+    /// Part of the greeting is there.
+    Receiving,
     /// It is whole, or it will not be.
     Done,
 }
@@ -92,40 +97,41 @@ impl Service for HelloClient {
     type Session = ClientSession;
     type Origin = ();
 
-    fn open(&mut self, _cx: &mut Context<'_>, (): (), _name: fmt::Arguments<'_>) -> ClientSession {
+    fn open(&mut self, _cx: &mut Context<'_>, (): (), _peer: &Peer<'_>) -> ClientSession {
         ClientSession::Waiting
     }
 
     fn step(&mut self, cx: &mut Context<'_>, session: &mut ClientSession, event: Event<'_>) {
         *session = match (&*session, event) {
-            (ClientSession::Waiting | ClientSession::Receiving(_), Event::Received(bytes)) => {
+            (ClientSession::Waiting | ClientSession::Receiving, Event::Received(bytes)) => {
                 self.received.extend_from_slice(bytes);
                 if self.is_whole() {
                     cx.close();
                     ClientSession::Done
                 } else {
                     cx.set_timer(Some(cx.now().after(GREETING_SILENCE)));
-                    ClientSession::Receiving(cx.now())
+                    ClientSession::Receiving
                 }
             }
-            (ClientSession::Receiving(latest), Event::Woken)
-                if cx.heard() < latest.after(GREETING_SILENCE) =>
-            {
-                cx.set_timer(Some(latest.after(GREETING_SILENCE)));
-                ClientSession::Receiving(*latest)
-            }
-            (ClientSession::Receiving(_), Event::Woken)
-            | (
-                ClientSession::Waiting | ClientSession::Receiving(_),
-                Event::Eof | Event::Stopping,
-            ) => {
+            (ClientSession::Receiving, Event::TimerExpired(_))
+            | (ClientSession::Waiting | ClientSession::Receiving, Event::Eof | Event::Stopping) => {
                 cx.close();
                 ClientSession::Done
             }
-            (ClientSession::Waiting, Event::Woken) => ClientSession::Waiting,
+            (ClientSession::Waiting, Event::TimerExpired(_))
+            | (
+                ClientSession::Waiting | ClientSession::Receiving,
+                Event::Connected | Event::Notified | Event::Writable,
+            ) => return,
             (
                 ClientSession::Done,
-                Event::Received(_) | Event::Eof | Event::Woken | Event::Stopping,
+                Event::Received(_)
+                | Event::Eof
+                | Event::Connected
+                | Event::TimerExpired(_)
+                | Event::Notified
+                | Event::Writable
+                | Event::Stopping,
             ) => ClientSession::Done,
         };
     }
@@ -137,7 +143,7 @@ impl Service for HelloClient {
 
     fn read_limit(&self, session: &ClientSession) -> usize {
         match session {
-            ClientSession::Waiting | ClientSession::Receiving(_) => {
+            ClientSession::Waiting | ClientSession::Receiving => {
                 GREETING_BYTES_MAX - self.received.len()
             }
             ClientSession::Done => 0,
@@ -147,7 +153,7 @@ impl Service for HelloClient {
     fn state(&self, session: &ClientSession) -> StateName {
         let state = match session {
             ClientSession::Waiting => "waiting",
-            ClientSession::Receiving(_) => "receiving",
+            ClientSession::Receiving => "receiving",
             ClientSession::Done => "done",
         };
         StateName {

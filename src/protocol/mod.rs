@@ -8,6 +8,7 @@
 //! fail: what a peer does wrong is answered ([`Context::refuse`]).
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -71,6 +72,20 @@ impl fmt::Display for PeerId {
     }
 }
 
+/// Who a peer is, for its whole life.
+///
+/// It only exists while [`Service::open`] runs; a session keeps of it what it needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer<'a> {
+    /// Its name within the reactor: what [`Context::notify`] takes.
+    pub id: PeerId,
+    /// The address at the far end of its connection: who was accepted, or whom we have connected to.
+    /// `None` if it is no connection (a terminal, a pipe). An IPv4 address is never written as an IPv6 one.
+    pub address: Option<SocketAddr>,
+    /// Who it is, for people: a log, a screen. Nothing is decided by it.
+    pub name: fmt::Arguments<'a>,
+}
+
 /// What a session is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
@@ -79,9 +94,17 @@ pub enum Event<'a> {
     Received(&'a [u8]),
     /// The peer will send no more (its `read` gave 0). Comes once at most; nothing is received after.
     Eof,
-    /// Something that the session may be waiting for has changed: the time it asked for has come,
-    /// another peer woke it, or its outbox has capacity again. It may also come for no reason.
-    Woken,
+    /// The connection that the program asked for is established. Comes once, before anything else that
+    /// the peer does; a connection that cannot be established closes as [`CloseReason::Broken`] instead.
+    Connected,
+    /// The time asked for by [`Context::set_timer`] has come; this is that time. Everything that the
+    /// session takes and that the peer had sent by then has been received, also after a stall of ours:
+    /// until that time, silence was silence. The timer has to be set again.
+    TimerExpired(Time),
+    /// Another session ([`Context::notify`]) or the program asked for it. Who and why, the service knows.
+    Notified,
+    /// The outbox had more than half of its capacity in use, and no longer has.
+    Writable,
     /// The program is about to end: the last chance to send. After it the reactor lets the peer
     /// leave, as if the session had asked for [`Effect::Close`].
     Stopping,
@@ -108,9 +131,10 @@ pub enum Effect {
     /// Throw away what the peer has typed and we have not received, a line that it has not ended
     /// among it. Only a terminal knows of such; of any other peer nothing is thrown away.
     DiscardTyped,
-    /// Send [`Event::Woken`] at this time, instead of any time asked for before.
+    /// Send [`Event::TimerExpired`] at this time, instead of any time asked for before; at once, but not
+    /// in this step, if it is over. `None`: never.
     SetTimer(Option<Time>),
-    /// Send [`Event::Woken`] to another peer; no matter if it is gone.
+    /// Send [`Event::Notified`] to a peer (itself, too); no matter if it is gone.
     Notify(PeerId),
     /// Close all listeners; the peers stay.
     StopAccepting,
@@ -132,7 +156,6 @@ impl Effects {
     pub fn context(&mut self, now: Time, me: PeerId, capacity: usize) -> Context<'_> {
         Context {
             now,
-            heard: now,
             me,
             capacity,
             effects: self,
@@ -169,27 +192,14 @@ impl Effects {
 #[derive(Debug)]
 pub struct Context<'a> {
     now: Time,
-    heard: Time,
     me: PeerId,
     capacity: usize,
     effects: &'a mut Effects,
 }
 
 impl Context<'_> {
-    /// The same, where not everything that the peer sent until now has been received.
-    #[must_use]
-    pub fn heard_until(self, heard: Time) -> Self {
-        Context { heard, ..self }
-    }
-
-    /// Until when everything that the peer sent has been received; never later than
-    /// [`now`](Context::now), and [`Time::ZERO`] while more of it waits to be read. Only until then is
-    /// silence silence: after a stall of ours, bytes come late that were sent in time.
-    pub fn heard(&self) -> Time {
-        self.heard
-    }
-
-    /// The time of this turn.
+    /// The time of this turn. It says nothing about what the peer has sent by now:
+    /// [`Event::TimerExpired`] does.
     pub fn now(&self) -> Time {
         self.now
     }
@@ -338,16 +348,17 @@ pub trait Service {
     /// By which door a peer came in: a listener or an attached stream, named by whoever set it up.
     type Origin: Copy;
 
-    /// A peer came in. `name` says who it is, for people: `127.0.0.1:40112`.
+    /// A peer came in. Whoever is not welcome is refused here:
+    /// [`Context::refuse`], or [`Context::close`] without a word to the log.
     fn open(
         &mut self,
         cx: &mut Context<'_>,
         origin: Self::Origin,
-        name: fmt::Arguments<'_>,
+        peer: &Peer<'_>,
     ) -> Self::Session;
 
     /// Something happened to this peer. After [`Effect::Close`] nothing is received any more, but
-    /// [`Event::Woken`] and [`Event::Stopping`] may still come.
+    /// every other event may still come.
     fn step(&mut self, cx: &mut Context<'_>, session: &mut Self::Session, event: Event<'_>);
 
     /// The peer is gone: nothing can be sent to it, and nothing comes after.

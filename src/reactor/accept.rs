@@ -172,7 +172,13 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             self.give_back(stream);
             return;
         }
-        match self.open(stream, origin, Outbound::Open, format_args!("{address}")) {
+        match self.open(
+            stream,
+            origin,
+            Outbound::Open,
+            Some(address),
+            format_args!("{address}"),
+        ) {
             Ok(id) => {
                 log::debug!("peer {id}: connection from {address}");
                 if is_counted && let Some(connection) = find(&mut self.peers, id) {

@@ -6,7 +6,7 @@ use std::mem;
 
 use super::close::broken;
 use super::{Kernel, OUTBOX_BYTES_MAX, Reactor, Readiness, SCRATCH_BYTES, Unread, find};
-use crate::protocol::{Event, PeerId, Service, Time};
+use crate::protocol::{Event, PeerId, Service};
 use crate::trace::Observer;
 
 impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
@@ -38,9 +38,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         };
         connection.active = self.now;
         let received = &scratch[..count];
-        let cx = self.effects.context(self.now, id, OUTBOX_BYTES_MAX);
-        // As in every step that is told of bytes: whether more of them wait is not known yet.
-        let mut cx = cx.heard_until(Time::ZERO);
+        let mut cx = self.effects.context(self.now, id, OUTBOX_BYTES_MAX);
         let event = Event::Received(received);
         let from = self
             .kernel

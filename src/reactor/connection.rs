@@ -24,6 +24,8 @@ pub(super) enum Inbound {
 pub(super) enum Outbound {
     /// We called, and the peer has not answered yet: the kernel will say that there is room to write.
     Connecting,
+    /// The same, and nothing will be added to what waits for the answer.
+    ConnectingToFinish,
     Open,
     /// Nothing will be added; `shutdown(Write)` follows the last byte.
     Finishing,
@@ -106,6 +108,7 @@ impl<Stream, Session> Connection<Stream, Session> {
     /// How many bytes may be read now, given what the session would take.
     pub(super) fn read_limit(&self, policy: &Policy, session_window: usize) -> usize {
         match self.inbound {
+            Inbound::Open | Inbound::Discarding | Inbound::Finished if self.is_connecting() => 0,
             Inbound::Finished => 0,
             Inbound::Discarding => usize::MAX,
             Inbound::Open if policy.reads_while_owing => session_window,
@@ -116,7 +119,7 @@ impl<Stream, Session> Connection<Stream, Session> {
 
     pub(super) fn interest(&self) -> Interest {
         let is_blocked = self.outbox.as_ref().is_some_and(|outbox| outbox.is_blocked);
-        let wants_room = is_blocked || self.outbound == Outbound::Connecting;
+        let wants_room = is_blocked || self.is_connecting();
         match (self.inbound, wants_room) {
             (Inbound::Finished, true) => Interest::Writable,
             (Inbound::Open | Inbound::Discarding, true) => Interest::Both,
@@ -133,19 +136,38 @@ impl<Stream, Session> Connection<Stream, Session> {
             && !self.must_drain
     }
 
+    /// We called, and the peer has not answered yet.
+    pub(super) fn is_connecting(&self) -> bool {
+        match self.outbound {
+            Outbound::Connecting | Outbound::ConnectingToFinish => true,
+            Outbound::Open | Outbound::Finishing | Outbound::Finished => false,
+        }
+    }
+
+    /// The peer has answered our call.
+    pub(super) fn on_connected(&mut self) {
+        self.outbound = match self.outbound {
+            Outbound::Connecting => Outbound::Open,
+            Outbound::ConnectingToFinish => Outbound::Finishing,
+            Outbound::Open | Outbound::Finishing | Outbound::Finished => self.outbound,
+        };
+    }
+
     /// What its session says will be sent.
     pub(super) fn is_speaking(&self) -> bool {
         match self.outbound {
             Outbound::Connecting | Outbound::Open => true,
-            Outbound::Finishing | Outbound::Finished => false,
+            Outbound::ConnectingToFinish | Outbound::Finishing | Outbound::Finished => false,
         }
     }
 
     /// Sends no more once the outbox is empty.
     pub(super) fn finish(&mut self) {
-        if self.is_speaking() {
-            self.outbound = Outbound::Finishing;
-        }
+        self.outbound = match self.outbound {
+            Outbound::Connecting | Outbound::ConnectingToFinish => Outbound::ConnectingToFinish,
+            Outbound::Open | Outbound::Finishing => Outbound::Finishing,
+            Outbound::Finished => Outbound::Finished,
+        };
     }
 
     /// Sends no more and hears no more; what still comes is thrown away if the peer lingers.
@@ -163,8 +185,23 @@ impl<Stream, Session> Connection<Stream, Session> {
     pub(super) fn is_done(&self) -> bool {
         match (self.outbound, self.inbound) {
             (Outbound::Finished, Inbound::Finished) => true,
-            (Outbound::Connecting | Outbound::Open | Outbound::Finishing, _)
+            (
+                Outbound::Connecting
+                | Outbound::ConnectingToFinish
+                | Outbound::Open
+                | Outbound::Finishing,
+                _,
+            )
             | (Outbound::Finished, Inbound::Open | Inbound::Discarding) => false,
+        }
+    }
+
+    /// Something may wait that is read now or in the next turn: no silence can be told.
+    pub(super) fn is_behind(&self, policy: &Policy, session_limit: usize) -> bool {
+        match self.unread {
+            Unread::Nothing => false,
+            Unread::Paused => self.read_limit(policy, session_limit) > 0,
+            Unread::Queued => true,
         }
     }
 
@@ -233,7 +270,13 @@ impl<Stream, Session> Connection<Stream, Session> {
         match (self.outbound, self.inbound) {
             (Outbound::Finished, Inbound::Discarding) => true,
             (Outbound::Finished, Inbound::Open | Inbound::Finished)
-            | (Outbound::Connecting | Outbound::Open | Outbound::Finishing, _) => false,
+            | (
+                Outbound::Connecting
+                | Outbound::ConnectingToFinish
+                | Outbound::Open
+                | Outbound::Finishing,
+                _,
+            ) => false,
         }
     }
 }

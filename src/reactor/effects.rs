@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use super::{Kernel, PeerId, Reactor, Run, Unread, find};
+use super::{Kernel, PeerId, Reactor, Run, find};
 use crate::protocol::{CloseReason, Effect, Event, Service, Time};
 use crate::trace::Observer;
 
@@ -12,15 +12,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let Some(connection) = find(&mut self.peers, id) else {
             return;
         };
-        let policy = &self.origins[connection.origin.index()].1;
-        let is_behind = connection.unread == Unread::Queued || connection.is_held_up(policy);
-        let drained_until = if is_behind {
-            Time::ZERO
-        } else {
-            self.drained_until
-        };
-        let cx = self.effects.context(self.now, id, connection.room());
-        let mut cx = cx.heard_until(drained_until);
+        let mut cx = self.effects.context(self.now, id, connection.room());
         let from = self
             .kernel
             .told(id, event, || self.service.state(&connection.session));
@@ -29,7 +21,12 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         self.kernel.stepped(id, from, to, &self.effects);
         let received = match event {
             Event::Received(bytes) => bytes,
-            Event::Eof | Event::Woken | Event::Stopping => &[],
+            Event::Eof
+            | Event::Connected
+            | Event::TimerExpired(_)
+            | Event::Notified
+            | Event::Writable
+            | Event::Stopping => &[],
         };
         self.apply(id, received);
     }
@@ -67,7 +64,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                 connection.wake_at = time.unwrap_or(Time::NEVER);
             }
             (Effect::Abort, Some(_)) => self.close(id, CloseReason::Aborted),
-            (Effect::Notify(other), _) => self.woken.push_back(*other),
+            (Effect::Notify(other), _) => self.woken.push_back((*other, Event::Notified)),
             (Effect::StopAccepting, _) => self.close_listeners(true),
             (Effect::Stop, _) => {
                 if self.run == Run::Going {

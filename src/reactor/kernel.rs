@@ -113,6 +113,15 @@ pub trait Kernel {
     /// event tells of every change. Of a terminal or a file none of this is true.
     fn is_socket(&self, stream: &Self::Stream) -> bool;
 
+    /// The address at the far end of a connection; `None` for what is no socket, or not connected.
+    fn peer_address(&self, stream: &Self::Stream) -> Option<SocketAddr>;
+
+    /// Whether a connection that we asked for is established. What has arrived is left where it is.
+    ///
+    /// # Errors
+    /// `WouldBlock` while nobody knows; else the error of connect(2), by which the connection has failed.
+    fn connected(&mut self, stream: &mut Self::Stream) -> io::Result<()>;
+
     /// Throws away what our user has typed and nobody has read, a line that is not ended among it, if
     /// the stream is a terminal whose keys are ours now (tcflush(3), tcgetpgrp(3)). Of other streams
     /// nothing is thrown away.

@@ -98,8 +98,8 @@ pub struct Reactor<K: Kernel, S: Service, O: Observer = Off> {
     ready: Vec<Readiness>,
     /// Our own ready queue: peers whose reading stopped early.
     unread: VecDeque<PeerId>,
-    /// Peers to be told [`Event::Woken`].
-    woken: VecDeque<PeerId>,
+    /// What peers are to be told in the wake phase: that they are connected, notified, or writable.
+    woken: VecDeque<(PeerId, Event<'static>)>,
     /// Peers that the send phase looks at.
     dirty: Vec<PeerId>,
     /// What all outboxes hold.
@@ -290,8 +290,8 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// Tells those that were woken before; whom that wakes again is told in the next turn.
     fn tell_woken(&mut self) {
         for _ in 0..self.woken.len() {
-            if let Some(id) = self.woken.pop_front() {
-                self.step(id, Event::Woken);
+            if let Some((id, event)) = self.woken.pop_front() {
+                self.step(id, event);
                 self.mark_dirty(id);
                 self.enforce_memory_limit();
             }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 
 use super::{Accepting, Kernel, Listening, OriginId, Outbound, Policy, Reactor, Token};
-use crate::protocol::{PeerId, Service};
+use crate::protocol::{Event, PeerId, Service};
 use crate::trace::Observer;
 
 impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
@@ -46,13 +46,14 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     ) -> io::Result<PeerId> {
         self.now = self.kernel.now();
         let origin = self.add_origin(origin, policy);
-        self.open(stream, origin, Outbound::Open, name)
+        let address = self.kernel.kernel.peer_address(&stream);
+        self.open(stream, origin, Outbound::Open, address, name)
     }
 
-    /// Tells a peer [`Event::Woken`](crate::protocol::Event::Woken) in the next turn, which begins at
-    /// once; no matter if it is gone. For whoever has something for a session between two turns.
-    pub fn wake_peer(&mut self, peer: PeerId) {
-        self.woken.push_back(peer);
+    /// Tells a peer [`Event::Notified`] in the next turn, which begins at once; no matter if it is gone.
+    /// For whoever has something for a session between two turns.
+    pub fn notify(&mut self, peer: PeerId) {
+        self.woken.push_back((peer, Event::Notified));
     }
 
     /// A door for peers that come in by [`dial`](Reactor::dial). There can be 65,536.
@@ -63,7 +64,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     }
 
     /// Takes a stream that is still connecting, or connected at once, as a peer. When the connection
-    /// stands, its session is told [`Event::Woken`](crate::protocol::Event::Woken); if it fails, it is
+    /// stands, its session is told [`Event::Connected`]; if it fails, it is
     /// closed as broken. What is sent before waits. It counts against no limit of [`Limits`](super::Limits).
     ///
     /// # Errors
@@ -75,6 +76,6 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         name: fmt::Arguments<'_>,
     ) -> io::Result<PeerId> {
         self.now = self.kernel.now();
-        self.open(stream, origin, Outbound::Connecting, name)
+        self.open(stream, origin, Outbound::Connecting, None, name)
     }
 }

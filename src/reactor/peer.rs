@@ -4,6 +4,7 @@
 use std::fmt;
 use std::io;
 use std::mem;
+use std::net::SocketAddr;
 
 use super::close::broken;
 use super::delivery::SWEEP;
@@ -11,7 +12,7 @@ use super::{
     Connection, Due, Inbound, Interest, Kernel, OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX, OriginId,
     Outbound, PeerId, Reactor, Readiness, Unread, find, peer_id,
 };
-use crate::protocol::{CloseReason, Event, Service, Time};
+use crate::protocol::{CloseReason, Event, Peer, Service, Time};
 use crate::trace::{Observer, TraceEvent};
 
 /// How much one peer is read in one turn; the rest waits for the next turn, behind the others.
@@ -25,13 +26,14 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         mut stream: K::Stream,
         origin: OriginId,
         outbound: Outbound,
+        address: Option<SocketAddr>,
         name: fmt::Arguments<'_>,
     ) -> io::Result<PeerId> {
         self.generation = self.generation.checked_add(1).unwrap_or(1);
         let entry = self.peers.vacant_entry();
         let id = peer_id(entry.key(), self.generation);
         let interest = match outbound {
-            Outbound::Connecting => Interest::Both,
+            Outbound::Connecting | Outbound::ConnectingToFinish => Interest::Both,
             Outbound::Open | Outbound::Finishing | Outbound::Finished => Interest::Readable,
         };
         if let Err(error) = self.kernel.register(id, &mut stream, interest) {
@@ -39,9 +41,10 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             return Err(error);
         }
         let mut cx = self.effects.context(self.now, id, OUTBOX_BYTES_MAX);
+        let peer = Peer { id, address, name };
         let session = self
             .service
-            .open(&mut cx, self.origins[origin.index()].0, name);
+            .open(&mut cx, self.origins[origin.index()].0, &peer);
         if O::IS_ON {
             let state = self.service.state(&session);
             self.kernel.note(&TraceEvent::Opened {
@@ -104,13 +107,14 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         {
             outbox.is_blocked = false;
         }
-        if readiness.writable && connection.outbound == Outbound::Connecting {
-            // If the call failed, the next read says so before this is told.
-            connection.outbound = Outbound::Open;
-            self.woken.push_back(id);
-        }
         connection.must_drain |= readiness.must_drain;
         connection.has_failed |= readiness.has_failed;
+        if connection.is_connecting() && !self.on_answer(id) {
+            return;
+        }
+        let Some(connection) = find(&mut self.peers, id) else {
+            return;
+        };
         if (readiness.readable || readiness.must_drain)
             && connection.unread != Unread::Queued
             && connection.inbound != Inbound::Finished
@@ -119,6 +123,32 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             self.read(id);
         }
         self.mark_dirty(id);
+    }
+
+    /// The kernel spoke of a peer that we have called. False if it has not answered yet, or never will; it
+    /// is told nothing else before.
+    fn on_answer(&mut self, id: PeerId) -> bool {
+        let Some(connection) = find(&mut self.peers, id) else {
+            return false;
+        };
+        let answer = loop {
+            match self.kernel.connected(&mut connection.stream) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                answer => break answer,
+            }
+        };
+        match answer {
+            Ok(()) => {
+                connection.on_connected();
+                self.step(id, Event::Connected);
+                true
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
+            Err(error) => {
+                self.close(id, broken(&error));
+                false
+            }
+        }
     }
 
     /// Reads a peer within its budget and its window. Every way out says in `unread` what may be left, because
@@ -205,9 +235,12 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let policy = &self.origins[connection.origin.index()].1;
         match connection.due(policy, self.drained_until) {
             Due::Nothing => {}
+            // What it sent in time is read first; the send phase sets the timer again.
+            Due::Wake
+                if connection.is_behind(policy, self.service.read_limit(&connection.session)) => {}
             Due::Wake => {
-                connection.wake_at = Time::NEVER;
-                self.step(id, Event::Woken);
+                let at = mem::replace(&mut connection.wake_at, Time::NEVER);
+                self.step(id, Event::TimerExpired(at));
             }
             Due::Look => self.look(id),
             Due::Close(CloseReason::Idle) if connection.unread == Unread::Queued => {
@@ -258,7 +291,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             return;
         };
         if unsent_before > OUTBOX_BYTES_LOW && connection.unsent() <= OUTBOX_BYTES_LOW {
-            self.woken.push_back(id);
+            self.woken.push_back((id, Event::Writable));
         }
         let wanted = self.service.read_limit(&connection.session);
         if connection.unread == Unread::Paused && connection.read_limit(&policy, wanted) > 0 {
@@ -282,6 +315,9 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let Some(connection) = find(&mut self.peers, id) else {
             return Ok(());
         };
+        if connection.is_connecting() {
+            return Ok(());
+        }
         let Some(mut outbox) = connection.outbox.take() else {
             return Ok(());
         };

@@ -66,7 +66,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let stream = &connection.stream;
         let is_socket = self.kernel.kernel.is_socket(stream);
         let arrived_max = self.kernel.kernel.receive_buffer(stream).unwrap_or(0);
-        if !is_socket || connection.inbound != Inbound::Open {
+        if !is_socket || connection.inbound != Inbound::Open || connection.is_connecting() {
             self.drained.push(id);
             return;
         }

@@ -152,6 +152,10 @@ impl<K: Kernel, O: Observer> TracedKernel<K, O> {
         result
     }
 
+    pub(super) fn connected(&mut self, stream: &mut K::Stream) -> io::Result<()> {
+        self.kernel.connected(stream)
+    }
+
     pub(super) fn peek(
         &mut self,
         peer: PeerId,

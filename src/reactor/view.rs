@@ -42,7 +42,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                 Inbound::Finished => "finished",
             },
             outbound: match connection.outbound {
-                Outbound::Connecting => "connecting",
+                Outbound::Connecting | Outbound::ConnectingToFinish => "connecting",
                 Outbound::Open => "open",
                 Outbound::Finishing => "finishing",
                 Outbound::Finished => "finished",

@@ -1,12 +1,10 @@
 //! A client on a terminal that may be stopped (Ctrl-Z) and go on (`fg`): the shell has written over its
 //! prompt meanwhile, so it draws it again. It hands everything else to the client untouched.
 
-use std::fmt;
-
 use super::{SIGNAL_BYTES_MAX, SIGNALS, Windowed};
 use crate::protocol::chat::Chat;
 use crate::protocol::echo::client::Dialogue;
-use crate::protocol::{CloseReason, Context, Event, Service, StateName};
+use crate::protocol::{CloseReason, Context, Event, Peer, Service, StateName};
 
 /// A service with a prompt.
 pub trait Redraw: Service {
@@ -60,10 +58,10 @@ impl<C: Redraw> Service for Redrawn<C> {
         &mut self,
         cx: &mut Context<'_>,
         origin: Origin<C::Origin>,
-        name: fmt::Arguments<'_>,
+        peer: &Peer<'_>,
     ) -> Session<C::Session> {
         match origin {
-            Origin::Client(origin) => Session::Client(self.0.open(cx, origin, name)),
+            Origin::Client(origin) => Session::Client(self.0.open(cx, origin, peer)),
             Origin::Continued => Session::Continued,
         }
     }
@@ -72,7 +70,15 @@ impl<C: Redraw> Service for Redrawn<C> {
         match (session, event) {
             (Session::Client(session), event) => self.0.step(cx, session, event),
             (Session::Continued, Event::Received(_)) => self.0.redraw(cx),
-            (Session::Continued, Event::Eof | Event::Woken | Event::Stopping) => {}
+            (
+                Session::Continued,
+                Event::Eof
+                | Event::Connected
+                | Event::TimerExpired(_)
+                | Event::Notified
+                | Event::Writable
+                | Event::Stopping,
+            ) => {}
         }
     }
 

@@ -2,14 +2,12 @@
 //! handed to its protocol; what none of them knows is decided here. It opens no socket: `epollo serve`
 //! runs it on the real kernel, `epollo sim` on a simulated one.
 
-use std::fmt;
-
 use super::{Protocol, SIGNAL_BYTES_MAX, SIGNALS};
 use crate::protocol::chat::{self, Chat, Partner};
 use crate::protocol::echo::{self, Echo};
 use crate::protocol::hello::Hello;
 use crate::protocol::screen::Lost;
-use crate::protocol::{CloseReason, Context, Event, PeerId, Service, StateName};
+use crate::protocol::{CloseReason, Context, Event, Peer, PeerId, Service, StateName};
 
 /// By which door a peer comes in.
 #[derive(Clone, Copy, Debug)]
@@ -103,7 +101,7 @@ impl Server {
         &mut self,
         cx: &mut Context<'_>,
         protocol: Protocol,
-        name: fmt::Arguments<'_>,
+        peer: &Peer<'_>,
     ) -> Session {
         if let Some(once) = &mut self.once {
             let needed = if protocol == Protocol::Chat {
@@ -119,11 +117,11 @@ impl Server {
         }
         match protocol {
             Protocol::Hello => {
-                self.hello.open(cx, (), name);
+                self.hello.open(cx, (), peer);
                 Session::Hello
             }
-            Protocol::Echo => Session::Echo(self.echo.open(cx, (), name)),
-            Protocol::Chat => Session::Chat(Box::new(self.chat.open_remote(cx, name))),
+            Protocol::Echo => Session::Echo(self.echo.open(cx, (), peer)),
+            Protocol::Chat => Session::Chat(Box::new(self.chat.open_remote(cx, peer))),
         }
     }
 }
@@ -150,11 +148,21 @@ impl Server {
             }
             Session::Signals => match event {
                 Event::Received(_) => cx.stop(),
-                Event::Eof | Event::Woken | Event::Stopping => {}
+                Event::Eof
+                | Event::Connected
+                | Event::TimerExpired(_)
+                | Event::Notified
+                | Event::Writable
+                | Event::Stopping => {}
             },
             Session::Continued => match event {
                 Event::Received(_) => self.chat.redraw(cx),
-                Event::Eof | Event::Woken | Event::Stopping => {}
+                Event::Eof
+                | Event::Connected
+                | Event::TimerExpired(_)
+                | Event::Notified
+                | Event::Writable
+                | Event::Stopping => {}
             },
         }
     }
@@ -164,9 +172,9 @@ impl Service for Server {
     type Session = Session;
     type Origin = Origin;
 
-    fn open(&mut self, cx: &mut Context<'_>, origin: Origin, name: fmt::Arguments<'_>) -> Session {
+    fn open(&mut self, cx: &mut Context<'_>, origin: Origin, peer: &Peer<'_>) -> Session {
         match origin {
-            Origin::Serve(protocol) => self.open_remote(cx, protocol, name),
+            Origin::Serve(protocol) => self.open_remote(cx, protocol, peer),
             Origin::Console => {
                 self.console = Some(cx.me());
                 cx.set_columns((self.columns)());

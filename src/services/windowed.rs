@@ -1,9 +1,7 @@
 //! A client's service with the window that shows it: before each step it asks how wide that is. What is
 //! drawn there is the service's.
 
-use std::fmt;
-
-use crate::protocol::{CloseReason, Context, Event, Service, StateName};
+use crate::protocol::{CloseReason, Context, Event, Peer, Service, StateName};
 
 /// A service whose user sees what it sends on standard output.
 #[derive(Debug)]
@@ -18,14 +16,9 @@ impl<S: Service> Service for Windowed<S> {
     type Session = S::Session;
     type Origin = S::Origin;
 
-    fn open(
-        &mut self,
-        cx: &mut Context<'_>,
-        origin: S::Origin,
-        name: fmt::Arguments<'_>,
-    ) -> S::Session {
+    fn open(&mut self, cx: &mut Context<'_>, origin: S::Origin, peer: &Peer<'_>) -> S::Session {
         cx.set_columns((self.columns)());
-        self.service.open(cx, origin, name)
+        self.service.open(cx, origin, peer)
     }
 
     fn step(&mut self, cx: &mut Context<'_>, session: &mut S::Session, event: Event<'_>) {

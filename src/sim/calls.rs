@@ -235,6 +235,15 @@ impl<O: Environment> Kernel for SimKernel<O> {
         self.net.socket(*stream).is_socket
     }
 
+    fn peer_address(&self, stream: &SocketId) -> Option<SocketAddr> {
+        let socket = self.net.socket(*stream);
+        socket.is_socket.then_some(socket.address)
+    }
+
+    fn connected(&mut self, _stream: &mut SocketId) -> io::Result<()> {
+        Ok(())
+    }
+
     fn peek(&mut self, stream: &mut SocketId, buffer: &mut [u8]) -> io::Result<usize> {
         self.receive(Call::Peek, *stream, buffer)
     }

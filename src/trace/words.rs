@@ -86,7 +86,10 @@ impl fmt::Display for Event<'_> {
         match self {
             Event::Received(bytes) => write!(f, "Received {}", bytes.len()),
             Event::Eof => f.write_str("Finished"),
-            Event::Woken => f.write_str("Woken"),
+            Event::Connected => f.write_str("Connected"),
+            Event::TimerExpired(_) => f.write_str("TimerExpired"),
+            Event::Notified => f.write_str("Notified"),
+            Event::Writable => f.write_str("Writable"),
             Event::Stopping => f.write_str("Stopping"),
         }
     }

@@ -1,7 +1,6 @@
 //! What a session of the load does with what it is told. When it may ask is decided by the stage of
 //! the run, in `conduct.rs`.
 
-use std::fmt;
 use std::io;
 
 use super::{Call, Load, Origin, Protocol, Session, Stage};
@@ -9,7 +8,7 @@ use crate::load::pace::Pace;
 use crate::load::recorder::{Request, nanoseconds};
 use crate::load::requester::Requester;
 use crate::protocol::display::Escaped;
-use crate::protocol::{CloseReason, Context, Event, Service, StateName, Time};
+use crate::protocol::{CloseReason, Context, Event, Peer, Service, StateName, Time};
 use crate::system::reason;
 
 /// Bytes that are shown of what is no answer.
@@ -41,19 +40,21 @@ impl Load {
     fn step_active(
         &mut self,
         cx: &mut Context<'_>,
-        call: &mut Call,
         requester: &mut Requester,
         event: Event<'_>,
     ) -> bool {
-        self.stand(call, Origin::Active, cx);
         let was_busy = self.orders.under_way > 0;
         let on_track = match event {
             Event::Received(bytes) => {
                 requester.hear(cx, &mut self.orders, &mut self.recorder, bytes)
             }
-            Event::Woken => {
+            Event::TimerExpired(at) => {
                 self.begin(requester, cx.now());
-                requester.hear_messages(cx, &mut self.orders, &mut self.recorder)
+                requester.hear_messages(cx, at, &mut self.orders, &mut self.recorder)
+            }
+            Event::Connected | Event::Notified | Event::Writable => {
+                self.begin(requester, cx.now());
+                true
             }
             Event::Eof | Event::Stopping => false,
         };
@@ -168,7 +169,7 @@ impl Service for Load {
     type Session = Session;
     type Origin = Origin;
 
-    fn open(&mut self, cx: &mut Context<'_>, origin: Origin, _name: fmt::Arguments<'_>) -> Session {
+    fn open(&mut self, cx: &mut Context<'_>, origin: Origin, _peer: &Peer<'_>) -> Session {
         if origin == Origin::Conductor {
             self.conductor = Some(cx.me());
             cx.notify(cx.me());
@@ -192,10 +193,8 @@ impl Service for Load {
                 self.interrupt(cx);
                 self.conduct(cx);
             }
-            (Session::Conductor, Event::Woken) => self.conduct(cx),
-            (Session::Silent(call), Event::Woken | Event::Received(_)) => {
-                self.stand(call, Origin::Silent, cx);
-            }
+            (Session::Conductor, Event::TimerExpired(_) | Event::Notified) => self.conduct(cx),
+            (Session::Silent(call), Event::Connected) => self.stand(call, Origin::Silent, cx),
             (Session::Silent(_), Event::Eof) => {
                 self.recorder
                     .broke(format_args!("the server closed an idle connection"));
@@ -203,31 +202,53 @@ impl Service for Load {
             }
             (
                 Session::Active(call, requester),
-                event @ (Event::Received(_) | Event::Woken | Event::Eof),
+                event @ (Event::Received(_)
+                | Event::Connected
+                | Event::TimerExpired(_)
+                | Event::Notified
+                | Event::Writable
+                | Event::Eof),
             ) => {
-                if !self.step_active(cx, call, requester, event) && event == Event::Eof {
+                if event == Event::Connected {
+                    self.stand(call, Origin::Active, cx);
+                }
+                if !self.step_active(cx, requester, event) && event == Event::Eof {
                     self.ended_by_server(requester);
                 }
             }
-            (Session::Greeted(call, _), Event::Woken) => {
+            (Session::Greeted(call, _), Event::Connected) => {
                 self.stand(call, Origin::Active, cx);
             }
-            (Session::Greeted(call, greeting), Event::Received(bytes)) => {
-                self.stand(call, Origin::Active, cx);
+            (Session::Greeted(_, greeting), Event::Received(bytes)) => {
                 let room = GREETING_BYTES_MAX - greeting.len();
                 greeting.extend_from_slice(&bytes[..bytes.len().min(room)]);
             }
             (Session::Greeted(call, greeting), Event::Eof) => {
-                self.stand(call, Origin::Active, cx);
                 let (call, greeting) = (*call, std::mem::take(greeting));
                 self.judge_greeting(call, &greeting, cx.now());
                 *session = Session::Done;
                 cx.shutdown_write();
             }
-            (Session::Conductor, Event::Eof | Event::Stopping)
-            | (Session::Silent(_) | Session::Active(..) | Session::Greeted(..), Event::Stopping)
-            | (Session::Done, Event::Woken | Event::Received(_) | Event::Eof | Event::Stopping) => {
-            }
+            (
+                Session::Conductor,
+                Event::Eof | Event::Connected | Event::Writable | Event::Stopping,
+            )
+            | (Session::Silent(_), Event::Received(_))
+            | (
+                Session::Silent(_) | Session::Greeted(..),
+                Event::TimerExpired(_) | Event::Notified | Event::Writable | Event::Stopping,
+            )
+            | (Session::Active(..), Event::Stopping)
+            | (
+                Session::Done,
+                Event::Received(_)
+                | Event::Eof
+                | Event::Connected
+                | Event::TimerExpired(_)
+                | Event::Notified
+                | Event::Writable
+                | Event::Stopping,
+            ) => {}
         }
     }
 

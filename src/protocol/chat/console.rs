@@ -140,7 +140,11 @@ impl Chat {
                         .line(cx, format_args!("(you left: every client will get {quit})"));
                 }
             }
-            Event::Woken | Event::Stopping => {}
+            Event::Connected
+            | Event::TimerExpired(_)
+            | Event::Notified
+            | Event::Writable
+            | Event::Stopping => {}
         }
         if std::mem::take(&mut self.is_drawn_over) {
             console.screen.drawn_over();

@@ -2,12 +2,10 @@
 //! server. It cuts what arrives into messages and says them in its turn; whose turn it is, and who
 //! the partner is, it asks.
 
-use std::fmt;
-
 use super::{Chat, Fault, News, Partner, Place, Settings};
 use crate::protocol::framing::{Decoder, Framing, Overlong, encode};
 use crate::protocol::turns::{Message, Order, Side};
-use crate::protocol::{Context, Event, PeerId, StateName, Time};
+use crate::protocol::{Context, Event, Peer, PeerId, StateName, Time};
 
 /// A peer at the other end of a connection.
 #[derive(Debug)]
@@ -56,7 +54,7 @@ enum Input {
 
 impl Chat {
     /// A guest comes in. With [`Partner::Operator`] and [`Partner::User`] the console must be open.
-    pub fn open_remote(&mut self, cx: &mut Context<'_>, name: fmt::Arguments<'_>) -> Remote {
+    pub fn open_remote(&mut self, cx: &mut Context<'_>, peer: &Peer<'_>) -> Remote {
         let me = cx.me();
         let seat = match (self.settings.partner, self.console) {
             (Partner::Parrot, _) => Seat::Parrot,
@@ -68,11 +66,11 @@ impl Chat {
             }
             (Partner::Operator, Some(console)) => {
                 self.turns.open(me, console, Side::Remote, Order::Strict);
-                self.join_console(cx, console, name)
+                self.join_console(cx, console, peer)
             }
             (Partner::User, Some(console)) => {
                 self.turns.open(me, console, Side::Host, Order::FreeGuest);
-                self.join_console(cx, console, name)
+                self.join_console(cx, console, peer)
             }
             (Partner::Operator | Partner::User, None) => {
                 cx.refuse("there is nobody to talk to");
@@ -93,13 +91,9 @@ impl Chat {
         }
     }
 
-    fn join_console(
-        &mut self,
-        cx: &mut Context<'_>,
-        console: PeerId,
-        name: fmt::Arguments<'_>,
-    ) -> Seat {
-        self.news.push_back(News::Joined(cx.me(), name.to_string()));
+    fn join_console(&mut self, cx: &mut Context<'_>, console: PeerId, peer: &Peer<'_>) -> Seat {
+        self.news
+            .push_back(News::Joined(cx.me(), peer.name.to_string()));
         cx.notify(console);
         Seat::Talk(cx.me(), Side::Remote)
     }
@@ -118,9 +112,23 @@ impl Chat {
         match event {
             Event::Received(bytes) => remote.decoder.receive(bytes, cx.now()),
             Event::Eof => remote.decoder.finish(),
-            Event::Woken | Event::Stopping => {}
+            Event::Connected
+            | Event::TimerExpired(_)
+            | Event::Notified
+            | Event::Writable
+            | Event::Stopping => {}
         }
-        while let Some(input) = self.next_input(cx, remote) {
+        // Only a timer says that the peer was silent; until when, it says too.
+        let silent_until = match event {
+            Event::TimerExpired(at) => at,
+            Event::Received(_)
+            | Event::Eof
+            | Event::Connected
+            | Event::Notified
+            | Event::Writable
+            | Event::Stopping => Time::ZERO,
+        };
+        while let Some(input) = self.next_input(cx, remote, silent_until) {
             self.take(cx, remote, input);
         }
         if event == Event::Stopping {
@@ -141,7 +149,12 @@ impl Chat {
         }
     }
 
-    fn next_input(&mut self, cx: &Context<'_>, remote: &mut Remote) -> Option<Input> {
+    fn next_input(
+        &mut self,
+        cx: &Context<'_>,
+        remote: &mut Remote,
+        silent_until: Time,
+    ) -> Option<Input> {
         // Before anything else: until then it sits where it may have no right to be any more.
         if let Some(place) = self.lobby.take_place(cx.me()) {
             return Some(Input::Matched(place));
@@ -156,21 +169,21 @@ impl Chat {
         }
         // Who takes no answers says nothing: each would bring another. It is woken when there is room.
         if self.may_speak(remote) && cx.send_capacity() > 0 {
-            return self.next_spoken(cx.heard(), remote);
+            return self.next_spoken(silent_until, remote);
         }
         let decoder = &remote.decoder;
         let silent_end = decoder.is_finished() && decoder.begun_at().is_none();
         (silent_end && remote.seat != Seat::Gone).then_some(Input::Ended)
     }
 
-    fn next_spoken(&self, heard: Time, remote: &mut Remote) -> Option<Input> {
-        match remote.decoder.next(heard) {
+    fn next_spoken(&self, silent_until: Time, remote: &mut Remote) -> Option<Input> {
+        match remote.decoder.next(silent_until) {
             Ok(Some(message)) => return Some(Input::Spoke(message)),
             Err(Overlong) => return Some(Input::Broke(Fault::TooLong)),
             Ok(None) if remote.decoder.is_finished() => return Some(Input::Ended),
             Ok(None) => {}
         }
-        let is_over = |deadline: Option<Time>| deadline.is_some_and(|at| at <= heard);
+        let is_over = |deadline: Option<Time>| deadline.is_some_and(|at| at <= silent_until);
         if is_over(self.message_deadline(remote)) {
             return Some(Input::Broke(Fault::TooSlow));
         }

@@ -4,10 +4,9 @@
 //! a terminal is.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::time::Duration;
 
-use crate::protocol::{CloseReason, Context, Event, PeerId, Service, StateName, Time};
+use crate::protocol::{CloseReason, Context, Event, Peer, PeerId, Service, StateName, Time};
 
 mod dialogue;
 
@@ -180,7 +179,8 @@ impl Relay {
                 self.to_server.extend_from_slice(bytes);
             }
             Event::Eof => self.input = Input::Ended,
-            Event::Woken | Event::Stopping => {
+            Event::Connected | Event::TimerExpired(_) => {}
+            Event::Notified | Event::Writable | Event::Stopping => {
                 if self.tally.is_interrupted {
                     return cx.abort();
                 }
@@ -210,9 +210,20 @@ impl Relay {
                 self.tally.cut_short = self.input == Input::Open;
                 return cx.abort();
             }
-            Event::Woken | Event::Stopping => self.hand_over(cx),
+            Event::TimerExpired(_) => {}
+            Event::Connected | Event::Notified | Event::Writable | Event::Stopping => {
+                self.hand_over(cx);
+            }
         }
-        let is_late = self.due().is_some_and(|due| due <= cx.heard());
+        let is_late = match event {
+            Event::TimerExpired(at) => self.due().is_some_and(|due| due <= at),
+            Event::Received(_)
+            | Event::Eof
+            | Event::Connected
+            | Event::Notified
+            | Event::Writable
+            | Event::Stopping => false,
+        };
         if self.tally.surplus > 0 || self.tally.is_interrupted || is_late {
             self.tally.is_silent = is_late && !self.is_all_back();
             cx.abort();
@@ -224,7 +235,12 @@ impl Relay {
     fn step_interrupt(&mut self, cx: &mut Context<'_>, event: Event<'_>) {
         match event {
             Event::Received(_) => self.tally.is_interrupted = true,
-            Event::Eof | Event::Woken | Event::Stopping => return,
+            Event::Eof
+            | Event::Connected
+            | Event::TimerExpired(_)
+            | Event::Notified
+            | Event::Writable
+            | Event::Stopping => return,
         }
         for peer in self.console.into_iter().chain(self.remote) {
             cx.notify(peer);
@@ -267,7 +283,7 @@ impl Service for Relay {
     type Session = Origin;
     type Origin = Origin;
 
-    fn open(&mut self, cx: &mut Context<'_>, origin: Origin, _name: fmt::Arguments<'_>) -> Origin {
+    fn open(&mut self, cx: &mut Context<'_>, origin: Origin, _peer: &Peer<'_>) -> Origin {
         match origin {
             Origin::Console => self.console = Some(cx.me()),
             Origin::Remote => self.remote = Some(cx.me()),

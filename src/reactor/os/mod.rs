@@ -156,6 +156,26 @@ impl Kernel for OsKernel {
         }
     }
 
+    fn peer_address(&self, stream: &OsStream) -> Option<SocketAddr> {
+        match stream {
+            OsStream::Tcp(stream) => stream.peer_addr().ok().map(canonical),
+            OsStream::Terminal(_) => None,
+        }
+    }
+
+    fn connected(&mut self, stream: &mut OsStream) -> io::Result<()> {
+        match stream {
+            OsStream::Tcp(stream) => match stream.peer_addr() {
+                // Still under way, failed, or reset since: a read tells which, and what came before.
+                Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+                    stream.peek(&mut [0]).map(drop)
+                }
+                told => told.map(drop),
+            },
+            OsStream::Terminal(_) => Ok(()),
+        }
+    }
+
     fn peek(&mut self, stream: &mut OsStream, buffer: &mut [u8]) -> io::Result<usize> {
         match stream {
             OsStream::Tcp(stream) => stream.peek(buffer),
@@ -226,6 +246,11 @@ impl Kernel for OsKernel {
     fn close_listener(&mut self, listener: TcpListener) {
         drop(listener);
     }
+}
+
+/// The address as [`Peer`](crate::protocol::Peer) promises it.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 impl From<Interest> for mio::Interest {

@@ -69,7 +69,7 @@ pub struct Script<S: Service> {
     now: Time,
     peers: Vec<Option<Peer<S::Session>>>,
     records: Vec<Record>,
-    woken: VecDeque<PeerId>,
+    woken: VecDeque<(PeerId, Event<'static>)>,
     read_bytes_max: usize,
     lingers: bool,
     is_accepting: bool,
@@ -126,9 +126,12 @@ impl<S: Service> Script<S> {
         };
         let mut effects = Effects::default();
         let mut cx = effects.context(self.now, id, ROOM);
-        let session = self
-            .service
-            .open(&mut cx, origin, format_args!("peer-{slot}"));
+        let peer = epollo::protocol::Peer {
+            id,
+            address: None,
+            name: format_args!("peer-{slot}"),
+        };
+        let session = self.service.open(&mut cx, origin, &peer);
         self.peers.push(Some(Peer {
             session,
             kernel: VecDeque::new(),
@@ -210,14 +213,15 @@ impl<S: Service> Script<S> {
         peer.is_stuck = false;
         peer.is_parked = false;
         if std::mem::take(&mut peer.unsent) > ROOM_AGAIN {
-            self.woken.push_back(id);
+            self.woken.push_back((id, Event::Writable));
         }
         self.settle();
     }
 
-    /// The session is woken for no reason.
+    /// The session is told for no reason that it may send, and that somebody has something for it.
     pub fn nudge(&mut self, id: PeerId) {
-        self.woken.push_back(id);
+        self.woken.push_back((id, Event::Writable));
+        self.woken.push_back((id, Event::Notified));
         self.settle();
     }
 
@@ -227,15 +231,13 @@ impl<S: Service> Script<S> {
         for _ in 0..TURNS_MAX {
             let due = self.live().filter_map(|id| {
                 let at = self.peers[id.slot as usize].as_ref()?.wake_at?;
-                (at <= end).then_some((at, id))
+                (at <= end).then_some(at)
             });
-            let Some((at, id)) = due.min() else {
+            let Some(at) = due.min() else {
                 self.now = end;
                 return self.settle();
             };
             self.now = self.now.max(at);
-            self.peer(id).unwrap().wake_at = None;
-            self.step(id, Event::Woken);
             self.settle();
         }
         panic!("a timer is asked for again and again");

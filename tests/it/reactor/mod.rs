@@ -1,3 +1,4 @@
 //! The loop, over a kernel that is set up byte by byte.
 
+mod embedded;
 mod rare;

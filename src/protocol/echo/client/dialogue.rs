@@ -1,14 +1,13 @@
 //! The echo client on a terminal: prompt, a line to the server, its answer, the next prompt. It
 //! shows what came back and judges nothing.
 
-use std::fmt;
 use std::time::Duration;
 
 use super::{CONSOLE, INTERRUPT, Origin, remote};
 use crate::protocol::display::{Escaped, unfinished_suffix, without_line_end};
 use crate::protocol::framing::{Decoder, SILENCE};
 use crate::protocol::screen::Screen;
-use crate::protocol::{CloseReason, Context, Event, PeerId, Service, StateName, Time};
+use crate::protocol::{CloseReason, Context, Event, Peer, PeerId, Service, StateName, Time};
 
 /// The longest line taken at once, in bytes; a longer one is sent in pieces, each answered.
 pub const LINE_BYTES_MAX: usize = 4096;
@@ -90,7 +89,7 @@ impl Dialogue {
                 self.typed.receive(bytes, cx.now());
             }
             Event::Eof => self.typed.finish(),
-            Event::Woken => {}
+            Event::Connected | Event::TimerExpired(_) | Event::Notified | Event::Writable => {}
             Event::Stopping => return self.screen.end(cx),
         }
         if self.is_answer_whole(cx.now()) {
@@ -150,7 +149,11 @@ impl Dialogue {
                 cx.set_timer(Some(cx.now().after(SILENCE)));
             }
             Event::Eof => cx.close(),
-            Event::Woken | Event::Stopping => {}
+            Event::Connected
+            | Event::TimerExpired(_)
+            | Event::Notified
+            | Event::Writable
+            | Event::Stopping => {}
         }
         match &self.talk {
             Talk::Sending(line) => {
@@ -192,7 +195,7 @@ impl Service for Dialogue {
     type Session = Origin;
     type Origin = Origin;
 
-    fn open(&mut self, cx: &mut Context<'_>, origin: Origin, _name: fmt::Arguments<'_>) -> Origin {
+    fn open(&mut self, cx: &mut Context<'_>, origin: Origin, _peer: &Peer<'_>) -> Origin {
         match origin {
             Origin::Console => {
                 self.console = Some(cx.me());
@@ -208,7 +211,10 @@ impl Service for Dialogue {
         match session {
             Origin::Console => self.step_console(cx, event),
             Origin::Remote => self.step_remote(cx, event),
-            Origin::Interrupt => cx.stop(),
+            Origin::Interrupt => match event {
+                Event::Received(_) | Event::Eof | Event::Stopping => cx.stop(),
+                Event::Connected | Event::TimerExpired(_) | Event::Notified | Event::Writable => {}
+            },
         }
     }
 

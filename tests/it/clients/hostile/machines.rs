@@ -8,7 +8,7 @@ use epollo::protocol::echo::client::{Dialogue, Origin as ClientDoor};
 use epollo::protocol::echo::{Echo, Settings as EchoSettings};
 use epollo::protocol::framing::{Framing, SILENCE, encode};
 use epollo::protocol::hello::HelloClient;
-use epollo::protocol::{Effects, Event, PeerId, Service, Time};
+use epollo::protocol::{Effects, Event, Peer, PeerId, Service, Time};
 
 use super::{assert_shown, attacks, without};
 use crate::protocol::fuzzed::targets::choices::{Choices, assert_one_line};
@@ -128,15 +128,31 @@ fn no_name_can_act_on_the_operators_terminal() {
             generation: 1,
         };
         let mut cx = effects.context(Time::ZERO, id(0), ROOM);
-        let mut console = chat.open(&mut cx, Origin::Console, format_args!("the terminal"));
+        let mut console = chat.open(
+            &mut cx,
+            Origin::Console,
+            &Peer {
+                id: id(0),
+                address: None,
+                name: format_args!("the terminal"),
+            },
+        );
         for slot in [1, 2] {
             let mut cx = effects.context(Time::ZERO, id(slot), ROOM);
-            let mut guest = chat.open(&mut cx, Origin::Remote, format_args!("{name}{slot}"));
+            let mut guest = chat.open(
+                &mut cx,
+                Origin::Remote,
+                &Peer {
+                    id: id(slot),
+                    address: None,
+                    name: format_args!("{name}{slot}"),
+                },
+            );
             chat.step(&mut cx, &mut guest, Event::Received(b"hi\n"));
         }
         effects.clear();
         let mut cx = effects.context(Time::ZERO, id(0), ROOM);
-        chat.step(&mut cx, &mut console, Event::Woken);
+        chat.step(&mut cx, &mut console, Event::Notified);
         let shown = std::str::from_utf8(effects.bytes()).unwrap();
         let lines: Vec<&str> = shown.split('\n').collect();
         assert_eq!(lines.len(), 5, "seed {seed}: {shown:?}");

@@ -3,7 +3,7 @@
 
 use epollo::protocol::chat::{Chat, Origin, Partner, Settings};
 use epollo::protocol::framing::{Framing, SILENCE};
-use epollo::protocol::{CloseReason, Effects, Event, PeerId, Time};
+use epollo::protocol::{CloseReason, Effects, Event, Peer, PeerId, Time};
 
 use super::{A_NANOSECOND, settings};
 use crate::protocol::script::{ROOM, Script};
@@ -272,19 +272,23 @@ fn no_line_is_taken_while_news_waits_for_room() {
     });
     let mut effects = Effects::default();
     let mut console = chat.open_console(&mut effects.context(Time::ZERO, me, ROOM));
-    let name = format_args!("server");
-    let mut guest = chat.open_remote(&mut effects.context(Time::ZERO, server, ROOM), name);
+    let peer = Peer {
+        id: server,
+        address: None,
+        name: format_args!("server"),
+    };
+    let mut guest = chat.open_remote(&mut effects.context(Time::ZERO, server, ROOM), &peer);
     let mut step = |chat: &mut Chat, room, event| {
         let mut cx = effects.context(Time::ZERO, me, room);
         chat.step_console(&mut cx, &mut console, event);
         effects.clear();
     };
-    step(&mut chat, ROOM, Event::Woken);
+    step(&mut chat, ROOM, Event::Notified);
     let mut heard = Effects::default();
     let mut cx = heard.context(Time::ZERO, server, ROOM);
     chat.step_remote(&mut cx, &mut guest, Event::Received(b"a\n"));
     step(&mut chat, 0, Event::Received(b"typed\n"));
-    step(&mut chat, ROOM, Event::Woken);
-    chat.step_remote(&mut cx, &mut guest, Event::Woken);
+    step(&mut chat, ROOM, Event::Notified);
+    chat.step_remote(&mut cx, &mut guest, Event::Notified);
     assert_eq!(heard.bytes(), b"typed\n");
 }

@@ -14,11 +14,28 @@ impl<S: Service> Script<S> {
                 self.begin_stop();
             }
             self.tell_woken();
-            if !self.close_done() && is_quiet {
+            if !self.close_done() && is_quiet && !self.fire() {
                 return;
             }
         }
         panic!("the machines wake each other for ever");
+    }
+
+    /// Tells those whose time has come, now that all that was sent before is read; returns whether there
+    /// was one.
+    fn fire(&mut self) -> bool {
+        let now = self.now;
+        let ids: Vec<PeerId> = self.live().collect();
+        let mut has_fired = false;
+        for id in ids {
+            if let Some(peer) = self.peer(id)
+                && let Some(at) = peer.wake_at.take_if(|at| *at <= now)
+            {
+                self.step(id, Event::TimerExpired(at));
+                has_fired = true;
+            }
+        }
+        has_fired
     }
 
     /// Reads every peer as far as its window allows; nobody is woken. Returns whether one was read.
@@ -67,8 +84,8 @@ impl<S: Service> Script<S> {
 
     fn tell_woken(&mut self) {
         for _ in 0..self.woken.len() {
-            if let Some(id) = self.woken.pop_front() {
-                self.step(id, Event::Woken);
+            if let Some((id, event)) = self.woken.pop_front() {
+                self.step(id, event);
             }
         }
     }
@@ -97,7 +114,12 @@ impl<S: Service> Script<S> {
         self.service.step(&mut cx, &mut peer.session, event);
         let received = match event {
             Event::Received(bytes) => bytes,
-            Event::Eof | Event::Woken | Event::Stopping => &[],
+            Event::Eof
+            | Event::Connected
+            | Event::TimerExpired(_)
+            | Event::Notified
+            | Event::Writable
+            | Event::Stopping => &[],
         };
         self.carry_out(id, &effects, received);
     }
@@ -125,7 +147,7 @@ impl<S: Service> Script<S> {
                         peer.wake_at = *at;
                     }
                 }
-                Effect::Notify(other) => self.woken.push_back(*other),
+                Effect::Notify(other) => self.woken.push_back((*other, Event::Notified)),
                 Effect::StopAccepting => self.is_accepting = false,
                 Effect::Stop if self.run == Run::Going => self.run = Run::StopAsked,
                 Effect::Stop => {}
