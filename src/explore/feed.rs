@@ -14,7 +14,7 @@ use super::recorder::Totals;
 use super::visit::TICK;
 use super::{ExploredReactor, Origin, look, metrics};
 use crate::protocol::{Service, Time};
-use crate::reactor::{OriginId, OsStream, Policy};
+use crate::reactor::{Holdings, OriginId, OsStream, Policy};
 use crate::trace::Observer;
 
 /// How often the table is told.
@@ -51,7 +51,11 @@ pub fn run<S: Service, O: Observer>(reactor: &mut ExploredReactor<S, O>) -> io::
         feed.answer(reactor);
         feed.tell(reactor);
     }
-    assert_eq!(reactor.holdings(), (0, 0, 0), "a run gives everything back");
+    assert_eq!(
+        reactor.holdings(),
+        Holdings::default(),
+        "a run gives everything back"
+    );
     Ok(())
 }
 

@@ -17,6 +17,7 @@ use super::ExploredReactor;
 use super::http::{Reply, Status};
 use super::recorder::{BUCKETS_US, Recorder};
 use crate::protocol::{CloseReason, Service};
+use crate::reactor::Holdings;
 use crate::trace::Observer;
 
 type Labels = Vec<(&'static str, String)>;
@@ -90,7 +91,11 @@ fn in_older_format(open: &str) -> String {
 }
 
 fn of_reactor<S: Service, O: Observer>(registry: &mut Registry, reactor: &ExploredReactor<S, O>) {
-    let (_, timers, unsent) = reactor.holdings();
+    let Holdings {
+        timers,
+        buffered_bytes: unsent,
+        ..
+    } = reactor.holdings();
     let counters = reactor.counters();
     gauge(registry, "timers", "Timers that are set", timers);
     registry.register_with_unit(

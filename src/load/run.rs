@@ -109,12 +109,8 @@ pub fn run(
 
 /// The generator reads also while the server does not, or both could wait for each other.
 const POLICY: Policy = Policy {
-    idle_timeout: None,
-    write_timeout: None,
-    linger: None,
     reads_while_owing: true,
-    resets_after_linger: false,
-    exempt_from_limits: false,
+    ..Policy::UNLIMITED
 };
 
 fn reactor<O: Observer>(
@@ -125,11 +121,10 @@ fn reactor<O: Observer>(
     let cannot = |error| cannot("start the event loop", &error);
     let kernel = OsKernel::new().map_err(cannot)?;
     let limits = Limits {
-        clients_max: 0,
-        clients_per_address_max: None,
         unsent_bytes_max: usize::MAX,
         grace: Some(std::time::Duration::ZERO),
         spin: plan.spin,
+        ..Limits::default()
     };
     let mut reactor = Reactor::observed(kernel, Load::new(plan.clone()), limits, observer);
     let signals = signals.try_clone().map_err(cannot)?;

@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-/// The limits of a whole reactor.
+/// The limits of a whole reactor. Others may be added: build it upon [`Limits::default`].
+///
+/// ```
+/// use epollo::reactor::Limits;
+/// let limits = Limits { clients_max: 100, ..Limits::default() };
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Connections accepted and open at the same time; one more is closed at once.
@@ -17,7 +22,33 @@ pub struct Limits {
     pub spin: Duration,
 }
 
-/// The limits of the peers that come in by one door. `None` is no limit.
+impl Default for Limits {
+    /// 10,000 clients, 256 MiB of unsent bytes, 5 s of grace, no spinning: what `epollo serve` takes where
+    /// descriptors and memory suffice.
+    fn default() -> Limits {
+        Limits {
+            clients_max: 10_000,
+            clients_per_address_max: None,
+            unsent_bytes_max: 256 << 20,
+            grace: Some(Duration::from_secs(5)),
+            spin: Duration::ZERO,
+        }
+    }
+}
+
+/// What a reactor holds. All 0 after a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holdings {
+    /// Peers that are not closed.
+    pub peers: usize,
+    /// Timers that are set.
+    pub timers: usize,
+    /// Memory for the unsent bytes of all peers, in bytes.
+    pub buffered_bytes: usize,
+}
+
+/// The limits of the peers of one listener, dial or attached stream. `None` is no limit, and the default.
+/// Others may be added: build it upon [`Policy::default`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     /// Nothing received, sent or acknowledged for this long: closed. Whether a peer acknowledges takes a second
@@ -41,6 +72,18 @@ pub struct Policy {
     /// beside the service, which also goes on when accepting stops, until the run does. Whoever opens
     /// such a door bounds how many come in.
     pub exempt_from_limits: bool,
+}
+
+impl Policy {
+    /// The default, as a constant: nothing is limited.
+    pub const UNLIMITED: Policy = Policy {
+        idle_timeout: None,
+        write_timeout: None,
+        linger: None,
+        resets_after_linger: false,
+        reads_while_owing: false,
+        exempt_from_limits: false,
+    };
 }
 
 /// By which door a peer came in, with the policy that it is held to.

@@ -37,7 +37,7 @@ mod wait;
 pub use accept::{ACCEPT_PAUSE, ACCEPTS_PER_TURN_MAX};
 pub use counters::Counters;
 pub use kernel::{Batch, Delivery, EVENTS_PER_TURN_MAX, Interest, Kernel, Readiness};
-pub use limits::{Limits, OriginId, Policy};
+pub use limits::{Holdings, Limits, OriginId, Policy};
 #[cfg(feature = "os")]
 pub use os::listen::{ListenOptions, bind};
 #[cfg(feature = "os")]
@@ -182,9 +182,13 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         &self.counters
     }
 
-    /// What is still held: peers, timers and the bytes of outboxes. All 0 after a run.
-    pub fn holdings(&self) -> (usize, usize, usize) {
-        (self.peers.len(), self.timers.len(), self.buffered_bytes)
+    /// What is still held.
+    pub fn holdings(&self) -> Holdings {
+        Holdings {
+            peers: self.peers.len(),
+            timers: self.timers.len(),
+            buffered_bytes: self.buffered_bytes,
+        }
     }
 
     /// When the last wait ended: the time of this turn.
@@ -206,7 +210,11 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         while self.keeps_going() {
             self.turn()?;
         }
-        assert_eq!(self.holdings(), (0, 0, 0), "a run gives everything back");
+        assert_eq!(
+            self.holdings(),
+            Holdings::default(),
+            "a run gives everything back"
+        );
         assert!(
             self.debts.is_empty(),
             "nobody is left who is owed something"

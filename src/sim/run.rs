@@ -8,7 +8,7 @@ use super::kernel::SimKernel;
 use super::plan::Plan;
 use super::world::{SIGNALS, TERMINAL, World};
 use crate::protocol::Service;
-use crate::reactor::{Policy, Reactor};
+use crate::reactor::{Holdings, Policy, Reactor};
 
 /// How much later than its grace a run may end: closing takes time too.
 const ENDING_SLACK: Duration = Duration::from_secs(1);
@@ -60,7 +60,7 @@ pub fn run<S: Service>(plan: &Plan, service: S, origins: Doors<S::Origin>) -> Ou
     let mut reactor = set_up(plan, service, origins);
     while reactor.keeps_going() && reactor.kernel_mut().outside.violation().is_none() {
         let result = reactor.turn();
-        let (_, _, unsent) = reactor.holdings();
+        let unsent = reactor.holdings().buffered_bytes;
         let kernel = reactor.kernel_mut();
         if let Err(error) = result {
             kernel.outside.accuse(format!("the loop ends: {error}"));
@@ -122,10 +122,10 @@ fn set_up<S: Service>(
 }
 
 /// The run has ended: lets the clients read what is left for them, then counts what is left of all.
-fn clear_up(plan: &Plan, kernel: &mut SimKernel<World>, held: (usize, usize, usize)) {
+fn clear_up(plan: &Plan, kernel: &mut SimKernel<World>, held: Holdings) {
     let (net, outside) = (&mut kernel.net, &mut kernel.outside);
-    if held != (0, 0, 0) {
-        outside.accuse(format!("peers, timers, unsent bytes are left: {held:?}"));
+    if held != Holdings::default() {
+        outside.accuse(format!("what is left is not nothing: {held:?}"));
     }
     if net.descriptors() > 0 {
         outside.accuse(format!("{} descriptors are left", net.descriptors()));

@@ -75,6 +75,7 @@ pub enum ReadPause {
 /// A turn goes from [`TraceEvent::Waiting`] over [`TraceEvent::Woken`] to [`TraceEvent::Ended`]. What happens
 /// before the first of them, or between two turns, belongs to none.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum TraceEvent<'a> {
     /// Phase 1 begins: sleeps until something is ready, at most for `timeout` (`None`: for ever).
     Waiting {

@@ -1,7 +1,6 @@
 //! The reactor as a library, on the real kernel: what a service of one's own is told.
 
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::time::Duration;
 
 use epollo::protocol::{CloseReason, Context, Event, Peer, Service};
 use epollo::reactor::{
@@ -41,20 +40,6 @@ impl Service for Diary {
             cx.stop();
         }
     }
-
-    fn read_limit(&self, _: &&'static str) -> usize {
-        usize::MAX
-    }
-}
-
-fn limits() -> Limits {
-    Limits {
-        clients_max: 1000,
-        clients_per_address_max: None,
-        unsent_bytes_max: 1 << 20,
-        grace: Some(Duration::from_secs(1)),
-        spin: Duration::ZERO,
-    }
 }
 
 fn reactor(peers: usize) -> Reactor<OsKernel, Diary> {
@@ -62,7 +47,7 @@ fn reactor(peers: usize) -> Reactor<OsKernel, Diary> {
         peers_left: peers,
         ..Diary::default()
     };
-    Reactor::new(OsKernel::new().unwrap(), diary, limits())
+    Reactor::new(OsKernel::new().unwrap(), diary, Limits::default())
 }
 
 fn tcp(stream: TcpStream) -> OsStream {
