@@ -1,5 +1,7 @@
 //! What a reactor and its peers are held to. Numbers only; who enforces them is elsewhere.
 
+use std::net::IpAddr;
+use std::ops::Index;
 use std::time::Duration;
 
 /// The limits of a whole reactor. Others may be added: build it upon [`Limits::default`].
@@ -74,6 +76,17 @@ pub struct Policy {
     pub exempt_from_limits: bool,
 }
 
+/// How a connection is made by [`Reactor::connect`](super::Reactor::connect). Others may be added: build it
+/// upon [`ConnectOptions::default`], which is no limit, and an address of ours that the kernel chooses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConnectOptions {
+    /// What the peer is held to. Without an `idle_timeout` a connection that nobody answers is given up
+    /// by the kernel, after minutes (tcp(7), `tcp_syn_retries`).
+    pub policy: Policy,
+    /// From which of our addresses; `None` leaves it to the kernel.
+    pub source: Option<IpAddr>,
+}
+
 impl Policy {
     /// The default, as a constant: nothing is limited.
     pub const UNLIMITED: Policy = Policy {
@@ -86,16 +99,30 @@ impl Policy {
     };
 }
 
-/// By which door a peer came in, with the policy that it is held to.
+/// Names one of the [`Policies`] of a reactor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OriginId(u16);
+pub(super) struct PolicyId(u32);
 
-impl OriginId {
-    pub(super) fn nth(index: usize) -> OriginId {
-        OriginId(u16::try_from(index).expect("doors are few"))
+/// The policies of all listeners and peers, each kept once and for as long as the reactor lives: a program
+/// has a few, however many streams it attaches.
+#[derive(Debug, Default)]
+pub(super) struct Policies(Vec<Policy>);
+
+impl Policies {
+    pub(super) fn id_of(&mut self, policy: &Policy) -> PolicyId {
+        let place = self.0.iter().position(|known| known == policy);
+        let place = place.unwrap_or_else(|| {
+            self.0.push(*policy);
+            self.0.len() - 1
+        });
+        PolicyId(u32::try_from(place).expect("policies are few"))
     }
+}
 
-    pub(super) fn index(self) -> usize {
-        usize::from(self.0)
+impl Index<PolicyId> for Policies {
+    type Output = Policy;
+
+    fn index(&self, id: PolicyId) -> &Policy {
+        &self.0[id.0 as usize]
     }
 }

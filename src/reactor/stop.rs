@@ -133,7 +133,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         self.tell_woken();
         for &id in &drained {
             if let Some(connection) = find(&mut self.peers, id) {
-                connection.leave(&self.origins[connection.origin.index()].1);
+                connection.leave(&self.policies[connection.policy]);
             }
             self.mark_dirty(id);
         }

@@ -2,11 +2,11 @@
 //! and what it does if nothing goes wrong.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::fault::{Call, Fault, State};
-use super::kernel::{Clock, Deed, Outside, SimKernel, error_of};
+use super::kernel::{Clock, Deed, Outside, SimKernel, SimWaker, error_of};
 use super::net::SocketId;
 use super::socket::Key;
 use crate::protocol::Time;
@@ -114,6 +114,7 @@ impl<O: Outside> SimKernel<O> {
 impl<O: Outside> Kernel for SimKernel<O> {
     type Listener = usize;
     type Stream = SocketId;
+    type Waker = SimWaker;
 
     fn now(&mut self) -> Time {
         self.net.is_asleep = false;
@@ -153,6 +154,9 @@ impl<O: Outside> Kernel for SimKernel<O> {
             Some(_) | None => self.manners.batch,
         };
         self.net.tell(batch, ready);
+        if ready.len() < batch {
+            ready.extend(self.waker.take());
+        }
         if state == State::Asleep || !ready.is_empty() {
             log::info!("{} wait: {} ready", Clock(self.net.now), ready.len());
         }
@@ -176,6 +180,10 @@ impl<O: Outside> Kernel for SimKernel<O> {
             Batch::Complete => self.embroider(fault, state, ready),
         }
         Ok(crowding)
+    }
+
+    fn waker(&mut self) -> io::Result<SimWaker> {
+        Ok(self.waker.clone())
     }
 
     fn listen(&mut self, listener: &mut usize, token: Token) -> io::Result<()> {
@@ -237,6 +245,14 @@ impl<O: Outside> Kernel for SimKernel<O> {
     fn peer_address(&self, stream: &SocketId) -> Option<SocketAddr> {
         let socket = self.net.socket(*stream);
         socket.is_socket.then_some(socket.address)
+    }
+
+    fn connect(
+        &mut self,
+        _address: SocketAddr,
+        _source: Option<IpAddr>,
+    ) -> io::Result<(SocketId, SocketAddr)> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     fn connected(&mut self, _stream: &mut SocketId) -> io::Result<()> {

@@ -35,7 +35,7 @@ mod world;
 pub use far::{Received, WasReset};
 pub use fault::{Call, Fault, State, Tally};
 pub use herd::Herd;
-pub use kernel::{Deed, Manners, Outside, SimKernel};
+pub use kernel::{Deed, Manners, Outside, SimKernel, SimWaker};
 pub use net::{Net, SocketId};
 pub use plan::{Plan, QUIT};
 pub use queue::Route;

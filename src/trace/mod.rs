@@ -56,6 +56,8 @@ pub enum Source {
     Listener(usize),
     /// A peer, which may be gone by now.
     Peer(PeerId),
+    /// Another thread, by the reactor's [`Handle`](crate::reactor::Handle).
+    Waker,
 }
 
 /// Why a peer is not read though something may wait for us.
