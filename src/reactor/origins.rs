@@ -58,7 +58,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// Connects to a server, which becomes a peer at once; never blocks. When the connection is
     /// established, its session is told [`Event::Connected`]; if that fails, it is closed as
     /// [`Broken`](crate::protocol::CloseReason::Broken) and told nothing before. What is sent meanwhile
-    /// waits. For people it has the name of our own address, which tells several connections to one server
+    /// waits. A run that stops does not wait for it. For people it has the name of our own address, which tells several connections to one server
     /// apart. It counts against no limit of [`Limits`](super::Limits).
     ///
     /// # Errors

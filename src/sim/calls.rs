@@ -2,9 +2,10 @@
 //! and what it does if nothing goes wrong.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use super::dial::ANSWER_TIME_MAX;
 use super::fault::{Call, Fault, State};
 use super::kernel::{Clock, Deed, Outside, SimKernel, SimWaker, error_of};
 use super::net::SocketId;
@@ -249,14 +250,33 @@ impl<O: Outside> Kernel for SimKernel<O> {
 
     fn connect(
         &mut self,
-        _address: SocketAddr,
-        _source: Option<IpAddr>,
+        address: SocketAddr,
+        source: Option<IpAddr>,
     ) -> io::Result<(SocketId, SocketAddr)> {
-        Err(io::ErrorKind::Unsupported.into())
+        self.call()?;
+        let most = u64::try_from(ANSWER_TIME_MAX.as_nanos()).unwrap_or(u64::MAX);
+        let delay = Duration::from_nanos(self.rng.between(0, most));
+        let own = SocketAddr::new(source.unwrap_or(Ipv4Addr::LOCALHOST.into()), 1);
+        let id = self.net.dial(address, delay).map_err(error_of)?;
+        Ok((id, own))
     }
 
-    fn connected(&mut self, _stream: &mut SocketId) -> io::Result<()> {
-        Ok(())
+    fn connected(&mut self, stream: &mut SocketId) -> io::Result<()> {
+        self.call()?;
+        let socket = self.net.socket_mut(*stream);
+        if socket.is_connecting {
+            return Err(error_of(Fault::WouldBlock));
+        }
+        // What came before a reset is read before that is told.
+        if socket.unread() > 0 {
+            return Ok(());
+        }
+        let Some(fault) = socket.error.take() else {
+            return Ok(());
+        };
+        self.outside
+            .saw(&mut self.net, *stream, Deed::Broken(fault));
+        Err(error_of(fault))
     }
 
     fn peek(&mut self, stream: &mut SocketId, buffer: &mut [u8]) -> io::Result<usize> {
@@ -346,11 +366,13 @@ impl<O: Outside> Kernel for SimKernel<O> {
 
     fn close(&mut self, stream: SocketId) {
         self.leave(stream, Deed::Closed);
+        self.net.hang_up(stream);
         self.net.close_ours(stream);
     }
 
     fn reset(&mut self, stream: SocketId) {
         self.leave(stream, Deed::Reset);
+        self.net.hang_up(stream);
         self.net.reset_ours(stream);
     }
 

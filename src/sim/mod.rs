@@ -11,6 +11,7 @@
 
 mod calls;
 mod client;
+mod dial;
 mod draw;
 mod far;
 mod fault;
@@ -22,6 +23,7 @@ mod ledger;
 mod near;
 mod net;
 mod plan;
+mod probe;
 mod queue;
 mod random;
 mod run;

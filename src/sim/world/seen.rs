@@ -4,6 +4,7 @@ use super::answers::is_out_of_place;
 use super::{ADDRESSES, SIGNALS, TERMINAL, World};
 use crate::protocol::chat::Partner;
 use crate::sim::client::Client;
+use crate::sim::dial::DIALLED;
 use crate::sim::judge::Circumstances;
 use crate::sim::kernel::{Clock, Deed};
 use crate::sim::net::{Net, SocketId};
@@ -16,10 +17,14 @@ impl World {
         match serial {
             TERMINAL => log::info!("{clock} server, the terminal: {deed}"),
             SIGNALS => log::info!("{clock} server, the signals: {deed}"),
+            DIALLED => log::info!("{clock} server, a call of its own: {deed}"),
             _ => log::info!("{clock} server, client {serial}: {deed}"),
         }
         if deed != Deed::ReadNothing {
             self.looks = 0;
+        }
+        if serial == DIALLED {
+            return;
         }
         if serial == TERMINAL || serial == SIGNALS {
             return self.saw_own(net, serial, deed);
