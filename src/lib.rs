@@ -15,55 +15,67 @@
 //!
 //! # Your own protocol
 //!
-//! A server that answers every message with its length and ends when its peer does:
+//! A server that answers every piece with its length, for clients of this machine only:
 //!
-//! ```
-//! use epollo::protocol::{CloseReason, Context, Event, Service};
+//! ```no_run
+//! use epollo::protocol::{CloseReason, Context, Event, Peer, Service};
 //! use epollo::reactor::{Limits, ListenOptions, OsKernel, Policy, Reactor, bind};
-//! use std::{fmt, io::{Read, Write}, net::{Shutdown, TcpStream}, time::Duration};
 //!
 //! struct Length;
-//!
 //! impl Service for Length {
 //!     type Session = ();
 //!     type Origin = ();
-//!     fn open(&mut self, _: &mut Context<'_>, _: (), _: &Peer<'_>) {}
+//!     fn open(&mut self, cx: &mut Context<'_>, _: (), peer: &Peer<'_>) {
+//!         if !peer.address.is_some_and(|address| address.ip().is_loopback()) {
+//!             cx.refuse("not from this machine");
+//!         }
+//!     }
 //!     fn step(&mut self, cx: &mut Context<'_>, _: &mut (), event: Event<'_>) {
 //!         match event {
 //!             Event::Received(bytes) => cx.send(format!("{}\n", bytes.len()).as_bytes()),
 //!             Event::Eof => cx.shutdown_write(),
-//!             Event::Woken | Event::Stopping => {}
+//!             _ => {}
 //!         }
 //!     }
-//!     // For the example: one peer, then the run ends.
-//!     fn close(&mut self, cx: &mut Context<'_>, _: (), _: CloseReason) { cx.stop() }
-//!     fn window(&self, _: &()) -> usize { usize::MAX }
+//!     fn close(&mut self, _: &mut Context<'_>, _: (), _: CloseReason) {}
 //! }
 //!
 //! # fn main() -> std::io::Result<()> {
+//! let mut reactor = Reactor::new(OsKernel::new()?, Length, Limits::default());
+//! let address = "0.0.0.0:7000".parse().unwrap();
+//! reactor.listen(bind(address, ListenOptions::default())?, (), Policy::default())?;
+//! reactor.run()
+//! # }
+//! ```
+//!
+//! # In a program of your own
+//!
+//! The reactor has a thread to itself; a [`Handle`](reactor::Handle) reaches it from others:
+//!
+//! ```
+//! use epollo::protocol::echo::{Echo, Settings};
+//! use epollo::reactor::{Limits, ListenOptions, OsKernel, Policy, Reactor, bind};
+//! use std::io::{Read, Write};
+//! use std::net::{Shutdown, TcpStream};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let echo = Echo::new(Settings::default());
+//! let mut reactor = Reactor::new(OsKernel::new()?, echo, Limits::default());
 //! let listener = bind("127.0.0.1:0".parse().unwrap(), ListenOptions::default())?;
 //! let address = listener.local_addr()?;
-//! let limits = Limits {
-//!     guests_max: 1000,
-//!     guests_per_address_max: None,
-//!     unsent_bytes_max: 1 << 20,
-//!     grace: Some(Duration::from_secs(1)),
-//!     spin: Duration::ZERO,
-//! };
-//! let mut reactor = Reactor::new(OsKernel::new()?, Length, limits);
 //! reactor.listen(listener, (), Policy::default())?;
+//! let handle = reactor.handle()?;
+//! let server = std::thread::spawn(move || reactor.run());
 //!
-//! let client = std::thread::spawn(move || -> std::io::Result<String> {
-//!     let mut stream = TcpStream::connect(address)?;
-//!     stream.write_all(b"hello")?;
-//!     stream.shutdown(Shutdown::Write)?;
-//!     let mut answer = String::new();
-//!     stream.read_to_string(&mut answer)?;
-//!     Ok(answer)
-//! });
-//! reactor.run()?;
-//! assert_eq!(client.join().unwrap()?, "5\n");
-//! # Ok(())
+//! let mut client = TcpStream::connect(address)?;
+//! client.write_all(b"hello")?;
+//! client.shutdown(Shutdown::Write)?;
+//! let mut answer = String::new();
+//! client.read_to_string(&mut answer)?;
+//! assert_eq!(answer, "hello");
+//!
+//! handle.stop()?;
+//! server.join().expect("the loop does not panic")
 //! # }
 //! ```
 

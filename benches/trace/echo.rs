@@ -9,11 +9,8 @@ use epollo::reactor::{Limits, ListenOptions, OsKernel, Policy, Reactor, bind};
 
 fn main() -> io::Result<()> {
     let limits = Limits {
-        clients_max: 10_000,
-        clients_per_address_max: None,
-        unsent_bytes_max: 256 << 20,
         grace: None,
-        spin: Duration::ZERO,
+        ..Limits::default()
     };
     let settings = Settings {
         quit: None,

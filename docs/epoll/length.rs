@@ -6,7 +6,6 @@
 )]
 
 use std::io::{Error, Result};
-use std::time::Duration;
 
 use epollo::protocol::{CloseReason, Context, Event, Peer, Service, StateName, Time};
 use epollo::reactor::{Limits, ListenOptions, OsKernel, Policy, Reactor, bind};
@@ -35,10 +34,6 @@ impl Service for Length {
 
     fn close(&mut self, _: &mut Context<'_>, (): (), _: CloseReason) {}
 
-    fn read_limit(&self, (): &()) -> usize {
-        usize::MAX
-    }
-
     fn state(&self, (): &()) -> StateName {
         StateName {
             protocol: "length",
@@ -64,20 +59,13 @@ fn main() -> Result<()> {
         ListenOptions::default(),
     )?;
     println!("listening {}", listener.local_addr()?);
-    let limits = Limits {
-        clients_max: 1000,
-        clients_per_address_max: None,
-        unsent_bytes_max: 1 << 20,
-        grace: Some(Duration::from_secs(1)),
-        spin: Duration::ZERO,
-    };
     let text = Text {
         is_coloured: false,
         payload: 16,
         error_word: |error| format!("{:?}", error.kind()).into(),
     };
     let lines = Lines(Directory::new(vec!["length".to_owned()]), text);
-    let mut reactor = Reactor::observed(OsKernel::new()?, Length, limits, lines);
+    let mut reactor = Reactor::observed(OsKernel::new()?, Length, Limits::default(), lines);
     reactor.listen(listener, (), Policy::default())?;
     reactor.run()
 }

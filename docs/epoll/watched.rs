@@ -2,7 +2,6 @@
 #![allow(clippy::print_stdout, reason = "that is what it is for")]
 
 use std::io::{Error, Result};
-use std::time::Duration;
 
 use epollo::explore::{self, NOBODY, Origin, Page};
 use epollo::protocol::{CloseReason, Context, Event, Peer, Service, StateName};
@@ -31,10 +30,6 @@ impl Service for Length {
 
     fn close(&mut self, _: &mut Context<'_>, (): (), _: CloseReason) {}
 
-    fn read_limit(&self, (): &()) -> usize {
-        usize::MAX
-    }
-
     fn state(&self, (): &()) -> StateName {
         StateName {
             protocol: "length",
@@ -55,19 +50,12 @@ fn main() -> Result<()> {
     let (length, page) = (listen()?, listen()?);
     let address = length.local_addr()?;
     println!("listening {address}, see http://{}/", page.local_addr()?);
-    let limits = Limits {
-        clients_max: 1000,
-        clients_per_address_max: None,
-        unsent_bytes_max: 1 << 20,
-        grace: Some(Duration::from_secs(1)),
-        spin: Duration::ZERO,
-    };
     let page = Page {
         listener: page,
         services: vec![("length".to_owned(), address)],
         sessions_max: explore::SESSIONS_MAX,
     };
-    let mut reactor = explore::reactor(page, Length, limits, NOBODY)?;
+    let mut reactor = explore::reactor(page, Length, Limits::default(), NOBODY)?;
     reactor.listen(length, Origin::Inner(()), Policy::default())?;
     explore::run(&mut reactor)
 }

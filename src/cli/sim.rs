@@ -15,7 +15,7 @@ use procfs::process::Process;
 use super::args::SimArguments;
 use super::{Failure, print};
 use crate::protocol::{chat, echo};
-use crate::reactor::Policy;
+use crate::reactor::{Holdings, Policy};
 use crate::services::{Origin, Protocol, Server, Settings};
 use crate::sim::{self, Doors, Mass, Outcome, Plan, QUIT};
 
@@ -224,11 +224,14 @@ fn open(count: usize, print_figures: impl Fn(&str) -> Result<(), Failure>) -> Re
     let held = mass.close().map_err(failed)?;
     let line = format!(
         "echoes       {count} in {took:.2} s, {wrong} wrong\nsteps        {steps}, {:.1} million per second\n\
-         left         {held:?} (peers, timers, bytes)\n",
-        steps as f64 / took / 1e6
+         left         ({}, {}, {}) (peers, timers, bytes)\n",
+        steps as f64 / took / 1e6,
+        held.peers,
+        held.timers,
+        held.buffered_bytes
     );
     print_figures(&line)?;
-    if wrong > 0 || held != (0, 0, 0) {
+    if wrong > 0 || held != Holdings::default() {
         return Err(Failure::at_work(
             "an echo was wrong, or the server did not release everything",
         ));

@@ -16,6 +16,7 @@ use super::ExplorerReactor;
 use super::http::{Reply, Status};
 use super::stats::{BUCKETS_US, StatsObserver};
 use crate::protocol::{CloseReason, Service};
+use crate::reactor::Holdings;
 use crate::trace::Observer;
 
 type Labels = Vec<(&'static str, String)>;
@@ -66,7 +67,11 @@ pub(crate) fn reply<S: Service, O: Observer>(
 }
 
 fn of_reactor<S: Service, O: Observer>(registry: &mut Registry, reactor: &ExplorerReactor<S, O>) {
-    let (_, timers, unsent) = reactor.holdings();
+    let Holdings {
+        timers,
+        buffered_bytes: unsent,
+        ..
+    } = reactor.holdings();
     let counters = reactor.counters();
     gauge(registry, "timers", "Timers that are set", timers);
     registry.register_with_unit(

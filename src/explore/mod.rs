@@ -3,9 +3,9 @@
 //!
 //! ```
 //! use epollo::explore::{self, Origin, Page};
-//! use epollo::protocol::{CloseReason, Context, Event, Service, StateName};
+//! use epollo::protocol::{CloseReason, Context, Event, Peer, Service, StateName};
 //! use epollo::reactor::{Limits, ListenOptions, Policy, bind};
-//! use std::{fmt, io::{Read, Write}, net::{Shutdown, TcpStream}, time::Duration};
+//! use std::{io::{Read, Write}, net::{Shutdown, TcpStream}};
 //!
 //! /// Answers every message with its length; after one peer the run ends.
 //! struct Length;
@@ -18,13 +18,12 @@
 //!         match event {
 //!             Event::Received(bytes) => cx.send(format!("{}\n", bytes.len()).as_bytes()),
 //!             Event::Eof => cx.shutdown_write(),
-//!             Event::Woken | Event::Stopping => {}
+//!             _ => {}
 //!         }
 //!     }
 //!     fn close(&mut self, cx: &mut Context<'_>, _: (), _: CloseReason) { cx.stop() }
-//!     fn window(&self, _: &()) -> usize { usize::MAX }
 //!     // What the page shows of a session.
-//!     fn standing(&self, _: &()) -> StateName {
+//!     fn state(&self, _: &()) -> StateName {
 //!         StateName { protocol: "length", state: "counting" }
 //!     }
 //! }
@@ -35,16 +34,9 @@
 //! let page = bind("127.0.0.1:0".parse().unwrap(), options)?;
 //! let (address, url) = (listener.local_addr()?, page.local_addr()?);
 //! println!("look at http://{url}");
-//! let limits = Limits {
-//!     guests_max: 1000,
-//!     guests_per_address_max: None,
-//!     unsent_bytes_max: 1 << 20,
-//!     grace: Some(Duration::from_secs(1)),
-//!     spin: Duration::ZERO,
-//! };
 //! let services = vec![("length".into(), address)];
 //! let page = Page { listener: page, services, visits_max: explore::SESSIONS_MAX };
-//! let mut reactor = explore::reactor(page, Length, limits, explore::NOBODY)?;
+//! let mut reactor = explore::reactor(page, Length, Limits::default(), explore::NOBODY)?;
 //! reactor.listen(listener, Origin::Inner(()), Policy::default())?;
 //!
 //! let client = std::thread::spawn(move || -> std::io::Result<String> {

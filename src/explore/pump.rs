@@ -14,13 +14,22 @@ use super::session::TICK;
 use super::stats::Totals;
 use super::{ExplorerReactor, Origin, metrics, snapshot};
 use crate::protocol::{Service, Time};
-use crate::reactor::{OriginId, OsStream, Policy};
+use crate::reactor::{Holdings, OsStream, Policy};
 use crate::trace::Observer;
 
 /// How often the table is told.
 const TABLE_EVERY: Duration = Duration::from_millis(500);
 /// What the kernel may keep for a demo client: little, so that one that does not read is soon seen.
 const DEMO_BUFFER_BYTES: usize = 16 * 1024;
+/// What a demo client is held to.
+const DEMO_POLICY: Policy = Policy {
+    linger: Some(Duration::from_secs(1)),
+    // It floods and hears the echo: not to read while it owes would be to wait for itself.
+    reads_while_owing: true,
+    // Where memory is short, it goes before those that it was made to show.
+    exempt_from_limits: true,
+    ..Policy::UNLIMITED
+};
 /// Segments as on an Ethernet. With those of loopback, 64 KiB, the kernel would keep megabytes on the
 /// sending side too.
 const DEMO_SEGMENT_BYTES: u32 = 1460;
@@ -31,16 +40,7 @@ const DEMO_SEGMENT_BYTES: u32 = 1460;
 /// # Errors
 /// Only if the kernel cannot wait any more.
 pub fn run<S: Service, O: Observer>(reactor: &mut ExplorerReactor<S, O>) -> io::Result<()> {
-    let policy = Policy {
-        linger: Some(Duration::from_secs(1)),
-        // It floods and hears the echo: not to read while it owes would be to wait for itself.
-        reads_while_owing: true,
-        // Where memory is short, it goes before those that it was made to show.
-        exempt_from_limits: true,
-        ..Policy::default()
-    };
     let mut pump = Feed {
-        demo: reactor.add_origin(Origin::Demo, policy),
         is_watched: false,
         ticked: Time::ZERO,
         tabled: Time::ZERO,
@@ -51,12 +51,15 @@ pub fn run<S: Service, O: Observer>(reactor: &mut ExplorerReactor<S, O>) -> io::
         pump.answer(reactor);
         pump.tell(reactor);
     }
-    assert_eq!(reactor.holdings(), (0, 0, 0), "a run gives everything back");
+    assert_eq!(
+        reactor.holdings(),
+        Holdings::default(),
+        "a run gives everything back"
+    );
     Ok(())
 }
 
 struct Feed {
-    demo: OriginId,
     is_watched: bool,
     /// When the last tick was told, and what the totals were.
     ticked: Time,
@@ -70,7 +73,7 @@ impl Feed {
         for (peer, question) in reactor.service_mut().broadcast.take_questions() {
             let reply = match question {
                 Question::Metrics { is_open } => metrics::reply(reactor, is_open),
-                Question::Connect(address) => self.connect(reactor, address),
+                Question::Connect(address) => Self::connect(reactor, address),
             };
             reactor.service_mut().broadcast.reply(peer, reply);
             reactor.notify(peer);
@@ -78,7 +81,6 @@ impl Feed {
     }
 
     fn connect<S: Service, O: Observer>(
-        &mut self,
         reactor: &mut ExplorerReactor<S, O>,
         address: SocketAddr,
     ) -> Reply {
@@ -87,7 +89,12 @@ impl Feed {
         }
         let dialled = dial(address).and_then(|(stream, socket, own)| {
             let stream = OsStream::Tcp(stream);
-            reactor.dial(stream, self.demo, format_args!("{own} (demo)"))?;
+            reactor.attach_connecting(
+                stream,
+                Origin::Demo,
+                DEMO_POLICY,
+                format_args!("{own} (demo)"),
+            )?;
             let demos = &mut reactor.service_mut().broadcast.demos;
             Ok((demos.lend(socket, own, address), own))
         });

@@ -2,12 +2,8 @@
 //! from? It refuses a run that cannot succeed, with the remedy; it starts none.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
-
-use mio::net::TcpStream;
-use nix::sys::socket::{setsockopt, sockopt};
-use socket2::{Domain, Protocol, Socket, Type};
 
 use super::plan::Plan;
 use super::sources::{Sources, Spread, ports};
@@ -112,27 +108,4 @@ pub fn settled(plan: Plan) -> Plan {
 /// Why not.
 pub fn probe(address: SocketAddr) -> io::Result<()> {
     std::net::TcpStream::connect_timeout(&address, PROBE_PATIENCE).map(drop)
-}
-
-/// Begins to connect. It does not wait: whether it worked is known when the stream is writable.
-///
-/// # Errors
-/// What the kernel refuses at once, such as that no port is left (`AddrNotAvailable`).
-pub fn connect(target: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> {
-    let kind = Type::STREAM.nonblocking();
-    let socket = Socket::new(Domain::for_address(target), kind, Some(Protocol::TCP))?;
-    socket.set_tcp_nodelay(true)?;
-    if let Some(source) = source {
-        // The port is chosen when the target is known, so that each target has all of them.
-        setsockopt(&socket, sockopt::IpBindAddressNoPort, &true)?;
-        socket.bind(&SocketAddr::new(source, 0).into())?;
-    }
-    match socket.connect(&target.into()) {
-        Err(error) if !is_in_progress(&error) => Err(error),
-        Ok(()) | Err(_) => Ok(TcpStream::from_std(socket.into())),
-    }
-}
-
-fn is_in_progress(error: &io::Error) -> bool {
-    rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::INPROGRESS)
 }

@@ -18,7 +18,7 @@ use super::recorder::{curve, quantiles};
 use super::warnings::{self, Machine};
 use crate::protocol::Time;
 use crate::reactor::{
-    self, Direction, IoMode, Kernel, Limits, OriginId, OsKernel, OsStream, Policy, Reactor,
+    self, ConnectOptions, Direction, IoMode, Kernel, Limits, OsKernel, OsStream, Policy, Reactor,
     Terminal,
 };
 use crate::report::{INTERRUPTED, Report};
@@ -65,11 +65,9 @@ pub fn run(
     let before = Machine::look(server);
     let mut reactor = reactor(plan, observer, signals)?;
     let wait = |error| cannot("wait for events", &error);
-    let origins =
-        [Origin::Silent, Origin::Active].map(|origin| (origin, reactor.add_origin(origin, POLICY)));
     let mut calls = 0;
     while reactor.keeps_going() {
-        call(&mut reactor, plan, &origins, &mut calls, &source);
+        call(&mut reactor, plan, &mut calls, &source);
         reactor.turn().map_err(wait)?;
         let began = reactor.now();
         let now = reactor.kernel_mut().now();
@@ -109,12 +107,8 @@ pub fn run(
 
 /// The generator reads also while the server does not, or both could wait for each other.
 const POLICY: Policy = Policy {
-    idle_timeout: None,
-    write_timeout: None,
-    linger: None,
     reads_while_owing: true,
-    resets_after_linger: false,
-    exempt_from_limits: false,
+    ..Policy::UNLIMITED
 };
 
 fn reactor<O: Observer>(
@@ -125,11 +119,10 @@ fn reactor<O: Observer>(
     let cannot = |error| cannot("start the event loop", &error);
     let kernel = OsKernel::new().map_err(cannot)?;
     let limits = Limits {
-        clients_max: 0,
-        clients_per_address_max: None,
         unsent_bytes_max: usize::MAX,
         grace: Some(std::time::Duration::ZERO),
         spin: plan.spin,
+        ..Limits::default()
     };
     let mut reactor = Reactor::observed(kernel, Load::new(plan.clone()), limits, observer);
     let signals = signals.try_clone().map_err(cannot)?;
@@ -151,7 +144,6 @@ fn reactor<O: Observer>(
 fn call<O: Observer>(
     reactor: &mut Reactor<OsKernel, Load, O>,
     plan: &Plan,
-    origins: &[(Origin, OriginId)],
     calls: &mut usize,
     source: &impl Fn(usize) -> Option<IpAddr>,
 ) {
@@ -162,17 +154,11 @@ fn call<O: Observer>(
         };
         let number = *calls;
         *calls += 1;
-        let id = origins
-            .iter()
-            .find(|(other, _)| *other == origin)
-            .expect("both doors")
-            .1;
-        let called = preflight::connect(plan.target, source(number)).and_then(|stream| {
-            // The far end is the same for all: a trace tells them apart by their own.
-            let own = stream.local_addr()?;
-            reactor.dial(OsStream::Tcp(stream), id, format_args!("{own}"))
-        });
-        if let Err(error) = called {
+        let options = ConnectOptions {
+            policy: POLICY,
+            source: source(number),
+        };
+        if let Err(error) = reactor.connect(plan.target, origin, options) {
             reactor.service_mut().call_failed(origin, &error);
         }
     }

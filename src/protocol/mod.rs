@@ -87,6 +87,9 @@ pub struct Peer<'a> {
 }
 
 /// What a session is told.
+///
+/// A match over all of them is meant: a new event is a new major version, and the compiler shows where it
+/// has to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
     /// Bytes arrived, at least one, in the order in which the peer sent them. Where one event ends
@@ -110,7 +113,7 @@ pub enum Event<'a> {
     Stopping,
 }
 
-/// What a session wishes to happen, in the order asked.
+/// What a session wishes to happen, in the order asked. A new one is a new major version, as of [`Event`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Send these bytes of [`Effects::bytes`] to the peer.
@@ -317,7 +320,7 @@ pub struct StateName {
     pub state: &'static str,
 }
 
-/// Why a peer is gone. Every peer has exactly one.
+/// Why a peer is gone. Every peer has exactly one. A new one is a new major version, as of [`Event`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CloseReason {
     /// Both halves ended and everything was sent.
@@ -366,7 +369,13 @@ pub trait Service {
 
     /// How many bytes the session will take now, at most. With 0 the peer is not read: what it
     /// sends waits in the kernel. Asked again after every step of the session.
-    fn read_limit(&self, session: &Self::Session) -> usize;
+    ///
+    /// By default there is no limit but the reactor's: it reads 64 KiB at once, and a peer no more in
+    /// one turn.
+    #[inline]
+    fn read_limit(&self, _session: &Self::Session) -> usize {
+        usize::MAX
+    }
 
     /// Where the session stands, for an observer; never asked when nobody looks.
     fn state(&self, _session: &Self::Session) -> StateName {

@@ -7,7 +7,7 @@ use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::{Kernel, OriginId, Outbound, Reactor, find};
+use super::{Kernel, Outbound, PolicyId, Reactor, find};
 use crate::protocol::{PeerId, Service, Time};
 use crate::trace::{Observer, TraceEvent};
 
@@ -29,15 +29,16 @@ pub(super) enum Accepting {
 }
 
 #[derive(Debug)]
-pub(super) struct Listening<Listener> {
+pub(super) struct Listening<Listener, Origin> {
     /// Its name for the kernel, also when others are closed.
     pub(super) index: u32,
     pub(super) listener: Listener,
-    pub(super) origin: OriginId,
+    pub(super) origin: Origin,
+    pub(super) policy: PolicyId,
     pub(super) accepting: Accepting,
 }
 
-impl<Listener> Listening<Listener> {
+impl<Listener, Origin> Listening<Listener, Origin> {
     /// A descriptor came free, or it is time to try again.
     pub(super) fn resume(&mut self) {
         match self.accepting {
@@ -133,9 +134,9 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             match self.kernel.accept(index, &mut listening.listener) {
                 Ok((stream, address)) => {
                     listening.accepting = Accepting::Ready;
-                    let origin = listening.origin;
+                    let (origin, policy) = (listening.origin, listening.policy);
                     self.first_listener = place + 1;
-                    self.welcome(stream, address, origin);
+                    self.welcome(stream, address, origin, policy);
                     self.enforce_memory_limit();
                 }
                 Err(error) => {
@@ -160,9 +161,15 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         }
     }
 
-    fn welcome(&mut self, stream: K::Stream, address: SocketAddr, origin: OriginId) {
+    fn welcome(
+        &mut self,
+        stream: K::Stream,
+        address: SocketAddr,
+        origin: S::Origin,
+        policy: PolicyId,
+    ) {
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
-        let is_counted = !self.origins[origin.index()].1.exempt_from_limits;
+        let is_counted = !self.policies[policy].exempt_from_limits;
         let is_full = self.clients >= self.limits.clients_max;
         if is_counted {
             self.counters.accepted();
@@ -174,7 +181,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         }
         match self.open(
             stream,
-            origin,
+            (origin, policy),
             Outbound::Open,
             Some(address),
             format_args!("{address}"),
@@ -193,7 +200,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
 
     pub(super) fn close_listeners(&mut self, exempt_stay: bool) {
         for listening in mem::take(&mut self.listeners) {
-            let exempt_from_limits = self.origins[listening.origin.index()].1.exempt_from_limits;
+            let exempt_from_limits = self.policies[listening.policy].exempt_from_limits;
             if exempt_stay && exempt_from_limits {
                 self.listeners.push(listening);
             } else {

@@ -91,7 +91,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         self.buffered_bytes -= connection.buffered_bytes();
         self.clients -= usize::from(connection.is_client);
         self.per_address.remove(id);
-        let policy = self.origins[connection.origin.index()].1;
+        let policy = self.policies[connection.policy];
         self.forget_debts(id, &policy);
         self.last_words.remove(&id);
         let is_overdue = reason == CloseReason::Lingered && policy.resets_after_linger;

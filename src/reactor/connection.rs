@@ -1,9 +1,8 @@
 //! One peer as the reactor sees it: a stream, two halves, an outbox, and the machine that answers.
 //! What can be computed from these is a function: interest, deadline, whether it is done.
 
-use super::OriginId;
 use super::kernel::Interest;
-use super::limits::Policy;
+use super::limits::{Policy, PolicyId};
 use super::outbox::{OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX, Outbox};
 use crate::protocol::{CloseReason, Time};
 use crate::trace::ReadPause;
@@ -70,7 +69,7 @@ pub(super) struct Connection<Stream, Session> {
     /// The peer's entry among the timers; never later than its deadline.
     pub(super) timer: Time,
     pub(super) generation: u32,
-    pub(super) origin: OriginId,
+    pub(super) policy: PolicyId,
     pub(super) inbound: Inbound,
     pub(super) outbound: Outbound,
     pub(super) unread: Unread,

@@ -138,7 +138,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// Whether something was written, or may have been, since it was last known to have everything. Who
     /// lingers has a timer for that.
     fn may_be_owed(&self, slot: usize, connection: &Connection<K::Stream, S::Session>) -> bool {
-        let policy = &self.origins[connection.origin.index()].1;
+        let policy = &self.policies[connection.policy];
         let id = peer_id(slot, connection.generation);
         policy.write_timeout.is_some()
             && !connection.is_lingering()
@@ -166,7 +166,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             }
             return;
         }
-        let limit = self.origins[connection.origin.index()].1.write_timeout;
+        let limit = self.policies[connection.policy].write_timeout;
         let debt = self.debts.by_peer.entry(id).or_insert(Debt {
             acknowledged: delivery.acknowledged,
             grew_at: now,

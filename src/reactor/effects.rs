@@ -51,10 +51,10 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             (Effect::SendBack(range), Some(_)) => self.enqueue(id, &received[range.clone()]),
             (Effect::ShutdownWrite, Some(connection)) => connection.finish(),
             (Effect::Close, Some(connection)) => {
-                connection.leave(&self.origins[connection.origin.index()].1);
+                connection.leave(&self.policies[connection.policy]);
             }
             (Effect::Refuse(why), Some(connection)) => {
-                connection.leave(&self.origins[connection.origin.index()].1);
+                connection.leave(&self.policies[connection.policy]);
                 self.counters.refused(id, why);
             }
             (Effect::DiscardTyped, Some(connection)) => {

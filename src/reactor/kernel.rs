@@ -3,9 +3,10 @@
 //! can take its place. No policy here: errors are handed up as they come.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use super::handle::Waker;
 use super::token::Token;
 use crate::protocol::Time;
 use crate::trace::Flags;
@@ -46,6 +47,8 @@ pub trait Kernel {
     type Listener;
     /// A connected stream of bytes.
     type Stream;
+    /// What ends a wait from another thread.
+    type Waker: Waker;
 
     /// The time. Never goes back.
     fn now(&mut self) -> Time;
@@ -68,6 +71,12 @@ pub trait Kernel {
     /// # Errors
     /// Those of epoll_wait(2); `Interrupted` is no trouble.
     fn wait(&mut self, timeout: Option<Duration>, ready: &mut Vec<Readiness>) -> io::Result<Batch>;
+
+    /// Something that ends a wait from another thread: it then tells of [`Token::WAKER`]. Asked for once.
+    ///
+    /// # Errors
+    /// Those of eventfd(2) and epoll_ctl(2).
+    fn waker(&mut self) -> io::Result<Self::Waker>;
 
     /// Watches a listener.
     ///
@@ -115,6 +124,17 @@ pub trait Kernel {
 
     /// The address at the far end of a connection; `None` for what is no socket, or not connected.
     fn peer_address(&self, stream: &Self::Stream) -> Option<SocketAddr>;
+
+    /// Begins to connect to a server, from this address of ours or from one that the kernel chooses. Gives
+    /// the stream, and its own address. Once it is established or has failed, it is told of as writable.
+    ///
+    /// # Errors
+    /// Those of socket(2), bind(2) and connect(2), but EINPROGRESS.
+    fn connect(
+        &mut self,
+        address: SocketAddr,
+        source: Option<IpAddr>,
+    ) -> io::Result<(Self::Stream, SocketAddr)>;
 
     /// Whether a connection that we asked for is established. What has arrived is left where it is.
     ///

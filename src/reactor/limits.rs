@@ -1,8 +1,15 @@
 //! What a reactor and its peers are held to. Numbers only; who enforces them is elsewhere.
 
+use std::net::IpAddr;
+use std::ops::Index;
 use std::time::Duration;
 
-/// The limits of a whole reactor.
+/// The limits of a whole reactor. Others may be added: build it upon [`Limits::default`].
+///
+/// ```
+/// use epollo::reactor::Limits;
+/// let limits = Limits { clients_max: 100, ..Limits::default() };
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Connections accepted and open at the same time; one more is closed at once.
@@ -17,7 +24,33 @@ pub struct Limits {
     pub spin: Duration,
 }
 
-/// The limits of the peers that come in by one door. `None` is no limit.
+impl Default for Limits {
+    /// 10,000 clients, 256 MiB of unsent bytes, 5 s of grace, no spinning: what `epollo serve` takes where
+    /// descriptors and memory suffice.
+    fn default() -> Limits {
+        Limits {
+            clients_max: 10_000,
+            clients_per_address_max: None,
+            unsent_bytes_max: 256 << 20,
+            grace: Some(Duration::from_secs(5)),
+            spin: Duration::ZERO,
+        }
+    }
+}
+
+/// What a reactor holds. All 0 after a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holdings {
+    /// Peers that are not closed.
+    pub peers: usize,
+    /// Timers that are set.
+    pub timers: usize,
+    /// Memory for the unsent bytes of all peers, in bytes.
+    pub buffered_bytes: usize,
+}
+
+/// The limits of the peers of one listener, dial or attached stream. `None` is no limit, and the default.
+/// Others may be added: build it upon [`Policy::default`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     /// Nothing received, sent or acknowledged for this long: closed. Whether a peer acknowledges takes a second
@@ -43,16 +76,53 @@ pub struct Policy {
     pub exempt_from_limits: bool,
 }
 
-/// By which door a peer came in, with the policy that it is held to.
+/// How a connection is made by [`Reactor::connect`](super::Reactor::connect). Others may be added: build it
+/// upon [`ConnectOptions::default`], which is no limit, and an address of ours that the kernel chooses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConnectOptions {
+    /// What the peer is held to. Without an `idle_timeout` a connection that nobody answers is given up
+    /// by the kernel, after minutes (tcp(7), `tcp_syn_retries`).
+    pub policy: Policy,
+    /// From which of our addresses; `None` leaves it to the kernel.
+    pub source: Option<IpAddr>,
+}
+
+impl Policy {
+    /// The default, as a constant: nothing is limited.
+    pub const UNLIMITED: Policy = Policy {
+        idle_timeout: None,
+        write_timeout: None,
+        linger: None,
+        resets_after_linger: false,
+        reads_while_owing: false,
+        exempt_from_limits: false,
+    };
+}
+
+/// Names one of the [`Policies`] of a reactor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OriginId(u16);
+pub(super) struct PolicyId(u32);
 
-impl OriginId {
-    pub(super) fn nth(index: usize) -> OriginId {
-        OriginId(u16::try_from(index).expect("doors are few"))
+/// The policies of all listeners and peers, each kept once and for as long as the reactor lives: a program
+/// has a few, however many streams it attaches.
+#[derive(Debug, Default)]
+pub(super) struct Policies(Vec<Policy>);
+
+impl Policies {
+    pub(super) fn id_of(&mut self, policy: &Policy) -> PolicyId {
+        let place = self.0.iter().position(|known| known == policy);
+        let place = place.unwrap_or_else(|| {
+            self.0.push(*policy);
+            self.0.len() - 1
+        });
+        PolicyId(u32::try_from(place).expect("policies are few"))
     }
+}
 
-    pub(super) fn index(self) -> usize {
-        usize::from(self.0)
+impl Index<PolicyId> for Policies {
+    type Output = Policy;
+
+    fn index(&self, id: PolicyId) -> &Policy {
+        &self.0[id.0 as usize]
     }
 }

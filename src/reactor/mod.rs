@@ -20,6 +20,7 @@ mod connection;
 mod counters;
 mod delivery;
 mod effects;
+mod handle;
 mod kernel;
 mod limits;
 mod origins;
@@ -36,8 +37,9 @@ mod wait;
 
 pub use accept::{ACCEPT_PAUSE, ACCEPTS_PER_TURN_MAX};
 pub use counters::Counters;
+pub use handle::{Handle, Waker};
 pub use kernel::{Batch, Delivery, EVENTS_PER_TURN_MAX, Interest, Kernel, Readiness};
-pub use limits::{Limits, OriginId, Policy};
+pub use limits::{ConnectOptions, Holdings, Limits, Policy};
 #[cfg(feature = "os")]
 pub use os::listen::{ListenOptions, bind};
 #[cfg(feature = "os")]
@@ -45,7 +47,7 @@ pub use os::terminal::reason;
 #[cfg(feature = "os")]
 pub use os::terminal::{Direction, IoMode, OnError, Terminal};
 #[cfg(feature = "os")]
-pub use os::{OsKernel, OsStream};
+pub use os::{OsKernel, OsStream, OsWaker};
 pub use outbox::{OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX};
 pub use peer::READ_BYTES_PER_TURN_MAX;
 pub use token::{Target, Token};
@@ -54,6 +56,7 @@ pub use view::PeerView;
 use accept::{Accepting, Listening, PerAddress};
 use connection::{Connection, Due, Inbound, Outbound, Unread};
 use delivery::Debts;
+use limits::{Policies, PolicyId};
 use outbox::BufferPool;
 use stop::LastWords;
 use timers::Timers;
@@ -78,8 +81,8 @@ pub struct Reactor<K: Kernel, S: Service, O: Observer = Off> {
     kernel: TracedKernel<K, O>,
     service: S,
     limits: Limits,
-    origins: Vec<(S::Origin, Policy)>,
-    listeners: Vec<Listening<K::Listener>>,
+    policies: Policies,
+    listeners: Vec<Listening<K::Listener, S::Origin>>,
     /// Who is asked first: the one after the last that brought somebody.
     first_listener: usize,
     peers: Slab<Connection<K::Stream, S::Session>>,
@@ -117,6 +120,8 @@ pub struct Reactor<K: Kernel, S: Service, O: Observer = Off> {
     drained: Vec<PeerId>,
     /// Until when sessions are woken first.
     wakes_until: Time,
+    /// Made when somebody asks for one.
+    handle: Option<Handle<K::Waker>>,
 }
 
 impl<K: Kernel, S: Service> Reactor<K, S> {
@@ -134,7 +139,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             kernel: TracedKernel { kernel, observer },
             service,
             limits,
-            origins: Vec::new(),
+            policies: Policies::default(),
             listeners: Vec::new(),
             first_listener: 0,
             peers: Slab::new(),
@@ -159,6 +164,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             last_words: BTreeMap::new(),
             drained: Vec::new(),
             wakes_until: Time::ZERO,
+            handle: None,
         }
     }
 
@@ -182,9 +188,13 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         &self.counters
     }
 
-    /// What is still held: peers, timers and the bytes of outboxes. All 0 after a run.
-    pub fn holdings(&self) -> (usize, usize, usize) {
-        (self.peers.len(), self.timers.len(), self.buffered_bytes)
+    /// What is still held.
+    pub fn holdings(&self) -> Holdings {
+        Holdings {
+            peers: self.peers.len(),
+            timers: self.timers.len(),
+            buffered_bytes: self.buffered_bytes,
+        }
     }
 
     /// When the last wait ended: the time of this turn.
@@ -206,7 +216,11 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         while self.keeps_going() {
             self.turn()?;
         }
-        assert_eq!(self.holdings(), (0, 0, 0), "a run gives everything back");
+        assert_eq!(
+            self.holdings(),
+            Holdings::default(),
+            "a run gives everything back"
+        );
         assert!(
             self.debts.is_empty(),
             "nobody is left who is owed something"
@@ -249,11 +263,13 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                 }
                 Target::Listener(index) => {
                     let mut listeners = self.listeners.iter_mut();
-                    let told = |listening: &&mut Listening<_>| listening.index as usize == index;
+                    let told = |listening: &&mut Listening<_, _>| listening.index as usize == index;
                     if let Some(listening) = listeners.find(told) {
                         listening.accepting = Accepting::Ready;
                     }
                 }
+                // What was asked for is done in the wake phase.
+                Target::Waker => {}
             }
         }
         for _ in 0..carried_over {
@@ -271,6 +287,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
 
     /// Phase 3: what is due becomes events, events become effects.
     fn wake(&mut self) {
+        self.take_requests();
         match self.run {
             Run::StopAsked => self.begin_stop(),
             Run::Stopping(deadline) => self.go_on_stopping(deadline),
@@ -333,7 +350,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                 .peers
                 .iter()
                 .filter(|(_, connection)| {
-                    let policy = &self.origins[connection.origin.index()].1;
+                    let policy = &self.policies[connection.policy];
                     (connection.is_client || policy.exempt_from_limits) && connection.unsent() > 0
                 })
                 .max_by_key(|(_, connection)| connection.unsent());

@@ -1,15 +1,18 @@
-//! By which doors peers come in: listeners, streams that are there already, and those that we dial.
+//! Where peers come from: listeners, streams that are there already, and connections of our own making.
 //! What becomes of a peer is not decided here.
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 
-use super::{Accepting, Kernel, Listening, OriginId, Outbound, Policy, Reactor, Token};
+use super::{
+    Accepting, ConnectOptions, Kernel, Listening, Outbound, Policy, PolicyId, Reactor, Token,
+};
 use crate::protocol::{Event, PeerId, Service};
 use crate::trace::Observer;
 
 impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
-    /// Accepts from `listener`. Its peers come in by `origin` and are held to `policy`.
+    /// Accepts from `listener`. Its peers are opened with `origin` and held to `policy`.
     ///
     /// # Errors
     /// Those of epoll_ctl(2).
@@ -23,17 +26,19 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         self.kernel
             .kernel
             .listen(&mut listener, Token::listener(index))?;
-        let origin = self.add_origin(origin, policy);
+        let policy = self.policy_id(&policy);
         self.listeners.push(Listening {
             index,
             listener,
             origin,
+            policy,
             accepting: Accepting::Ready,
         });
         Ok(())
     }
 
-    /// Takes a connected stream as a peer. It counts against no limit of [`Limits`](super::Limits).
+    /// Takes a connected stream as a peer, which `name` names for people. It counts against no limit of
+    /// [`Limits`](super::Limits). Never blocks.
     ///
     /// # Errors
     /// Those of epoll_ctl(2).
@@ -45,37 +50,79 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         name: fmt::Arguments<'_>,
     ) -> io::Result<PeerId> {
         self.now = self.kernel.now();
-        let origin = self.add_origin(origin, policy);
+        let policy = self.policy_id(&policy);
         let address = self.kernel.kernel.peer_address(&stream);
-        self.open(stream, origin, Outbound::Open, address, name)
+        self.open(stream, (origin, policy), Outbound::Open, address, name)
+    }
+
+    /// Connects to a server, which becomes a peer at once; never blocks. When the connection is
+    /// established, its session is told [`Event::Connected`]; if that fails, it is closed as
+    /// [`Broken`](crate::protocol::CloseReason::Broken) and told nothing before. What is sent meanwhile
+    /// waits. A run that stops does not wait for it. For people it has the name of our own address, which tells several connections to one server
+    /// apart. It counts against no limit of [`Limits`](super::Limits).
+    ///
+    /// # Errors
+    /// Those of socket(2), bind(2), connect(2) and epoll_ctl(2): there is no peer then.
+    pub fn connect(
+        &mut self,
+        address: SocketAddr,
+        origin: S::Origin,
+        options: ConnectOptions,
+    ) -> io::Result<PeerId> {
+        self.now = self.kernel.now();
+        let (stream, own) = self.kernel.kernel.connect(address, options.source)?;
+        self.open_connecting(
+            stream,
+            origin,
+            &options.policy,
+            Some(address),
+            format_args!("{own}"),
+        )
+    }
+
+    /// [`connect`](Reactor::connect) for a socket with options of its own: takes a stream that is still
+    /// connecting, or connected at once, as a peer.
+    ///
+    /// # Errors
+    /// Those of epoll_ctl(2).
+    pub fn attach_connecting(
+        &mut self,
+        stream: K::Stream,
+        origin: S::Origin,
+        policy: Policy,
+        name: fmt::Arguments<'_>,
+    ) -> io::Result<PeerId> {
+        self.now = self.kernel.now();
+        let address = self.kernel.kernel.peer_address(&stream);
+        self.open_connecting(stream, origin, &policy, address, name)
+    }
+
+    fn open_connecting(
+        &mut self,
+        stream: K::Stream,
+        origin: S::Origin,
+        policy: &Policy,
+        address: Option<SocketAddr>,
+        name: fmt::Arguments<'_>,
+    ) -> io::Result<PeerId> {
+        let policy = self.policy_id(policy);
+        self.open(
+            stream,
+            (origin, policy),
+            Outbound::Connecting,
+            address,
+            name,
+        )
     }
 
     /// Tells a peer [`Event::Notified`] in the next turn, which begins at once; no matter if it is gone.
-    /// For whoever has something for a session between two turns.
+    /// For whoever has something for a session between two turns, on the reactor's own thread.
     pub fn notify(&mut self, peer: PeerId) {
         self.woken.push_back((peer, Event::Notified));
     }
 
-    /// A door for peers that come in by [`dial`](Reactor::dial). There can be 65,536.
-    pub fn add_origin(&mut self, origin: S::Origin, policy: Policy) -> OriginId {
-        self.debts.expect(&policy);
-        self.origins.push((origin, policy));
-        OriginId::nth(self.origins.len() - 1)
-    }
-
-    /// Takes a stream that is still connecting, or connected at once, as a peer. When the connection
-    /// stands, its session is told [`Event::Connected`]; if it fails, it is
-    /// closed as broken. What is sent before waits. It counts against no limit of [`Limits`](super::Limits).
-    ///
-    /// # Errors
-    /// Those of epoll_ctl(2).
-    pub fn dial(
-        &mut self,
-        stream: K::Stream,
-        origin: OriginId,
-        name: fmt::Arguments<'_>,
-    ) -> io::Result<PeerId> {
-        self.now = self.kernel.now();
-        self.open(stream, origin, Outbound::Connecting, None, name)
+    fn policy_id(&mut self, policy: &Policy) -> PolicyId {
+        self.debts.expect(policy);
+        self.policies.id_of(policy)
     }
 }

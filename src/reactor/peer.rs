@@ -9,8 +9,8 @@ use std::net::SocketAddr;
 use super::close::broken;
 use super::delivery::SWEEP;
 use super::{
-    Connection, Due, Inbound, Interest, Kernel, OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX, OriginId,
-    Outbound, PeerId, Reactor, Readiness, Unread, find, peer_id,
+    Connection, Due, Inbound, Interest, Kernel, OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX, Outbound,
+    PeerId, PolicyId, Reactor, Readiness, Unread, find, peer_id,
 };
 use crate::protocol::{CloseReason, Event, Peer, Service, Time};
 use crate::trace::{Observer, TraceEvent};
@@ -24,7 +24,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     pub(super) fn open(
         &mut self,
         mut stream: K::Stream,
-        origin: OriginId,
+        (origin, policy): (S::Origin, PolicyId),
         outbound: Outbound,
         address: Option<SocketAddr>,
         name: fmt::Arguments<'_>,
@@ -42,9 +42,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         }
         let mut cx = self.effects.context(self.now, id, OUTBOX_BYTES_MAX);
         let peer = Peer { id, address, name };
-        let session = self
-            .service
-            .open(&mut cx, self.origins[origin.index()].0, &peer);
+        let session = self.service.open(&mut cx, origin, &peer);
         if O::IS_ON {
             let state = self.service.state(&session);
             self.kernel.note(&TraceEvent::Opened {
@@ -65,7 +63,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             looked_at: self.now,
             timer: Time::NEVER,
             generation: id.generation,
-            origin,
+            policy,
             inbound: Inbound::Open,
             outbound,
             // The kernel tells of a new socket's bytes; of a file it would tell nothing.
@@ -80,7 +78,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             is_dirty: false,
             is_client: false,
         });
-        let policy = self.origins[origin.index()].1;
+        let policy = self.policies[policy];
         self.expect_debts(&policy);
         self.apply(id, &[]);
         self.mark_dirty(id);
@@ -159,7 +157,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let mut total = 0;
         while let Some(connection) = find(&mut self.peers, id) {
             let wanted = self.service.read_limit(&connection.session);
-            let policy = &self.origins[connection.origin.index()].1;
+            let policy = &self.policies[connection.policy];
             let read_limit = connection.read_limit(policy, wanted).min(scratch.len());
             if read_limit == 0 {
                 connection.unread = Unread::Paused;
@@ -232,7 +230,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         };
         connection.timer = Time::NEVER;
         self.kernel.note(&TraceEvent::Fired { peer: id });
-        let policy = &self.origins[connection.origin.index()].1;
+        let policy = &self.policies[connection.policy];
         match connection.due(policy, self.drained_until) {
             Due::Nothing => {}
             // What it sent in time is read first; the send phase sets the timer again.
@@ -270,7 +268,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let Some(connection) = find(&mut self.peers, id) else {
             return;
         };
-        let policy = self.origins[connection.origin.index()].1;
+        let policy = self.policies[connection.policy];
         if connection.outbound == Outbound::Finishing && connection.outbox.is_none() {
             connection.outbound = Outbound::Finished;
             connection.looked_at = self.now;

@@ -132,8 +132,13 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         }
         self.tell_woken();
         for &id in &drained {
-            if let Some(connection) = find(&mut self.peers, id) {
-                connection.leave(&self.origins[connection.origin.index()].1);
+            match find(&mut self.peers, id) {
+                // Nobody is there who could be owed something.
+                Some(connection) if connection.is_connecting() => {
+                    self.close(id, CloseReason::Stopped);
+                }
+                Some(connection) => connection.leave(&self.policies[connection.policy]),
+                None => {}
             }
             self.mark_dirty(id);
         }

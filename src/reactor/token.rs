@@ -14,11 +14,16 @@ pub struct Token(pub(super) u64);
 pub enum Target {
     /// The listener with this index.
     Listener(usize),
+    /// Another thread, which has asked for something: [`Handle`](super::Handle).
+    Waker,
     /// A peer, perhaps gone.
     Peer(PeerId),
 }
 
 impl Token {
+    /// The token of the [`Waker`](super::Waker): no listener has this index.
+    pub const WAKER: Token = Token(u32::MAX as u64);
+
     /// The token of the listener with this index.
     pub fn listener(index: u32) -> Token {
         Token(u64::from(index))
@@ -37,6 +42,7 @@ impl Token {
     pub fn target(self) -> Target {
         let (generation, slot) = ((self.0 >> 32) as u32, self.0 as u32);
         match generation {
+            0 if self == Token::WAKER => Target::Waker,
             0 => Target::Listener(slot as usize),
             _ => Target::Peer(PeerId { slot, generation }),
         }

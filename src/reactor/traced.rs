@@ -71,6 +71,7 @@ impl<K: Kernel, O: Observer> TracedKernel<K, O> {
             let source = match readiness.token.target() {
                 Target::Peer(id) => Source::Peer(id),
                 Target::Listener(index) => Source::Listener(index),
+                Target::Waker => Source::Waker,
             };
             let flags = self.kernel.flags(nth, readiness);
             self.note(&TraceEvent::Ready { source, flags });

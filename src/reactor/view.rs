@@ -35,7 +35,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             interest: connection.watched,
             unsent: connection.unsent(),
             active: connection.active,
-            deadline: connection.deadline(&self.origins[connection.origin.index()].1),
+            deadline: connection.deadline(&self.policies[connection.policy]),
             inbound: match connection.inbound {
                 Inbound::Open => "open",
                 Inbound::Discarding => "discarding",

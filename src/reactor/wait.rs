@@ -40,7 +40,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// The kernel tells of each ready source once before it repeats itself: when as many events have
     /// come as there were sources, everything of back then was told.
     fn on_truncated_batch(&mut self, began: Time) {
-        let sources = self.peers.len() + self.listeners.len();
+        let sources = self.peers.len() + self.listeners.len() + usize::from(self.handle.is_some());
         let (since, missing) = self.partial.unwrap_or((began, sources));
         let missing = missing.saturating_sub(self.ready.len());
         if missing == 0 {

@@ -2,11 +2,12 @@
 //! and what it does if nothing goes wrong.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use super::dial::ANSWER_TIME_MAX;
 use super::fault::{Call, Fault, State};
-use super::kernel::{Action, Clock, Environment, SimKernel, error_of};
+use super::kernel::{Action, Clock, Environment, SimKernel, SimWaker, error_of};
 use super::net::SocketId;
 use super::socket::Key;
 use crate::protocol::Time;
@@ -114,6 +115,7 @@ impl<O: Environment> SimKernel<O> {
 impl<O: Environment> Kernel for SimKernel<O> {
     type Listener = usize;
     type Stream = SocketId;
+    type Waker = SimWaker;
 
     fn now(&mut self) -> Time {
         self.net.is_asleep = false;
@@ -153,6 +155,9 @@ impl<O: Environment> Kernel for SimKernel<O> {
             Some(_) | None => self.fault_profile.batch,
         };
         self.net.tell(batch, ready);
+        if ready.len() < batch {
+            ready.extend(self.waker.take());
+        }
         if state == State::Asleep || !ready.is_empty() {
             log::info!("{} wait: {} ready", Clock(self.net.now), ready.len());
         }
@@ -176,6 +181,10 @@ impl<O: Environment> Kernel for SimKernel<O> {
             Batch::Complete => self.embroider(fault, state, ready),
         }
         Ok(crowding)
+    }
+
+    fn waker(&mut self) -> io::Result<SimWaker> {
+        Ok(self.waker.clone())
     }
 
     fn listen(&mut self, listener: &mut usize, token: Token) -> io::Result<()> {
@@ -240,8 +249,35 @@ impl<O: Environment> Kernel for SimKernel<O> {
         socket.is_socket.then_some(socket.address)
     }
 
-    fn connected(&mut self, _stream: &mut SocketId) -> io::Result<()> {
-        Ok(())
+    fn connect(
+        &mut self,
+        address: SocketAddr,
+        source: Option<IpAddr>,
+    ) -> io::Result<(SocketId, SocketAddr)> {
+        self.call()?;
+        let most = u64::try_from(ANSWER_TIME_MAX.as_nanos()).unwrap_or(u64::MAX);
+        let delay = Duration::from_nanos(self.rng.between(0, most));
+        let own = SocketAddr::new(source.unwrap_or(Ipv4Addr::LOCALHOST.into()), 1);
+        let id = self.net.dial(address, delay).map_err(error_of)?;
+        Ok((id, own))
+    }
+
+    fn connected(&mut self, stream: &mut SocketId) -> io::Result<()> {
+        self.call()?;
+        let socket = self.net.socket_mut(*stream);
+        if socket.is_connecting {
+            return Err(error_of(Fault::WouldBlock));
+        }
+        // What came before a reset is read before that is told.
+        if socket.unread() > 0 {
+            return Ok(());
+        }
+        let Some(fault) = socket.error.take() else {
+            return Ok(());
+        };
+        self.environment
+            .saw(&mut self.net, *stream, Action::Broken(fault));
+        Err(error_of(fault))
     }
 
     fn peek(&mut self, stream: &mut SocketId, buffer: &mut [u8]) -> io::Result<usize> {
@@ -331,11 +367,13 @@ impl<O: Environment> Kernel for SimKernel<O> {
 
     fn close(&mut self, stream: SocketId) {
         self.leave(stream, Action::Closed);
+        self.net.hang_up(stream);
         self.net.close_ours(stream);
     }
 
     fn reset(&mut self, stream: SocketId) {
         self.leave(stream, Action::Reset);
+        self.net.hang_up(stream);
         self.net.reset_ours(stream);
     }
 

@@ -38,6 +38,8 @@ pub enum Fault {
     BrokenPipe,
     /// ETIMEDOUT.
     TimedOut,
+    /// ECONNREFUSED.
+    Refused,
     /// EHOSTUNREACH.
     Unreachable,
     /// ENOTCONN.
@@ -223,6 +225,7 @@ impl Fault {
             Fault::Reset
             | Fault::BrokenPipe
             | Fault::TimedOut
+            | Fault::Refused
             | Fault::Unreachable
             | Fault::NotConnected
             | Fault::Aborted
@@ -245,6 +248,7 @@ impl Fault {
             Fault::Reset => Some(104),
             Fault::BrokenPipe => Some(32),
             Fault::TimedOut => Some(110),
+            Fault::Refused => Some(111),
             Fault::Unreachable => Some(113),
             Fault::NotConnected => Some(107),
             Fault::Aborted => Some(103),

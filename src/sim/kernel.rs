@@ -4,6 +4,8 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::fault::{Call, Fault, REACHABLE, State, Tally};
@@ -11,7 +13,7 @@ use super::net::{Net, SocketId};
 use super::random::Random;
 use super::socket::Key;
 use crate::protocol::Time;
-use crate::reactor::{Readiness, Token};
+use crate::reactor::{Readiness, Token, Waker};
 
 /// For how long bytes may be said not to be there yet.
 const MOMENT: Duration = Duration::from_millis(5);
@@ -146,6 +148,8 @@ pub struct SimKernel<O> {
     pub(super) steps: u64,
     /// Calls since the last wait.
     pub(super) calls_in_turn: u64,
+    /// Another thread has asked for something.
+    pub(super) waker: SimWaker,
     /// Tokens of peers that are gone, the latest few.
     pub(super) gone: [Option<Token>; 4],
 }
@@ -161,6 +165,7 @@ impl<O: Environment> SimKernel<O> {
             tally: Tally::default(),
             steps: 0,
             calls_in_turn: 0,
+            waker: SimWaker::default(),
             gone: [None; 4],
         }
     }
@@ -347,7 +352,10 @@ impl<O: Environment> SimKernel<O> {
     pub(super) fn sleep(&mut self, until: Option<Time>) -> io::Result<()> {
         loop {
             self.act();
-            if !self.net.is_quiet() || until.is_some_and(|until| until <= self.net.now) {
+            if !self.net.is_quiet()
+                || self.waker.is_set()
+                || until.is_some_and(|until| until <= self.net.now)
+            {
                 return Ok(());
             }
             let next = self.next().into_iter().chain(until).min();
@@ -392,6 +400,34 @@ impl<O: Environment> SimKernel<O> {
             must_drain: flags & 4 != 0,
             has_failed: flags & 4 != 0,
         }
+    }
+}
+
+/// Ends the wait of a [`SimKernel`].
+#[derive(Clone, Debug, Default)]
+pub struct SimWaker(Arc<AtomicBool>);
+
+impl SimWaker {
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// What epoll tells of it, once.
+    pub(super) fn take(&self) -> Option<Readiness> {
+        self.0.swap(false, Ordering::Relaxed).then_some(Readiness {
+            token: Token::WAKER,
+            readable: true,
+            writable: false,
+            must_drain: false,
+            has_failed: false,
+        })
+    }
+}
+
+impl Waker for SimWaker {
+    fn wake(&self) -> io::Result<()> {
+        self.0.store(true, Ordering::Relaxed);
+        Ok(())
     }
 }
 

@@ -9,7 +9,7 @@ use super::kernel::{Action, Environment, FaultProfile, SimKernel};
 use super::net::{Net, SocketId};
 use super::remote::Received;
 use crate::protocol::{Service, Time};
-use crate::reactor::{EVENTS_PER_TURN_MAX, Limits, Policy, Reactor};
+use crate::reactor::{EVENTS_PER_TURN_MAX, Holdings, Limits, Policy, Reactor};
 
 /// What each client sends, in bytes, with its number in front.
 const MESSAGE_BYTES: usize = 64;
@@ -132,10 +132,8 @@ impl<S: Service> Mass<S> {
         }
         let limits = Limits {
             clients_max: count,
-            clients_per_address_max: None,
-            unsent_bytes_max: 256 << 20,
             grace: Some(Duration::ZERO),
-            spin: Duration::ZERO,
+            ..Limits::default()
         };
         let mut reactor = Reactor::new(kernel, service, limits);
         reactor.listen(listener, origin, policy)?;
@@ -164,11 +162,11 @@ impl<S: Service> Mass<S> {
         Ok(self.clients().wrong)
     }
 
-    /// Every client closes. Returns what the server still holds: peers, timers, bytes.
+    /// Every client closes. Returns what the server still holds.
     ///
     /// # Errors
     /// What the reactor's turn fails with.
-    pub fn close(&mut self) -> io::Result<(usize, usize, usize)> {
+    pub fn close(&mut self) -> io::Result<Holdings> {
         let count = self.count;
         self.turn_until(Doing::Closing, |clients| clients.closed == count)?;
         Ok(self.reactor.holdings())

@@ -40,11 +40,13 @@ impl Net {
 
     /// When something happens by itself.
     pub(super) fn next(&self) -> Option<Time> {
-        self.clock.peek().map(|Reverse((at, _))| *at)
+        let acknowledged = self.clock.peek().map(|Reverse((at, _))| *at);
+        acknowledged.into_iter().chain(self.next_answer()).min()
     }
 
     /// Does what is due by itself.
     pub(super) fn act(&mut self) {
+        self.answer();
         while let Some(&Reverse((at, index))) = self.clock.peek() {
             if at > self.now {
                 return;

@@ -2,12 +2,13 @@
 //! what it has to tell. Nothing goes wrong here by itself, and no time passes.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use slab::Slab;
 
+use super::dial::Dial;
 use super::fault::Fault;
 use super::queue::Route;
 use super::socket::{Key, Place, Socket};
@@ -64,6 +65,8 @@ pub struct Net {
     pub(super) told: Vec<SocketId>,
     descriptors: usize,
     descriptors_max: usize,
+    /// Calls of the process that are not answered yet.
+    pub(super) dials: BTreeMap<usize, Dial>,
     /// What all sockets of the machine may hold before memory is short (tcp_mem, tcp(7)).
     pub memory_max: usize,
     /// Orphans that the machine keeps (tcp_max_orphans).
@@ -88,6 +91,7 @@ impl Net {
             told: Vec::new(),
             descriptors: 0,
             descriptors_max,
+            dials: BTreeMap::new(),
             memory_max: usize::MAX,
             orphans_max: usize::MAX,
             memory: 0,
@@ -166,11 +170,16 @@ impl Net {
 
     /// Makes a terminal, and uses a descriptor.
     pub(super) fn add_terminal(&mut self, owner: usize, buffers: (usize, usize)) -> SocketId {
-        self.descriptors += 1;
         let address = SocketAddr::from(([0, 0, 0, 0], 0));
         let mut socket = Socket::new(owner, address, Route::from(buffers), None);
         socket.is_socket = false;
         socket.place = Place::Held;
+        self.add_held(socket)
+    }
+
+    /// One that the process has made itself: it uses a descriptor.
+    pub(super) fn add_held(&mut self, socket: Socket) -> SocketId {
+        self.descriptors += 1;
         SocketId(self.sockets.insert(socket))
     }
 

@@ -3,12 +3,15 @@
 
 use std::time::Duration;
 
+use super::dial::Fate;
 use super::fault::Tally;
 use super::kernel::SimKernel;
 use super::plan::Plan;
+use super::probe::{Origin, Probing};
+use super::random::Random;
 use super::world::{SIGNALS, TERMINAL, World};
 use crate::protocol::Service;
-use crate::reactor::{Policy, Reactor};
+use crate::reactor::{ConnectOptions, Holdings, Policy, Reactor};
 
 /// How much later than its grace a run may end: closing takes time too.
 const ENDING_SLACK: Duration = Duration::from_secs(1);
@@ -16,6 +19,9 @@ const ENDING_SLACK: Duration = Duration::from_secs(1);
 const CLEARING_TIME: Duration = Duration::from_secs(3_600);
 /// The buffers of a terminal: typed, shown.
 const TERMINAL_BYTES: (usize, usize) = (4_096, 4_096);
+
+/// How often the server calls out in a run, at most.
+const CALLS_MAX: usize = 16;
 
 /// By which doors the peers of a server come in.
 #[derive(Clone, Copy, Debug)]
@@ -58,10 +64,19 @@ impl Outcome {
 /// Runs a server on the kernel and with the clients of a plan.
 pub fn run<S: Service>(plan: &Plan, service: S, origins: Doors<S::Origin>) -> Outcome {
     let mut reactor = set_up(plan, service, origins);
+    let mut caller = Caller {
+        rng: Random::new(plan.seed ^ 0x00d1_a1ed),
+        left: CALLS_MAX,
+    };
     while reactor.keeps_going() && reactor.kernel_mut().environment.violation().is_none() {
+        caller.call(&mut reactor);
         let result = reactor.turn();
-        let (_, _, unsent) = reactor.holdings();
+        let wrong = reactor.service_mut().wrong.take();
+        let unsent = reactor.holdings().buffered_bytes;
         let kernel = reactor.kernel_mut();
+        if let Some(wrong) = wrong {
+            kernel.environment.accuse(wrong);
+        }
         if let Err(error) = result {
             kernel.environment.accuse(format!("the loop ends: {error}"));
         }
@@ -93,7 +108,7 @@ fn set_up<S: Service>(
     plan: &Plan,
     service: S,
     origins: Doors<S::Origin>,
-) -> Reactor<SimKernel<World>, S> {
+) -> Reactor<SimKernel<World>, Probing<S>> {
     let mut kernel = SimKernel::new(plan.seed, plan.fault_profile, World::new(plan.clone()));
     let ports = [origins.hello, origins.echo, origins.chat]
         .map(|origin| (kernel.listener(plan.backlog), origin));
@@ -105,6 +120,10 @@ fn set_up<S: Service>(
     let terminal = kernel.terminal(TERMINAL, TERMINAL_BYTES);
     let signals = kernel.terminal(SIGNALS, TERMINAL_BYTES);
     kernel.environment.open(terminal, signals);
+    let service = Probing {
+        inner: service,
+        wrong: None,
+    };
     let mut reactor = Reactor::new(kernel, service, plan.limits);
     let streams = [
         (signals, origins.signals, "signals"),
@@ -112,22 +131,46 @@ fn set_up<S: Service>(
     ];
     for (stream, origin, name) in streams {
         reactor
-            .attach(stream, origin, Policy::default(), format_args!("{name}"))
+            .attach(
+                stream,
+                Origin::Inner(origin),
+                Policy::default(),
+                format_args!("{name}"),
+            )
             .expect("nothing is injected into watching a terminal");
     }
     for (listener, origin) in ports {
         reactor
-            .listen(listener, origin, plan.policy)
+            .listen(listener, Origin::Inner(origin), plan.policy)
             .expect("nothing is injected into watching a listener");
     }
     reactor
 }
 
+/// Makes the server call out, now and then.
+struct Caller {
+    rng: Random,
+    left: usize,
+}
+
+impl Caller {
+    fn call<S: Service>(&mut self, reactor: &mut Reactor<SimKernel<World>, Probing<S>>) {
+        let is_stopping = reactor.kernel_mut().environment.stopping_since().is_some();
+        if is_stopping || self.left == 0 || !self.rng.happens(1, 64) {
+            return;
+        }
+        self.left -= 1;
+        let address = self.rng.one_of(&Fate::ALL).address();
+        // Without a descriptor there is no call.
+        let _ = reactor.connect(address, Origin::Called, ConnectOptions::default());
+    }
+}
+
 /// The run has ended: lets the clients read what is left for them, then counts what is left of all.
-fn clear_up(plan: &Plan, kernel: &mut SimKernel<World>, held: (usize, usize, usize)) {
+fn clear_up(plan: &Plan, kernel: &mut SimKernel<World>, held: Holdings) {
     let (net, environment) = (&mut kernel.net, &mut kernel.environment);
-    if held != (0, 0, 0) {
-        environment.accuse(format!("peers, timers, unsent bytes are left: {held:?}"));
+    if held != Holdings::default() {
+        environment.accuse(format!("what is left is not nothing: {held:?}"));
     }
     if net.descriptors() > 0 {
         environment.accuse(format!("{} descriptors are left", net.descriptors()));

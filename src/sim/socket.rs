@@ -67,6 +67,8 @@ pub struct Socket {
     pub(super) error: Option<Fault>,
     /// Reset, by either end.
     pub(super) is_dead: bool,
+    /// We have called, and there is no answer yet.
+    pub(super) is_connecting: bool,
     /// The far end has a descriptor of it.
     pub(super) is_far_open: bool,
     /// We have read its end.
@@ -110,6 +112,7 @@ impl Socket {
             wants_room: false,
             error: None,
             is_dead: false,
+            is_connecting: false,
             is_far_open: true,
             end_was_read: false,
             is_used: false,
@@ -258,7 +261,7 @@ impl Socket {
 
     /// What epoll says of it now; `None` if nothing.
     pub(super) fn readiness(&mut self) -> Option<Readiness> {
-        let (token, interest) = self.watched?;
+        let (token, interest) = self.watched.filter(|_| !self.is_connecting)?;
         let (reads, writes) = match interest {
             Interest::Readable => (true, false),
             Interest::Writable => (false, true),

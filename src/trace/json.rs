@@ -103,7 +103,7 @@ impl Object<'_> {
             TraceEvent::Ended => fields.put("busy", &nanos(self.directory.busy(self.at)))?,
             TraceEvent::Ready { source, flags } => match source {
                 Source::Listener(index) => fields.put("listener", listener(index))?,
-                Source::Peer(_) => fields,
+                Source::Peer(_) | Source::Waker => fields,
             }
             .put("flags", &Shown(flags))?,
             TraceEvent::Accepted {

@@ -56,6 +56,8 @@ pub enum Source {
     Listener(usize),
     /// A peer, which may be gone by now.
     Peer(PeerId),
+    /// Another thread, by the reactor's [`Handle`](crate::reactor::Handle).
+    Waker,
 }
 
 /// Why a peer is not read though something may wait for us.
@@ -75,6 +77,7 @@ pub enum ReadPause {
 /// A turn goes from [`TraceEvent::Waiting`] over [`TraceEvent::Woken`] to [`TraceEvent::Ended`]. What happens
 /// before the first of them, or between two turns, belongs to none.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum TraceEvent<'a> {
     /// Phase 1 begins: sleeps until something is ready, at most for `timeout` (`None`: for ever).
     Waiting {

@@ -147,6 +147,13 @@ impl Line<'_> {
         if let Some(index) = listener {
             return write!(f, "listener {:<12}", self.directory.listener(index));
         }
+        if let TraceEvent::Ready {
+            source: Source::Waker,
+            ..
+        } = self.moment
+        {
+            return write!(f, "{:<21}", "another thread");
+        }
         match self.moment.peer() {
             None => write!(f, "{:<21}", ""),
             Some(peer) => match self.directory.peer(peer) {

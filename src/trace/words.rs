@@ -58,7 +58,7 @@ impl TraceEvent<'_> {
             | TraceEvent::Woken { .. }
             | TraceEvent::Ended
             | TraceEvent::Ready {
-                source: Source::Listener(_),
+                source: Source::Listener(_) | Source::Waker,
                 ..
             }
             | TraceEvent::Accepted { .. }

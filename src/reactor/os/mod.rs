@@ -1,17 +1,20 @@
 //! The real kernel, over mio and socket2: one system call for each call of [`Kernel`]. It decides nothing.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr};
+use std::net::{IpAddr, Shutdown, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::net::{TcpListener, TcpStream};
 
+use super::handle::Waker;
 use super::kernel::{Batch, Delivery, EVENTS_PER_TURN_MAX, Interest, Kernel, Readiness};
 use super::token::Token;
 use crate::protocol::Time;
 use crate::trace::Flags;
 use terminal::Terminal;
 
+mod connect;
 pub(super) mod listen;
 mod tcp_info;
 pub(super) mod terminal;
@@ -27,6 +30,16 @@ pub enum OsStream {
     Tcp(TcpStream),
     /// Our user's standard input and output, or either.
     Terminal(Box<Terminal>),
+}
+
+/// Ends the wait of an [`OsKernel`] from another thread.
+#[derive(Clone, Debug)]
+pub struct OsWaker(Arc<mio::Waker>);
+
+impl Waker for OsWaker {
+    fn wake(&self) -> io::Result<()> {
+        self.0.wake()
+    }
 }
 
 /// The real kernel, through mio.
@@ -54,6 +67,7 @@ impl OsKernel {
 impl Kernel for OsKernel {
     type Listener = TcpListener;
     type Stream = OsStream;
+    type Waker = OsWaker;
 
     fn now(&mut self) -> Time {
         self.clock()
@@ -94,6 +108,11 @@ impl Kernel for OsKernel {
             EVENTS_PER_TURN_MAX.. => Batch::Truncated,
             _ => Batch::Complete,
         })
+    }
+
+    fn waker(&mut self) -> io::Result<OsWaker> {
+        let waker = mio::Waker::new(self.poll.registry(), Token::WAKER.into())?;
+        Ok(OsWaker(Arc::new(waker)))
     }
 
     fn listen(&mut self, listener: &mut TcpListener, token: Token) -> io::Result<()> {
@@ -161,6 +180,15 @@ impl Kernel for OsKernel {
             OsStream::Tcp(stream) => stream.peer_addr().ok().map(canonical),
             OsStream::Terminal(_) => None,
         }
+    }
+
+    fn connect(
+        &mut self,
+        address: SocketAddr,
+        source: Option<IpAddr>,
+    ) -> io::Result<(OsStream, SocketAddr)> {
+        let (stream, own) = connect::connect(address, source)?;
+        Ok((OsStream::Tcp(stream), own))
     }
 
     fn connected(&mut self, stream: &mut OsStream) -> io::Result<()> {

@@ -5,6 +5,7 @@ use super::{ADDRESSES, SIGNALS, TERMINAL, World};
 use crate::protocol::chat::Partner;
 use crate::sim::checker::Circumstances;
 use crate::sim::client::Client;
+use crate::sim::dial::DIALLED;
 use crate::sim::kernel::{Action, Clock};
 use crate::sim::net::{Net, SocketId};
 use crate::sim::talker::{Heard, LATE, OPERATOR};
@@ -16,10 +17,14 @@ impl World {
         match serial {
             TERMINAL => log::info!("{clock} server, the terminal: {action}"),
             SIGNALS => log::info!("{clock} server, the signals: {action}"),
+            DIALLED => log::info!("{clock} server, a call of its own: {action}"),
             _ => log::info!("{clock} server, client {serial}: {action}"),
         }
         if action != Action::ReadNothing {
             self.looks = 0;
+        }
+        if serial == DIALLED {
+            return;
         }
         if serial == TERMINAL || serial == SIGNALS {
             return self.saw_own(net, serial, action);

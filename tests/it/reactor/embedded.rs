@@ -1,12 +1,15 @@
 //! The reactor as a library, on the real kernel: what a service of one's own is told.
 
+use std::io::Write;
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
 use std::time::Duration;
 
-use epollo::protocol::{CloseReason, Context, Event, Peer, Service};
+use epollo::protocol::{CloseReason, Context, Event, Peer, PeerId, Service};
 use epollo::reactor::{
-    Direction, IoMode, Limits, ListenOptions, OnError, OsKernel, OsStream, Policy, Reactor,
-    Terminal, bind,
+    ConnectOptions, Direction, IoMode, Limits, ListenOptions, OnError, OsKernel, OsStream, Policy,
+    Reactor, Terminal, bind,
 };
 
 /// Writes down what it is told, and ends the run when so many peers have gone.
@@ -15,45 +18,51 @@ struct Diary {
     lines: Vec<String>,
     addresses: Vec<(&'static str, Option<SocketAddr>)>,
     peers_left: usize,
+    /// It only counts.
+    is_terse: bool,
+    attached: usize,
+    /// Who came, for another thread.
+    arrivals: Option<Sender<PeerId>>,
 }
 
 impl Service for Diary {
     type Session = &'static str;
     type Origin = &'static str;
 
-    fn open(&mut self, _: &mut Context<'_>, origin: &'static str, peer: &Peer<'_>) -> &'static str {
+    fn open(
+        &mut self,
+        cx: &mut Context<'_>,
+        origin: &'static str,
+        peer: &Peer<'_>,
+    ) -> &'static str {
+        self.attached += 1;
+        if self.is_terse {
+            cx.close();
+            return origin;
+        }
         self.addresses.push((origin, peer.address));
         self.lines.push(format!("{origin} open {}", peer.name));
+        if let Some(arrivals) = &self.arrivals {
+            arrivals.send(peer.id).unwrap();
+        }
         origin
     }
 
     fn step(&mut self, cx: &mut Context<'_>, origin: &mut &'static str, event: Event<'_>) {
         self.lines.push(format!("{origin} {event:?}"));
-        if event == Event::Eof {
+        if matches!(event, Event::Eof | Event::Notified) {
             cx.close();
         }
     }
 
     fn close(&mut self, cx: &mut Context<'_>, origin: &'static str, reason: CloseReason) {
-        self.lines.push(format!("{origin} close {reason:?}"));
+        if !self.is_terse {
+            self.lines.push(format!("{origin} close {reason:?}"));
+        }
         self.peers_left -= 1;
         if self.peers_left == 0 {
             cx.stop();
         }
-    }
-
-    fn read_limit(&self, _: &&'static str) -> usize {
-        usize::MAX
-    }
-}
-
-fn limits() -> Limits {
-    Limits {
-        clients_max: 1000,
-        clients_per_address_max: None,
-        unsent_bytes_max: 1 << 20,
-        grace: Some(Duration::from_secs(1)),
-        spin: Duration::ZERO,
     }
 }
 
@@ -62,7 +71,7 @@ fn reactor(peers: usize) -> Reactor<OsKernel, Diary> {
         peers_left: peers,
         ..Diary::default()
     };
-    Reactor::new(OsKernel::new().unwrap(), diary, limits())
+    Reactor::new(OsKernel::new().unwrap(), diary, Limits::default())
 }
 
 fn tcp(stream: TcpStream) -> OsStream {
@@ -116,4 +125,133 @@ fn a_session_is_told_the_address_of_its_peer_as_data() {
         ]
     );
     assert_eq!(diary.lines[0], "attached open a friend");
+}
+
+/// Runs it on a thread of its own; fails if that does not end.
+fn run(mut reactor: Reactor<OsKernel, Diary>) -> Diary {
+    let (ended, has_ended) = channel();
+    thread::spawn(move || {
+        reactor.run().unwrap();
+        ended.send(reactor.into_service()).unwrap();
+    });
+    has_ended
+        .recv_timeout(Duration::from_secs(30))
+        .expect("the run ends")
+}
+
+#[test]
+fn another_thread_ends_a_run_that_sleeps() {
+    let mut reactor = reactor(0);
+    let listener = bind("127.0.0.1:0".parse().unwrap(), ListenOptions::default()).unwrap();
+    let address = listener.local_addr().unwrap();
+    reactor.listen(listener, "tcp", Policy::default()).unwrap();
+    let (arrivals, arrived) = channel();
+    reactor.service_mut().arrivals = Some(arrivals);
+    reactor.service_mut().peers_left = 2;
+    let handle = reactor.handle().unwrap();
+    let user = thread::spawn(move || {
+        let client = TcpStream::connect(address).unwrap();
+        // Its turn is over, or nearly: the loop sleeps until somebody wakes it.
+        arrived.recv().unwrap();
+        handle.clone().stop().unwrap();
+        handle.stop().unwrap();
+        (handle, client)
+    });
+    let diary = run(reactor);
+    assert!(
+        diary.lines.contains(&"tcp Stopping".to_owned()),
+        "{diary:?}"
+    );
+    let (handle, _client) = user.join().unwrap();
+    handle.stop().expect("nothing happens after the run");
+}
+
+#[test]
+fn another_thread_has_a_session_told_that_there_is_something() {
+    let mut reactor = reactor(1);
+    let listener = bind("127.0.0.1:0".parse().unwrap(), ListenOptions::default()).unwrap();
+    let address = listener.local_addr().unwrap();
+    reactor.listen(listener, "tcp", Policy::default()).unwrap();
+    let (arrivals, arrived) = channel();
+    reactor.service_mut().arrivals = Some(arrivals);
+    let handle = reactor.handle().unwrap();
+    let client = thread::spawn(move || {
+        let client = TcpStream::connect(address).unwrap();
+        let peer = arrived.recv().unwrap();
+        let gone = PeerId {
+            generation: peer.generation + 1,
+            ..peer
+        };
+        handle.notify(gone).unwrap();
+        handle.notify(peer).unwrap();
+        client
+    });
+    let diary = run(reactor);
+    drop(client.join().unwrap());
+    let told = |line: &&String| *line == "tcp Notified";
+    assert_eq!(diary.lines.iter().filter(told).count(), 1, "{diary:?}");
+}
+
+#[test]
+fn a_connection_of_our_own_is_told_of_before_what_its_server_says() {
+    let remote = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = remote.local_addr().unwrap();
+    let mut reactor = reactor(1);
+    let options = ConnectOptions {
+        source: Some("127.0.0.9".parse().unwrap()),
+        ..ConnectOptions::default()
+    };
+    reactor.connect(address, "dialled", options).unwrap();
+    // It has answered, spoken and left before we look for the first time.
+    let (mut stream, own) = remote.accept().unwrap();
+    stream.write_all(b"hello").unwrap();
+    drop(stream);
+    let diary = run(reactor);
+    let expected = [
+        format!("dialled open {own}"),
+        "dialled Connected".to_owned(),
+        "dialled Received([104, 101, 108, 108, 111])".to_owned(),
+        "dialled Eof".to_owned(),
+        "dialled close Finished".to_owned(),
+    ];
+    assert_eq!(diary.lines, expected);
+    assert_eq!(diary.addresses, [("dialled", Some(address))]);
+    assert_eq!(own.ip().to_string(), "127.0.0.9");
+}
+
+#[test]
+fn a_connection_that_is_refused_closes_as_broken_and_is_never_told_of() {
+    let remote = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = remote.local_addr().unwrap();
+    drop(remote);
+    let mut reactor = reactor(1);
+    reactor
+        .connect(address, "dialled", ConnectOptions::default())
+        .unwrap();
+    let diary = run(reactor);
+    let refused = rustix::io::Errno::CONNREFUSED.raw_os_error();
+    let ending = format!("dialled close Broken({refused})");
+    assert_eq!(diary.lines[1..], [ending]);
+}
+
+#[test]
+fn a_million_streams_can_be_attached_in_one_run() {
+    let mut reactor = reactor(usize::MAX);
+    reactor.service_mut().is_terse = true;
+    for number in 0..1_000_000_u32 {
+        let nothing = Terminal::new(None, None, OnError::Ignore);
+        let stream = OsStream::Terminal(Box::new(nothing));
+        reactor
+            .attach(
+                stream,
+                "nothing",
+                Policy::default(),
+                format_args!("{number}"),
+            )
+            .unwrap();
+        if number % 1000 == 0 {
+            reactor.turn().unwrap();
+        }
+    }
+    assert_eq!(reactor.service().attached, 1_000_000);
 }

@@ -200,6 +200,7 @@ pub fn told(outcome: &Outcome) -> String {
     let events = ready.iter().map(|event| {
         let whom = match event.token.target() {
             Target::Listener(_) => "listener".to_owned(),
+            Target::Waker => "waker".to_owned(),
             Target::Peer(id) => id.slot.to_string(),
         };
         let flags = [

@@ -1,0 +1,163 @@
+//! A service that also makes calls of its own, and judges what it is told of them: [`Event::Connected`]
+//! once, before anything else, and never of a call that failed. What else it is told of goes to the service
+//! within.
+
+use std::time::Duration;
+
+use super::dial::{ANSWER_TIME_MAX, Fate, GREETING};
+use crate::protocol::{CloseReason, Context, Event, Peer, Service, StateName};
+
+/// When a call that is answered or refused must have been told of.
+const PATIENCE: Duration = ANSWER_TIME_MAX.saturating_mul(2);
+/// Until then what a server says with its answer is said to have come at the latest: the kernel may hold
+/// it back for some milliseconds.
+const GREETING_TIME_MAX: Duration = Duration::from_millis(10);
+
+/// A service that is probed by calls.
+#[derive(Debug)]
+pub(super) struct Probing<S> {
+    pub(super) inner: S,
+    /// The first thing that was wrong.
+    pub(super) wrong: Option<String>,
+}
+
+/// Where a peer comes from.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Origin<O> {
+    Inner(O),
+    /// The process has called it.
+    Called,
+}
+
+/// One peer's machine.
+#[derive(Debug)]
+pub(super) enum Session<S> {
+    Inner(S),
+    Called(Call),
+}
+
+#[derive(Debug)]
+pub(super) struct Call {
+    fate: Fate,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// There is no answer yet.
+    Calling,
+    /// There is, and so much was said.
+    Listening(usize),
+    /// Everything was heard.
+    Over,
+}
+
+impl<S> Probing<S> {
+    fn step_call(&mut self, cx: &mut Context<'_>, call: &mut Call, event: Event<'_>) {
+        let fate = call.fate;
+        call.stage = match (&call.stage, event) {
+            (Stage::Calling, Event::Connected) if matches!(fate, Fate::Answered | Fate::Reset) => {
+                cx.set_timer(Some(cx.now().after(GREETING_TIME_MAX)));
+                Stage::Listening(0)
+            }
+            (Stage::Calling, Event::TimerExpired(_)) if fate == Fate::TimedOut => Stage::Calling,
+            (Stage::Calling | Stage::Listening(_), Event::Notified | Event::Stopping) => return,
+            (&Stage::Listening(count), Event::Received(bytes)) => {
+                Stage::Listening(count + bytes.len())
+            }
+            (&Stage::Listening(count), Event::Eof | Event::TimerExpired(_))
+                if count == GREETING.len() =>
+            {
+                cx.close();
+                Stage::Over
+            }
+            (Stage::Over, Event::Notified | Event::Stopping | Event::Eof) => return,
+            (
+                stage @ (Stage::Calling | Stage::Listening(_) | Stage::Over),
+                Event::Received(_)
+                | Event::Eof
+                | Event::Connected
+                | Event::TimerExpired(_)
+                | Event::Writable,
+            ) => {
+                let words = format!("a call that is {fate:?} is told {event:?} in {stage:?}");
+                self.wrong.get_or_insert(words);
+                return;
+            }
+        };
+    }
+}
+
+impl<S: Service> Service for Probing<S> {
+    type Session = Session<S::Session>;
+    type Origin = Origin<S::Origin>;
+
+    fn open(
+        &mut self,
+        cx: &mut Context<'_>,
+        origin: Origin<S::Origin>,
+        peer: &Peer<'_>,
+    ) -> Session<S::Session> {
+        match (origin, peer.address) {
+            (Origin::Inner(origin), _) => Session::Inner(self.inner.open(cx, origin, peer)),
+            (Origin::Called, address) => {
+                cx.set_timer(Some(cx.now().after(PATIENCE)));
+                Session::Called(Call {
+                    fate: Fate::of(address.unwrap_or(Fate::Refused.address())),
+                    stage: Stage::Calling,
+                })
+            }
+        }
+    }
+
+    fn step(&mut self, cx: &mut Context<'_>, session: &mut Session<S::Session>, event: Event<'_>) {
+        match session {
+            Session::Inner(session) => self.inner.step(cx, session, event),
+            Session::Called(call) => self.step_call(cx, call, event),
+        }
+    }
+
+    fn close(&mut self, cx: &mut Context<'_>, session: Session<S::Session>, reason: CloseReason) {
+        match session {
+            Session::Inner(session) => self.inner.close(cx, session, reason),
+            Session::Called(call) => {
+                let is_right = match (call.stage, reason) {
+                    (_, CloseReason::Broken(_) | CloseReason::Stopped)
+                    | (Stage::Over, CloseReason::Finished) => true,
+                    // It was told to leave before it had heard everything.
+                    (Stage::Listening(_), CloseReason::Finished) => true,
+                    (
+                        Stage::Calling | Stage::Listening(_) | Stage::Over,
+                        CloseReason::Finished
+                        | CloseReason::Idle
+                        | CloseReason::WriteStalled
+                        | CloseReason::Lingered
+                        | CloseReason::Evicted
+                        | CloseReason::Aborted,
+                    ) => false,
+                };
+                if !is_right {
+                    let words = format!("a call that is {:?} ends as {reason:?}", call.fate);
+                    self.wrong.get_or_insert(words);
+                }
+            }
+        }
+    }
+
+    fn read_limit(&self, session: &Session<S::Session>) -> usize {
+        match session {
+            Session::Inner(session) => self.inner.read_limit(session),
+            Session::Called(_) => usize::MAX,
+        }
+    }
+
+    fn state(&self, session: &Session<S::Session>) -> StateName {
+        match session {
+            Session::Inner(session) => self.inner.state(session),
+            Session::Called(_) => StateName {
+                protocol: "probe",
+                state: "calling",
+            },
+        }
+    }
+}
