@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
+use epollo::report::Report;
+
 use crate::Effort;
-use crate::common::load::{Load, Report};
+use crate::common::load::Load;
 use crate::common::machine::connections_max;
 use crate::common::programs::{self, Program};
 use crate::common::server::Server;

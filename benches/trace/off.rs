@@ -7,8 +7,9 @@ use std::fs::{
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use epollo::report::table::{aligned, row};
+
 use crate::common::programs::Program;
-use crate::common::table::Table;
 use crate::common::tools::{instructions_per_echo, needs, scratch};
 use crate::common::{Asked, Result, saved, tell};
 
@@ -35,7 +36,7 @@ const BLOCKS: [&str; 2] = [
 pub(crate) fn measure(asked: &Asked) -> Result<()> {
     needs("valgrind")?;
     let count = if asked.quick { 2_000 } else { 20_000 };
-    let mut table = Table::new(&["program", ".text bytes", "instructions/echo"]);
+    let mut table = vec![row(["program", ".text bytes", "instructions/echo"])];
     let mut texts = Vec::new();
     for (name, strips) in [("as it is", false), ("no observer", true)] {
         let executable = build(name, strips)?;
@@ -50,10 +51,10 @@ pub(crate) fn measure(asked: &Asked) -> Result<()> {
         // One connection: how many are ready in a turn depends on the machine.
         let instructions = instructions_per_echo(&program, 1, count)?;
         let bytes = text.len().to_string();
-        table.add(vec![name.to_owned(), bytes, format!("{instructions:.1}")]);
+        table.push(vec![name.to_owned(), bytes, format!("{instructions:.1}")]);
         texts.push(text);
     }
-    table.tell();
+    tell(&format!("\n{}", aligned(&table)));
     if texts[0] != texts[1] {
         return Err("the code of the two differs".into());
     }
