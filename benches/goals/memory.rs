@@ -74,7 +74,7 @@ fn memory_with(program: &Program, idle: usize) -> Result<u64> {
     let mut running = crowd(idle).begin(&server)?;
     let mut most = 0;
     let report: Report = loop {
-        most = most.max(server.directory()?);
+        most = most.max(server.memory()?);
         if running.has_ended()? {
             break running.report()?;
         }
