@@ -16,7 +16,7 @@ mod counted;
 #[path = "goals/crowded.rs"]
 mod crowded;
 #[path = "goals/memory.rs"]
-mod directory;
+mod memory;
 #[path = "goals/paired.rs"]
 mod paired;
 #[path = "goals/simulated.rs"]
@@ -32,7 +32,7 @@ const GOALS: [(&str, &str, Measure); 12] = [
         "instructions in user space for one echo, beside strong C",
         counted::instructions,
     ),
-    ("P4", "user memory of an idle connection", directory::idle),
+    ("P4", "user memory of an idle connection", memory::idle),
     (
         "P9",
         "cost of an echo as connections grow, simulated kernel",

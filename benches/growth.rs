@@ -4,14 +4,17 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use common::load::{Load, Report};
+use common::interval::Interval;
+use common::load::{Load, cpu_ns_per_echo};
 use common::machine::connections_max;
-use common::plot::{Lines, Plot, Scale};
 use common::programs::{self, Program};
 use common::server::Server;
-use common::statistics::{Interval, interval};
-use common::table::{Table, micros};
 use common::{Asked, Result, doubts, saved, tell};
+use epollo::report::Report;
+use epollo::report::plot::{Axis, Line, PICTURE, Plot, Size, picture};
+use epollo::report::statistics::median;
+use epollo::report::table::{aligned, row as heading};
+use epollo::report::units::{digits, round, time};
 use serde::Serialize;
 
 #[allow(dead_code, reason = "no target needs all of it")]
@@ -46,26 +49,23 @@ fn bench(asked: &Asked) -> Result<()> {
         let points = AMONG_IDLE.map(|idle| (ACTIVE, idle));
         let rows = measure(asked, &servers, &points)?;
         tell_rows("64 active, idle beside them", &rows, |row| row.idle);
-        let plot = Plot {
-            title: "What an echo costs the server among idle connections",
-            x: "idle connections beside 64 active ones",
-            y: "microseconds of CPU per echo",
-            scale: Scale::Linear,
+        let title = "What an echo costs the server among idle connections";
+        let x = |size: &Size, end| {
+            let title = "idle connections beside 64 active ones";
+            Axis::linear(title, end, size.labels, round)
         };
-        let svg = plot.draw(&lines(&servers, &rows, |row| row.idle))?;
+        let plot = plot(&servers, &rows, x, |row| row.idle);
+        let svg = picture(title, &plot, PICTURE)?;
         saved::file(asked, "growth-idle.svg", &svg)?;
         all.extend(rows);
     }
     if asked.wants("active") {
         let rows = measure(asked, &servers, &ALL_ACTIVE.map(|active| (active, 0)))?;
         tell_rows("connections, all active", &rows, |row| row.active);
-        let plot = Plot {
-            title: "What an echo costs the server as connections grow",
-            x: "connections, all active",
-            y: "microseconds of CPU per echo",
-            scale: Scale::LogX,
-        };
-        let svg = plot.draw(&lines(&servers, &rows, |row| row.active))?;
+        let title = "What an echo costs the server as connections grow";
+        let x = |_: &Size, end| Axis::logarithmic("connections, all active", 1.0, end, round);
+        let plot = plot(&servers, &rows, x, |row| row.active);
+        let svg = picture(title, &plot, PICTURE)?;
         saved::file(asked, "growth-active.svg", &svg)?;
         all.extend(rows);
     }
@@ -108,44 +108,66 @@ fn measure(asked: &Asked, servers: &[Program], points: &[(usize, usize)]) -> Res
     doubts::tell_all(runs.iter().flat_map(|(program, _, reports)| {
         reports.iter().map(|report| (program.name.as_str(), report))
     }));
-    Ok(runs
-        .into_iter()
+    runs.into_iter()
         .map(|(program, point, reports)| row(program, point, &reports))
-        .collect())
+        .collect()
 }
 
-fn row(program: &Program, (active, idle): (usize, usize), reports: &[Report]) -> Row {
-    let cpu: Vec<f64> = reports.iter().filter_map(Report::cpu_ns_per_echo).collect();
-    let rates: Vec<f64> = reports.iter().map(|report| report.per_second).collect();
-    Row {
+fn row(program: &Program, (active, idle): (usize, usize), reports: &[Report]) -> Result<Row> {
+    let cpu: Vec<f64> = reports.iter().filter_map(cpu_ns_per_echo).collect();
+    let mut rates: Vec<f64> = reports.iter().map(|report| report.per_second).collect();
+    Ok(Row {
         server: program.name.clone(),
         active,
         idle,
-        cpu_ns_per_echo: interval(&cpu),
-        per_second: interval(&rates).median,
-    }
+        cpu_ns_per_echo: Interval::of(&cpu)?,
+        per_second: median(&mut rates),
+    })
 }
 
 fn tell_rows(what: &str, rows: &[Row], x: impl Fn(&Row) -> usize) {
-    let mut table = Table::new(&[what, "server", "CPU us/echo", "95 % interval", "echoes/s"]);
-    for row in rows {
+    let mut table = vec![heading([
+        what,
+        "server",
+        "CPU/echo",
+        "95 % interval",
+        "echoes/s",
+    ])];
+    table.extend(rows.iter().map(|row| {
         let Interval { median, low, high } = row.cpu_ns_per_echo;
-        table.add(vec![
+        vec![
             x(row).to_string(),
             row.server.clone(),
-            micros(median),
-            format!("{} to {}", micros(low), micros(high)),
-            format!("{:.0}", row.per_second),
-        ]);
-    }
-    table.tell();
+            time(median),
+            format!("{} to {}", time(low), time(high)),
+            digits(row.per_second),
+        ]
+    }));
+    tell(&format!("\n{}", aligned(&table)));
 }
 
-fn lines(servers: &[Program], rows: &[Row], x: impl Fn(&Row) -> usize) -> Lines {
+/// CPU time over connections, a line for each server.
+fn plot(
+    servers: &[Program],
+    rows: &[Row],
+    x_axis: fn(&Size, f64) -> Axis,
+    x: fn(&Row) -> usize,
+) -> Plot {
     let line = |server: &Program| {
         let rows = rows.iter().filter(|row| row.server == server.name);
-        let points = rows.map(|row| (x(row) as f64, row.cpu_ns_per_echo.median / 1e3));
-        (server.name.clone(), points.collect())
+        let points = rows.map(|row| (x(row) as f64, row.cpu_ns_per_echo.median));
+        Line {
+            name: server.name.clone(),
+            pieces: vec![points.collect()],
+        }
     };
-    servers.iter().map(line).collect()
+    let most = rows.iter().map(|row| row.cpu_ns_per_echo.median);
+    let most = most.fold(0.0, f64::max);
+    let farthest = rows.iter().map(x).max().unwrap_or(1);
+    Plot {
+        x: x_axis,
+        x_end: farthest as f64,
+        y: Axis::linear("CPU time of the server per echo", most * 1.1, 6.0, time),
+        lines: servers.iter().map(line).collect(),
+    }
 }

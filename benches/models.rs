@@ -8,14 +8,16 @@ use std::net::TcpStream;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use common::load::{Load, Report};
+use common::load::{Load, cpu_ns_per_echo};
 use common::machine::connections_max;
-use common::plot::{Lines, Plot, Scale};
 use common::programs::{self, Program, Sought};
 use common::server::Server;
-use common::statistics::median;
-use common::table::{Table, micros};
 use common::{Asked, Result, all_measured, attempt, doubts, saved, tell};
+use epollo::report::Report;
+use epollo::report::plot::{Axis, Line, PICTURE, Plot, picture};
+use epollo::report::statistics::median;
+use epollo::report::table::aligned;
+use epollo::report::units::{digits, round, round_time, time};
 use serde::Serialize;
 
 #[allow(dead_code, reason = "no target needs all of it")]
@@ -197,14 +199,15 @@ fn measure(
     );
     runs.retain(|(_, _, reports)| !reports.is_empty());
     let rows = runs.into_iter().map(|(model, _, reports)| {
-        let of = |pick: fn(&Report) -> f64| median(&reports.iter().map(pick).collect::<Vec<f64>>());
+        let of =
+            |pick: fn(&Report) -> f64| median(&mut reports.iter().map(pick).collect::<Vec<f64>>());
         Row {
             model,
             crowd,
             clients,
             per_second: of(|report| report.per_second),
             response_p99_ns: of(|report| report.response_ns.p99 as f64),
-            cpu_ns_per_echo: of(|report| report.cpu_ns_per_echo().unwrap_or(f64::NAN)),
+            cpu_ns_per_echo: of(|report| cpu_ns_per_echo(report).unwrap_or(f64::NAN)),
         }
     });
     rows.collect()
@@ -219,27 +222,22 @@ fn run(program: &Program, load: &Load) -> Result<Report> {
 
 fn tell_all(results: &Results, counts: &[usize]) {
     let figures: [(&str, Figure, Show); 3] = [
-        ("CPU us/echo", |row| row.cpu_ns_per_echo, micros),
-        (
-            "echoes/s",
-            |row| row.per_second,
-            |value| format!("{value:.0}"),
-        ),
-        ("p99 us", |row| row.response_p99_ns, micros),
+        ("CPU/echo", |row| row.cpu_ns_per_echo, time),
+        ("echoes/s", |row| row.per_second, digits),
+        ("p99", |row| row.response_p99_ns, time),
     ];
     for crowd in [Crowd::Few, Crowd::All] {
         for (what, figure, show) in figures {
-            let counts_told = counts.iter().map(usize::to_string);
-            let heading: Vec<String> = std::iter::once(format!("{what}, {}", crowd.words()))
-                .chain(counts_told)
-                .collect();
-            let mut table = Table::new(&heading.iter().map(String::as_str).collect::<Vec<_>>());
-            for served in &results.served {
-                table.add(cells(results, crowd, served, counts, |row| {
-                    show(figure(row))
-                }));
-            }
-            table.tell();
+            let mut heading = vec![format!("{what}, {}", crowd.words())];
+            heading.extend(counts.iter().map(usize::to_string));
+            let mut table = vec![heading];
+            table.extend(
+                results
+                    .served
+                    .iter()
+                    .map(|served| cells(results, crowd, served, counts, |row| show(figure(row)))),
+            );
+            tell(&format!("\n{}", aligned(&table)));
         }
     }
     for Served { model, served, of } in &results.served {
@@ -285,35 +283,52 @@ impl Served {
     }
 }
 
-fn lines(results: &Results, crowd: Crowd, figure: Figure) -> Lines {
-    let line = |served: &Served| {
-        let is_meant = |row: &&Row| row.model == served.model && row.crowd == crowd;
-        let rows = results.rows.iter().filter(is_meant);
-        let points = rows.map(|row| (row.clients as f64, figure(row)));
-        (served.name(), points.collect())
-    };
-    results.served.iter().map(line).collect()
+impl Results {
+    /// A line for each model.
+    fn lines(&self, crowd: Crowd, figure: Figure) -> Vec<Line> {
+        let line = |served: &Served| {
+            let is_meant = |row: &&Row| row.model == served.model && row.crowd == crowd;
+            let rows = self.rows.iter().filter(is_meant);
+            let points = rows.map(|row| (row.clients as f64, figure(row)));
+            Line {
+                name: served.name(),
+                pieces: vec![points.collect()],
+            }
+        };
+        self.served.iter().map(line).collect()
+    }
+
+    /// The least and the most of a figure.
+    fn span(&self, crowd: Crowd, figure: Figure) -> (f64, f64) {
+        let rows = self.rows.iter().filter(|row| row.crowd == crowd);
+        let figures: Vec<f64> = rows.map(figure).collect();
+        let most = figures.iter().copied().fold(1.0, f64::max);
+        (figures.into_iter().fold(most, f64::min), most)
+    }
 }
 
 fn draw(asked: &Asked, results: &Results) -> Result<()> {
     for (crowd, name) in [(Crowd::Few, "few"), (Crowd::All, "all")] {
-        let plot = |title, y, scale| Plot {
-            title,
-            x: crowd.words(),
+        let plot = |y, figure| Plot {
+            x: match crowd {
+                Crowd::Few => |_, end| Axis::logarithmic(Crowd::Few.words(), 1.0, end, round),
+                Crowd::All => |_, end| Axis::logarithmic(Crowd::All.words(), 1.0, end, round),
+            },
+            x_end: results.span(crowd, |row| row.clients as f64).1,
             y,
-            scale,
+            lines: results.lines(crowd, figure),
         };
+        let cpu: Figure = |row| row.cpu_ns_per_echo;
+        let (least, most) = results.span(crowd, cpu);
+        let y = Axis::logarithmic("CPU time of the server per echo", least, most, round_time);
         let title = "What an echo costs the server";
-        let svg = plot(title, "microseconds of CPU per echo", Scale::LogBoth).draw(&lines(
-            results,
-            crowd,
-            |row| row.cpu_ns_per_echo / 1e3,
-        ))?;
+        let svg = picture(title, &plot(y, cpu), PICTURE)?;
         saved::file(asked, &format!("models-{name}-cpu.svg"), &svg)?;
+        let rate: Figure = |row| row.per_second;
+        let (_, most) = results.span(crowd, rate);
+        let y = Axis::linear("echoes per second", most * 1.1, 6.0, round);
         let title = "Echoes a second, a core for the server and one for the load";
-        let svg =
-            plot(title, "echoes per second", Scale::LogX)
-                .draw(&lines(results, crowd, |row| row.per_second))?;
+        let svg = picture(title, &plot(y, rate), PICTURE)?;
         saved::file(asked, &format!("models-{name}-rate.svg"), &svg)?;
     }
     Ok(())

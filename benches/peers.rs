@@ -5,12 +5,15 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use common::load::{Load, Report};
+use common::load::{Load, cpu_ns_per_echo};
 use common::programs::{self, Program, Sought};
 use common::server::Server;
-use common::statistics::median;
-use common::table::{Table, micros, or_dash};
-use common::{Asked, Result, all_measured, attempt, doubts, plot, saved, tell};
+use common::{Asked, Result, all_measured, attempt, doubts, or_dash, saved, tell};
+use epollo::report::Report;
+use epollo::report::plot::{Axis, Line, Plot, Size, picture};
+use epollo::report::statistics::median;
+use epollo::report::table::{aligned, row as heading};
+use epollo::report::units::{digits, time};
 use serde::Serialize;
 
 #[allow(dead_code, reason = "no target needs all of it")]
@@ -79,20 +82,40 @@ fn bench(asked: &Asked) -> Result<()> {
     }
     saved::results(asked, "peers", &rows)?;
     for &connections in counts {
-        let bars: Vec<(String, f64)> = rows
-            .iter()
-            .filter(|row| row.connections == connections)
-            .filter_map(|row| Some((label(&row.peer), row.cpu_ns_per_echo? / 1e3)))
+        let rows = rows.iter().filter(|row| row.connections == connections);
+        let bars: Vec<(&str, f64)> = rows
+            .filter_map(|row| Some((&*row.peer, row.cpu_ns_per_echo?)))
             .collect();
         let title = format!("Server CPU time of a 64-byte echo, {connections} connections");
-        let svg = plot::bars(
-            &title,
-            "microseconds of CPU per echo (less is better)",
-            &bars,
-        )?;
+        let size = Size::bars(u32::try_from(bars.len())?);
+        let svg = picture(&title, &plot(&bars), size)?;
         saved::file(asked, &format!("peers-{connections}.svg"), &svg)?;
     }
     all_measured(&failed)
+}
+
+/// A bar for each peer, the first at the top, with its figure in words.
+fn plot(peers: &[(&str, f64)]) -> Plot {
+    let names = peers
+        .iter()
+        .map(|(peer, cpu)| format!("{}  {}", label(peer), time(*cpu)));
+    let bar = |(row, (_, cpu)): (usize, &(&str, f64))| {
+        let y = row as f64 + 0.5;
+        vec![(0.0, y), (*cpu, y)]
+    };
+    let most = peers.iter().map(|(_, cpu)| *cpu).fold(0.0, f64::max);
+    Plot {
+        x: |size, end| {
+            let title = "CPU time per echo (less is better)";
+            Axis::linear(title, end, size.labels, time)
+        },
+        x_end: most * 1.05,
+        y: Axis::names("", &names.collect::<Vec<_>>()),
+        lines: vec![Line {
+            name: "CPU time per echo".to_owned(),
+            pieces: peers.iter().rev().enumerate().map(bar).collect(),
+        }],
+    }
 }
 
 fn find_all(asked: &Asked) -> Result<Vec<Program>> {
@@ -146,7 +169,7 @@ fn run(program: &Program, load: &Load) -> Result<Run> {
     if !program.forks {
         let report = load.run(&mut server)?;
         server.stop()?;
-        let cpu_ns_per_echo = report.cpu_ns_per_echo();
+        let cpu_ns_per_echo = cpu_ns_per_echo(&report);
         return Ok(Run {
             report,
             cpu_ns_per_echo,
@@ -169,12 +192,12 @@ fn run(program: &Program, load: &Load) -> Result<Run> {
 
 fn row(peer: &str, connections: usize, runs: &[Run]) -> Row {
     let of = |pick: &dyn Fn(&Run) -> Option<f64>| {
-        let values: Vec<f64> = runs.iter().filter_map(pick).collect();
-        (!values.is_empty()).then(|| median(&values))
+        let mut values: Vec<f64> = runs.iter().filter_map(pick).collect();
+        (!values.is_empty()).then(|| median(&mut values))
     };
     let mut trust: Vec<String> = runs
         .iter()
-        .flat_map(|run| run.report.trust.clone())
+        .flat_map(|run| run.report.warnings.clone())
         .collect();
     trust.sort();
     trust.dedup();
@@ -192,15 +215,15 @@ fn row(peer: &str, connections: usize, runs: &[Run]) -> Row {
 
 fn tell_rows(connections: usize, rows: &[Row]) {
     let connections = format!("{connections} connections, 64 B");
-    let mut table = Table::new(&[
+    let mut table = vec![heading([
         &connections,
-        "CPU us/echo",
+        "CPU/echo",
         "x epollo",
         "echoes/s",
-        "p50 us",
-        "p99 us",
+        "p50",
+        "p99",
         "syscalls/echo",
-    ]);
+    ])];
     let epollo = rows.iter().find(|row| row.peer == "epollo");
     let epollo = epollo.and_then(|row| row.cpu_ns_per_echo);
     for row in rows {
@@ -208,15 +231,15 @@ fn tell_rows(connections: usize, rows: &[Row]) {
             .cpu_ns_per_echo
             .zip(epollo)
             .map(|(cpu, epollo)| cpu / epollo);
-        table.add(vec![
+        table.push(vec![
             label(&row.peer),
-            or_dash(row.cpu_ns_per_echo, micros),
+            or_dash(row.cpu_ns_per_echo, time),
             or_dash(times, |times| format!("{times:.2}")),
-            format!("{:.0}", row.per_second),
-            micros(row.response_p50_ns),
-            micros(row.response_p99_ns),
+            digits(row.per_second),
+            time(row.response_p50_ns),
+            time(row.response_p99_ns),
             or_dash(row.syscalls_per_echo, |calls| format!("{calls:.2}")),
         ]);
     }
-    table.tell();
+    tell(&format!("\n{}", aligned(&table)));
 }

@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use common::load::{Length, Load, Report};
+use common::load::{Length, Load, cpu_ns_per_echo};
 use common::programs::{self, Program};
 use common::server::Server;
-use common::statistics::median;
-use common::table::{Table, micros, or_dash};
-use common::{Asked, Result, all_measured, attempt, doubts, saved, tell};
+use common::{Asked, Result, all_measured, attempt, doubts, or_dash, saved, tell};
+use epollo::report::Report;
+use epollo::report::statistics::median;
+use epollo::report::table::{aligned, row as heading};
+use epollo::report::units::time;
 use serde::Serialize;
 
 #[allow(dead_code, reason = "no target needs all of it")]
@@ -81,12 +83,12 @@ fn on(asked: &Asked) -> Result<()> {
         .zip(reports.iter().zip(files))
         .map(|(trace, (reports, (bytes, dropped)))| {
             let of = |figure: fn(&Report) -> f64| {
-                median(&reports.iter().map(figure).collect::<Vec<f64>>())
+                median(&mut reports.iter().map(figure).collect::<Vec<f64>>())
             };
-            let costs: Vec<f64> = reports.iter().filter_map(Report::cpu_ns_per_echo).collect();
+            let mut costs: Vec<f64> = reports.iter().filter_map(cpu_ns_per_echo).collect();
             Row {
                 trace,
-                cpu_ns_per_echo: (!costs.is_empty()).then(|| median(&costs)),
+                cpu_ns_per_echo: (!costs.is_empty()).then(|| median(&mut costs)),
                 p50_ns: of(|report| report.response_ns.p50 as f64),
                 p99_ns: of(|report| report.response_ns.p99 as f64),
                 bytes,
@@ -143,23 +145,23 @@ fn written(path: &PathBuf) -> Result<(u64, u64)> {
 }
 
 fn tell_rows(rows: &[Row]) {
-    let mut table = Table::new(&[
+    let mut table = vec![heading([
         "trace",
-        "us CPU/echo",
-        "p50 us",
-        "p99 us",
+        "CPU/echo",
+        "p50",
+        "p99",
         "MB",
         "lines dropped",
-    ]);
+    ])];
     for row in rows {
-        table.add(vec![
+        table.push(vec![
             row.trace.to_owned(),
-            or_dash(row.cpu_ns_per_echo, micros),
-            micros(row.p50_ns),
-            micros(row.p99_ns),
+            or_dash(row.cpu_ns_per_echo, time),
+            time(row.p50_ns),
+            time(row.p99_ns),
             format!("{:.1}", row.bytes as f64 / 1e6),
             row.dropped.to_string(),
         ]);
     }
-    table.tell();
+    tell(&format!("\n{}", aligned(&table)));
 }

@@ -1,6 +1,7 @@
 //! Reasons not to trust runs, each told once. What is said here is not decided here: `epollo bench` does.
 
-use super::load::Report;
+use epollo::report::Report;
+
 use super::tell;
 
 /// A reason with how often it was given.
@@ -52,7 +53,7 @@ impl std::fmt::Display for Doubt {
 /// Tells those of many runs, each given with the name of its server.
 pub(crate) fn tell_all<'a>(runs: impl IntoIterator<Item = (&'a str, &'a Report)>) {
     let reasons = runs.into_iter().flat_map(|(name, run)| {
-        run.trust
+        run.warnings
             .iter()
             .map(|reason| (name.to_owned(), reason.clone()))
     });

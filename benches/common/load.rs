@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
+use epollo::report::{AbTest, Ratio, Report};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use super::Result;
 use super::machine::{dying_with_us, is_installed, pinned_to};
@@ -134,7 +134,7 @@ impl Load {
     }
 
     /// Loads two servers in turn, in so many blocks each.
-    pub(crate) fn duel(&self, a: &Server, b: &Server, blocks: usize) -> Result<Duel> {
+    pub(crate) fn duel(&self, a: &Server, b: &Server, blocks: usize) -> Result<AbTest> {
         let target = [
             "--ab".to_owned(),
             a.address.to_string(),
@@ -212,72 +212,16 @@ impl Drop for Running {
     }
 }
 
-/// What is used here of `epollo bench --json`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Report {
-    pub(crate) echoes: u64,
-    pub(crate) per_second: f64,
-    pub(crate) response_ns: Quantiles,
-    pub(crate) send_lag_ns: Quantiles,
-    pub(crate) connect_ns: Quantiles,
-    pub(crate) generator: Cost,
-    pub(crate) server: Option<Cost>,
-    pub(crate) trust: Vec<String>,
+/// CPU nanoseconds of the server for one echo.
+pub(crate) fn cpu_ns_per_echo(report: &Report) -> Option<f64> {
+    report.server.as_ref().map(|server| server.cpu_ns_per_echo)
 }
 
-impl Report {
-    /// CPU nanoseconds of the server for one echo.
-    pub(crate) fn cpu_ns_per_echo(&self) -> Option<f64> {
-        self.server.as_ref().map(|server| server.cpu_ns_per_echo)
-    }
-}
-
-/// A distribution in nanoseconds.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(crate) struct Quantiles {
-    pub(crate) p50: u64,
-    pub(crate) p99: u64,
-    pub(crate) p999: u64,
-    pub(crate) max: u64,
-    pub(crate) count: u64,
-}
-
-/// What a process did while it was measured.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Cost {
-    pub(crate) cpu_ns_per_echo: f64,
-    pub(crate) cpu_share: f64,
-    pub(crate) syscalls_per_echo: Option<f64>,
-}
-
-/// What is used here of `epollo bench --ab --json`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Duel {
-    pub(crate) blocks: usize,
-    pub(crate) discarded: usize,
-    pub(crate) ratios: Vec<Ratio>,
-    pub(crate) trust: Vec<String>,
-    pub(crate) runs: Vec<Report>,
-}
-
-impl Duel {
-    /// The ratio of a figure, by the name it has in the JSON.
-    pub(crate) fn ratio(&self, figure: &str) -> Result<Ratio> {
-        let found = self.ratios.iter().find(|ratio| ratio.figure == figure);
-        found.cloned().ok_or_else(|| {
-            let names: Vec<&str> = self.ratios.iter().map(|ratio| &*ratio.figure).collect();
-            format!("no ratio of {figure}, but of {}", names.join(", ")).into()
-        })
-    }
-}
-
-/// A figure of the first divided by that of the second, with its 95 % interval.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Ratio {
-    pub(crate) figure: String,
-    pub(crate) a: f64,
-    pub(crate) b: f64,
-    pub(crate) ratio: f64,
-    pub(crate) low: f64,
-    pub(crate) high: f64,
+/// The ratio of a figure, by the name it has in the JSON.
+pub(crate) fn ratio_of(duel: &AbTest, figure: &str) -> Result<Ratio> {
+    let found = duel.ratios.iter().find(|ratio| ratio.figure == figure);
+    found.cloned().ok_or_else(|| {
+        let names: Vec<&str> = duel.ratios.iter().map(|ratio| &*ratio.figure).collect();
+        format!("no ratio of {figure}, but of {}", names.join(", ")).into()
+    })
 }

@@ -1,5 +1,6 @@
-//! What the bench targets share: servers that are started, identified and stopped, the load on them,
-//! and tables, plots and files of what came out. Nothing here judges a figure.
+//! What the bench targets share: servers that are started, identified and stopped, the load on them, and
+//! files of what came out. Its tables, plots and statistics are those of `epollo::report`. Nothing here
+//! judges a figure.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -10,15 +11,13 @@ use std::process::ExitCode;
 use clap::Parser;
 
 pub(crate) mod doubts;
+pub(crate) mod interval;
 pub(crate) mod load;
 pub(crate) mod machine;
-pub(crate) mod plot;
 pub(crate) mod programs;
 pub(crate) mod rust_peers;
 pub(crate) mod saved;
 pub(crate) mod server;
-pub(crate) mod statistics;
-pub(crate) mod table;
 pub(crate) mod tools;
 
 /// What fails here ends the bench, with words for the person who started it.
@@ -97,6 +96,11 @@ pub(crate) fn all_measured(failed: &[String]) -> Result<()> {
         [] => Ok(()),
         failed => Err(format!("not everything was measured: {}", failed.join("; ")).into()),
     }
+}
+
+/// A figure, or that there is none.
+pub(crate) fn or_dash(figure: Option<f64>, show: impl Fn(f64) -> String) -> String {
+    figure.map_or_else(|| "-".to_owned(), show)
 }
 
 /// Prints a line. Where nobody listens any more, there is nobody to tell.

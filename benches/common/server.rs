@@ -138,7 +138,7 @@ impl Server {
     }
 
     /// User memory in bytes: what is resident and not part of a file.
-    pub(crate) fn directory(&self) -> Result<u64> {
+    pub(crate) fn memory(&self) -> Result<u64> {
         let rollup = self.process()?.status()?;
         let anonymous = rollup
             .rssanon

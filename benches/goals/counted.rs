@@ -5,12 +5,14 @@
 use std::ffi::OsString;
 use std::fs::remove_file;
 
+use epollo::report::statistics::median;
+
 use crate::Effort;
 use crate::common::Result;
+use crate::common::interval::Interval;
 use crate::common::load::Load;
 use crate::common::programs::{self, Program};
 use crate::common::server::Server;
-use crate::common::statistics::{Interval, median};
 use crate::common::tools::{instructions_per_echo, needs, requests, scratch, written};
 use crate::verdict::{Bound, Line};
 
@@ -130,7 +132,7 @@ fn per_echo(
         slopes.push(instructions_per_echo(program, connections, count)?);
     }
     Ok(Interval {
-        median: median(&slopes),
+        median: median(&mut slopes),
         low: slopes.iter().copied().fold(f64::INFINITY, f64::min),
         high: slopes.iter().copied().fold(f64::NEG_INFINITY, f64::max),
     })

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use epollo::report::statistics::median;
+use epollo::report::units::time;
+
 use crate::Effort;
-use crate::common::load::Load;
+use crate::common::interval::Interval;
+use crate::common::load::{Load, cpu_ns_per_echo};
 use crate::common::machine::connections_max;
 use crate::common::programs;
 use crate::common::server::Server;
-use crate::common::statistics::interval;
-use crate::common::table::micros;
 use crate::common::{Result, doubts};
 use crate::verdict::{Bound, Line};
 
@@ -29,10 +31,8 @@ pub(crate) fn idle(effort: &Effort) -> Result<Vec<Line>> {
     for block in 0..effort.blocks {
         let mut cpu = |idle: usize| -> Result<f64> {
             let report = among(idle).run(&mut epollo)?;
-            trust.extend(report.trust.clone());
-            report
-                .cpu_ns_per_echo()
-                .ok_or_else(|| "the server's CPU time is not known".into())
+            trust.extend(report.warnings.clone());
+            cpu_ns_per_echo(&report).ok_or_else(|| "the server's CPU time is not known".into())
         };
         // A B, then B A.
         let (a, b) = if block % 2 == 0 {
@@ -54,13 +54,8 @@ pub(crate) fn idle(effort: &Effort) -> Result<Vec<Line>> {
     );
     let trust: Vec<String> = doubts.iter().map(ToString::to_string).collect();
     let what = format!("CPU time of an echo, {ACTIVE} active among {many} idle / among {FEW_IDLE}");
-    let median = crate::common::statistics::median;
-    let details = format!(
-        "{} us / {} us",
-        micros(median(&last)),
-        micros(median(&first))
-    );
-    let line = Line::between(what, interval(&ratios), Bound::AtMost(1.05));
+    let details = format!("{} / {}", time(median(&mut last)), time(median(&mut first)));
+    let line = Line::between(what, Interval::of(&ratios)?, Bound::AtMost(1.05));
     Ok(vec![
         line.with(details, among(many).command("ADDR"))
             .doubted(&trust),
@@ -103,5 +98,5 @@ pub(crate) fn flood(effort: &Effort) -> Result<Vec<Line>> {
         p99(beside.response_ns.p99),
         Bound::AtMost(5.0),
     );
-    Ok(vec![line.with(details, command).doubted(&beside.trust)])
+    Ok(vec![line.with(details, command).doubted(&beside.warnings)])
 }

@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
+use epollo::report::Report;
+
 use crate::Effort;
-use crate::common::load::{Load, Report};
+use crate::common::load::Load;
 use crate::common::machine::connections_max;
 use crate::common::programs::{self, Program};
 use crate::common::server::Server;
@@ -72,7 +74,7 @@ fn memory_with(program: &Program, idle: usize) -> Result<u64> {
     let mut running = crowd(idle).begin(&server)?;
     let mut most = 0;
     let report: Report = loop {
-        most = most.max(server.directory()?);
+        most = most.max(server.memory()?);
         if running.has_ended()? {
             break running.report()?;
         }

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use crate::common::load::{Duel, Load, Ratio};
+use epollo::report::units::{digits, time};
+use epollo::report::{AbTest, Ratio};
+
+use crate::common::load::{Load, cpu_ns_per_echo, ratio_of};
 use crate::common::server::Server;
-use crate::common::table::micros;
 use crate::common::{Result, programs};
 use crate::verdict::{Bound, Line};
 use crate::{Effort, epollo_and_strong};
@@ -18,22 +20,14 @@ fn tokio() -> Result<Server> {
 }
 
 /// A figure of a duel beside its goal.
-fn line(load: &Load, duel: &Duel, figure: &str, what: String, bound: Bound) -> Result<Line> {
-    let ratio = duel.ratio(figure)?;
-    let unit = if figure == "per_second" {
-        "a second"
-    } else {
-        "us"
-    };
-    let show = |value: f64| {
-        if unit == "us" {
-            micros(value)
-        } else {
-            format!("{value:.0}")
-        }
+fn line(load: &Load, duel: &AbTest, figure: &str, what: String, bound: Bound) -> Result<Line> {
+    let ratio = ratio_of(duel, figure)?;
+    let show = |value: f64| match figure {
+        "per_second" => format!("{} a second", digits(value)),
+        _ => time(value),
     };
     let details = format!(
-        "{} {unit} / {} {unit}, {} blocks each, {} discarded",
+        "{} / {}, {} blocks each, {} discarded",
         show(ratio.a),
         show(ratio.b),
         duel.blocks,
@@ -42,7 +36,7 @@ fn line(load: &Load, duel: &Duel, figure: &str, what: String, bound: Bound) -> R
     let line = Line::ratio(what, &ratio, bound);
     Ok(line
         .with(details, load.command("--ab A B"))
-        .doubted(&duel.trust))
+        .doubted(&duel.warnings))
 }
 
 /// P1: CPU time of the server for one echo.
@@ -180,7 +174,7 @@ pub(crate) fn bulk(effort: &Effort) -> Result<Vec<Line>> {
     let duel = load.duel(&epollo, &strong, effort.blocks)?;
     epollo.stop()?;
     strong.stop()?;
-    let cpu = duel.ratio(SERVER_CPU)?;
+    let cpu = ratio_of(&duel, SERVER_CPU)?;
     let bytes_a_second = |nanoseconds: f64| 64.0 * 1024.0 / nanoseconds;
     let ratio = Ratio {
         ratio: 1.0 / cpu.ratio,
@@ -202,7 +196,7 @@ pub(crate) fn bulk(effort: &Effort) -> Result<Vec<Line>> {
     );
     Ok(vec![
         line.with(details, load.command("--ab A B"))
-            .doubted(&duel.trust),
+            .doubted(&duel.warnings),
     ])
 }
 
@@ -217,9 +211,7 @@ pub(crate) fn generator(effort: &Effort) -> Result<Vec<Line>> {
     let closed = Load::echo(64, 2 * effort.block);
     let report = closed.run(&mut epollo)?;
     epollo.stop()?;
-    let server = report
-        .cpu_ns_per_echo()
-        .ok_or("the server's CPU time is not known")?;
+    let server = cpu_ns_per_echo(&report).ok_or("the server's CPU time is not known")?;
     let own = report.generator.cpu_ns_per_echo;
     let lag_p99 = lag.send_lag_ns.p99 as f64 / 1e3;
     Ok(vec![
@@ -229,16 +221,16 @@ pub(crate) fn generator(effort: &Effort) -> Result<Vec<Line>> {
             Bound::AtMost(20.0),
         )
         .with(String::new(), paced.command("ADDR"))
-        .doubted(&lag.trust),
+        .doubted(&lag.warnings),
         Line::exact(
             "CPU time of an echo, generator / server",
             own / server,
             Bound::AtMost(1.0),
         )
         .with(
-            format!("{} us / {} us", micros(own), micros(server)),
+            format!("{} / {}", time(own), time(server)),
             closed.command("ADDR"),
         )
-        .doubted(&report.trust),
+        .doubted(&report.warnings),
     ])
 }

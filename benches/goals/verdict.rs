@@ -2,10 +2,10 @@
 
 use std::fmt;
 
+use epollo::report::Ratio;
 use serde::Serialize;
 
-use crate::common::load::Ratio;
-use crate::common::statistics::Interval;
+use crate::common::interval::Interval;
 
 /// One goal with everything that was measured for it.
 #[derive(Debug, Serialize)]

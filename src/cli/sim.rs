@@ -15,7 +15,8 @@ use procfs::process::Process;
 use super::args::SimArguments;
 use super::{Failure, print};
 use crate::protocol::{chat, echo};
-use crate::reactor::{Holdings, Policy};
+use crate::reactor::Policy;
+use crate::report::table::named;
 use crate::services::{Origin, Protocol, Server, Settings};
 use crate::sim::{self, Doors, Mass, Outcome, Plan, QUIT};
 
@@ -23,6 +24,8 @@ use crate::sim::{self, Doors, Mass, Outcome, Plan, QUIT};
 const SEEDS_DEFAULT: Range<u64> = 0..100;
 /// How many violations are spelled out; with so many, no further seed is begun.
 const VIOLATIONS_TOLD_MAX: usize = 10;
+/// Characters of the names of figures.
+const NAME_WIDTH: usize = 11;
 
 thread_local! {
     /// Which seed this thread runs, for its last words.
@@ -161,18 +164,19 @@ fn millions(count: u64) -> String {
 }
 
 fn report(outcome: &Outcome, runs: u64, took: Duration) -> String {
-    let rate = outcome.steps as f64 / took.as_secs_f64() / 1e6;
-    format!(
-        "seeds        {runs}\nsteps        {} in {:.1} s, {rate:.1} million per second\n\
-         connections  {}\nfaults       {}\nviolations   {}\n\
-         faults by call, kind and state:\n{}",
-        outcome.steps,
-        took.as_secs_f64(),
-        outcome.connections,
-        outcome.faults.total(),
-        outcome.violations.len(),
-        outcome.faults,
-    )
+    let (steps, seconds) = (outcome.steps, took.as_secs_f64());
+    let rate = steps as f64 / seconds / 1e6;
+    let steps = format!("{steps} in {seconds:.1} s, {rate:.1} million per second");
+    let figures = [
+        ("seeds", runs.to_string()),
+        ("steps", steps),
+        ("connections", outcome.connections.to_string()),
+        ("faults", outcome.faults.total().to_string()),
+        ("violations", outcome.violations.len().to_string()),
+    ];
+    let figures = named(NAME_WIDTH, &figures);
+    let faults = &outcome.faults;
+    format!("{figures}faults by call, kind and state:\n{faults}")
 }
 
 fn verdict(arguments: &SimArguments, outcome: &Outcome) -> Result<(), Failure> {
@@ -211,26 +215,26 @@ fn open(count: usize, print_figures: impl Fn(&str) -> Result<(), Failure>) -> Re
     let before = resident_bytes();
     mass.open().map_err(failed)?;
     let bytes = resident_bytes().saturating_sub(before);
-    let line = format!(
-        "connections  {count} open at once\nmemory       {} bytes, {:.1} per connection (the server only)\n",
-        bytes,
-        bytes as f64 / count as f64
-    );
-    print_figures(&line)?;
+    let each = bytes as f64 / count as f64;
+    let memory = format!("{bytes} bytes, {each:.1} per connection (the server only)");
+    let opened = format!("{count} open at once");
+    print_figures(&named(
+        NAME_WIDTH,
+        &[("connections", opened), ("memory", memory)],
+    ))?;
     let (steps, began) = (mass.steps(), Instant::now());
     let wrong = mass.echo().map_err(failed)?;
     let took = began.elapsed().as_secs_f64();
     let steps = mass.steps() - steps;
     let held = mass.close().map_err(failed)?;
-    let line = format!(
-        "echoes       {count} in {took:.2} s, {wrong} wrong\nsteps        {steps}, {:.1} million per second\n\
-         left         ({}, {}, {}) (peers, timers, bytes)\n",
-        steps as f64 / took / 1e6,
-        held.peers,
-        held.timers,
-        held.buffered_bytes
-    );
-    print_figures(&line)?;
+    let rate = steps as f64 / took / 1e6;
+    let left = format!("({}, {}, {})", held.peers, held.timers, held.buffered_bytes);
+    let figures = [
+        ("echoes", format!("{count} in {took:.2} s, {wrong} wrong")),
+        ("steps", format!("{steps}, {rate:.1} million per second")),
+        ("left", format!("{left} (peers, timers, bytes)")),
+    ];
+    print_figures(&named(NAME_WIDTH, &figures))?;
     if wrong > 0 || held != Holdings::default() {
         return Err(Failure::at_work(
             "an echo was wrong, or the server did not release everything",

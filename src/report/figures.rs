@@ -1,10 +1,9 @@
 //! The plots of a run, each with its words, its legend and the table that says the same in figures.
 //! How lines are drawn and where they stand on the page is decided elsewhere.
 
-use plotters::style::RGBColor;
-
-use super::plot::{Axis, FIRST, Line, Plot, SECOND, THIRD, place_of_percentile, seconds};
+use super::plot::{Axis, Line, Plot, place_of_percentile, seconds};
 use super::statistics::median;
+use super::table::row;
 use super::units::{self, percent, time, whole_time};
 use super::{Report, Second};
 
@@ -17,8 +16,6 @@ pub(super) struct Drawing {
     /// For those who cannot see it.
     pub gist: String,
     pub plot: Plot,
-    /// The names of its lines, where there are several.
-    pub legend: &'static [&'static str],
     /// A heading and rows.
     pub table: Vec<Vec<String>>,
     pub note: Option<String>,
@@ -76,10 +73,6 @@ fn points(timeline: &[Second], per_point: usize) -> Vec<Point> {
     points
 }
 
-fn row(cells: &[&str]) -> Vec<String> {
-    cells.iter().map(|cell| (*cell).to_owned()).collect()
-}
-
 fn percentiles(report: &Report) -> Option<Drawing> {
     let response = report.response_ns;
     if report.curve.is_empty() || response.count == 0 {
@@ -100,7 +93,7 @@ fn percentiles(report: &Report) -> Option<Drawing> {
         ("99.9 %", response.p999),
         ("100 % (max)", response.max),
     ];
-    let mut table = vec![row(&["answers", "within"])];
+    let mut table = vec![row(["answers", "within"])];
     table.extend(named.map(|(name, ns)| vec![name.to_owned(), whole_time(ns)]));
     let told = named.map(|(name, ns)| format!("{name} within {}", whole_time(ns)));
     Some(Drawing {
@@ -112,27 +105,31 @@ fn percentiles(report: &Report) -> Option<Drawing> {
         plot: Plot {
             x: Axis::percentiles,
             x_end: end,
-            y: Axis::logarithmic("response time", lowest as f64, response.max as f64),
+            y: response_times(lowest, response.max),
             lines: vec![Line {
-                colour: FIRST,
+                name: "response time".to_owned(),
                 pieces: vec![points.collect()],
             }],
         },
-        legend: &[],
         table,
         note: None,
     })
+}
+
+fn response_times(lowest: u64, highest: u64) -> Axis {
+    let (lowest, highest) = (lowest as f64, highest as f64);
+    Axis::logarithmic("response time", lowest, highest, units::round_time)
 }
 
 /// One figure of a second.
 type OfSecond = fn(&Second) -> u64;
 
 /// The answered stretches of a run, one figure of each second.
-fn stretches(points: &[Point], colour: RGBColor, of: OfSecond) -> Line {
+fn stretches(points: &[Point], name: &str, of: OfSecond) -> Line {
     let stretches = points.split(|point| point.second.echoes == 0);
     let point = |point: &Point| (point.second.at, of(&point.second) as f64);
     Line {
-        colour,
+        name: name.to_owned(),
         pieces: stretches
             .map(|stretch| stretch.iter().map(point).collect())
             .collect(),
@@ -154,14 +151,14 @@ fn latency(points: &[Point], note: Option<String>) -> Option<Drawing> {
         .collect();
     let lowest = answered.iter().map(|second| second.p50).min()?;
     let highest = answered.iter().map(|second| second.max).max()?;
-    let figures: [(&str, RGBColor, OfSecond); 3] = [
-        ("p50", FIRST, |second| second.p50),
-        ("p99", SECOND, |second| second.p99),
-        ("max", THIRD, |second| second.max),
+    let figures: [(&str, OfSecond); 3] = [
+        ("p50", |second| second.p50),
+        ("p99", |second| second.p99),
+        ("max", |second| second.max),
     ];
-    let mut table = vec![row(&["of one second", "lowest", "median", "highest"])];
+    let mut table = vec![row(["of one second", "lowest", "median", "highest"])];
     let mut told = Vec::new();
-    for (name, _, of) in figures {
+    for (name, of) in figures {
         let values: Vec<f64> = answered.iter().map(|second| of(second) as f64).collect();
         let [least, middle, most] = spread(&values, time);
         told.push(format!("{name} from {least} to {most}"));
@@ -177,12 +174,9 @@ fn latency(points: &[Point], note: Option<String>) -> Option<Drawing> {
         plot: Plot {
             x: seconds,
             x_end: points.last()?.second.at,
-            y: Axis::logarithmic("response time", lowest as f64, highest as f64),
-            lines: figures
-                .map(|(_, colour, of)| stretches(points, colour, of))
-                .into(),
+            y: response_times(lowest, highest),
+            lines: figures.map(|(name, of)| stretches(points, name, of)).into(),
         },
-        legend: &["p50", "p99", "max"],
         table,
         note: (!notes.is_empty()).then(|| notes.join(" ")),
     })
@@ -203,7 +197,7 @@ fn rates(
         x_end: points.last().map_or(1.0, |point| point.second.at),
         y: Axis::linear(title, most * 1.05, 6.0, label),
         lines: vec![Line {
-            colour: FIRST,
+            name: title.to_owned(),
             pieces: vec![at.zip(values.iter().copied()).collect()],
         }],
     }
@@ -229,9 +223,8 @@ fn throughput(report: &Report, points: &[Point], note: Option<String>) -> Option
             0.0,
             units::round,
         ),
-        legend: &[],
         table: vec![
-            row(&["second", &format!("{many} per second")]),
+            row(["second", &format!("{many} per second")]),
             vec!["slowest".to_owned(), least],
             vec!["median".to_owned(), middle],
             vec!["fastest".to_owned(), most],
@@ -249,7 +242,7 @@ fn cpu(report: &Report, points: &[Point], note: Option<String>) -> Option<Drawin
     let [least, middle, most] = spread(&values, percent);
     let (one, _) = units::answers_of(&report.service);
     let mut table = vec![
-        row(&["second", "of a core"]),
+        row(["second", "of a core"]),
         vec!["lowest".to_owned(), least.clone()],
         vec!["median".to_owned(), middle.clone()],
         vec!["highest".to_owned(), most.clone()],
@@ -263,7 +256,6 @@ fn cpu(report: &Report, points: &[Point], note: Option<String>) -> Option<Drawin
             "The server's share of a core over the run: {least} to {most}, median {middle}."
         ),
         plot: rates(points, &values, "share of a core", 1.0, percent_label),
-        legend: &[],
         table,
         note,
     })

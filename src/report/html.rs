@@ -134,8 +134,8 @@ fn section(drawing: &Drawing) -> Result<Markup, String> {
                             (PreEscaped(plot))
                         }
                     }
-                    @if !drawing.legend.is_empty() {
-                        ul.legend { @for name in drawing.legend { li { (name) } } }
+                    @if drawing.plot.lines.len() > 1 {
+                        ul.legend { @for line in &drawing.plot.lines { li { (line.name) } } }
                     }
                     @if let Some(note) = &drawing.note { figcaption { (note) } }
                 }

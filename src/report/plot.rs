@@ -1,24 +1,33 @@
-//! Lines over two axes as inline SVG, drawn by plotters. The colours are names in disguise: the
-//! page's style sheet replaces each by the one of its light or dark theme. What the lines mean is not
-//! known here.
+//! Lines over two axes as SVG, drawn by plotters: inline in a page, or a picture that stands alone. In a
+//! page the colours are names in disguise: its style sheet replaces each by the one of its light or dark
+//! theme. What the lines mean is not known here.
 
 use std::ops::Range;
 
+use plotters::coord::Shift;
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::{
-    ChartBuilder, Circle, IntoDrawingArea, IntoFont, LineSeries, RGBColor, SVGBackend, TRANSPARENT,
+    ChartBuilder, Circle, Cross, DrawingArea, DynElement, IntoDrawingArea, IntoDynElement,
+    IntoFont, LineSeries, PathElement, RGBColor, SVGBackend, TRANSPARENT, Text, TriangleMarker,
+    WHITE,
 };
-use plotters::style::{Color, IntoTextStyle, TextStyle};
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{Color, TextStyle};
 
 use super::units;
 
-/// What a plot is drawn in; `page.css` knows them too.
-pub const FIRST: RGBColor = RGBColor(0x00, 0x72, 0xb2);
-/// The colour of a second line.
-pub const SECOND: RGBColor = RGBColor(0xd5, 0x5e, 0x00);
-/// The colour of a third line.
-pub const THIRD: RGBColor = RGBColor(0x8a, 0x5a, 0x9e);
+/// What the lines of a plot are drawn in, one after the other: colours that colour-blind people tell apart,
+/// most of them of Okabe and Ito. `page.css` knows the first three.
+const COLOURS: [RGBColor; 7] = [
+    RGBColor(0x00, 0x72, 0xb2),
+    RGBColor(0xd5, 0x5e, 0x00),
+    RGBColor(0x8a, 0x5a, 0x9e),
+    RGBColor(0x00, 0x9e, 0x73),
+    RGBColor(0x56, 0xb4, 0xe9),
+    RGBColor(0xe6, 0x9f, 0x00),
+    RGBColor(0x50, 0x50, 0x50),
+];
 const GRID: RGBColor = RGBColor(0xdd, 0xdd, 0xdd);
 const AXIS: RGBColor = RGBColor(0x88, 0x88, 0x88);
 const LABEL: RGBColor = RGBColor(0x44, 0x44, 0x44);
@@ -28,14 +37,22 @@ const FONT_SCALE: f64 = 1.24;
 const FONT_PIXELS: f64 = 13.0;
 /// Up to so many points are marked; more are a line that needs no marks.
 const MARKED_POINTS_MAX: usize = 40;
+/// What the names of the lines take of a picture, at its right.
+const LEGEND_WIDTH: u32 = 290;
 
-/// How large it is drawn; a page shows the one that fits.
+/// How large it is drawn, and with what; a page shows the one that fits.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
     width: u32,
     height: u32,
     /// Labels on the horizontal axis.
-    labels: f64,
+    pub labels: f64,
+    /// What the labels of the vertical axis take of the width.
+    beside: u32,
+    /// How thick lines are.
+    stroke: u32,
+    /// Points of different lines are marked differently, up to so many.
+    marks: usize,
 }
 
 /// A plot as wide as the page.
@@ -43,13 +60,37 @@ pub const WIDE: Size = Size {
     width: 800,
     height: 320,
     labels: 12.0,
+    beside: 74,
+    stroke: 2,
+    marks: 1,
 };
 /// For a telephone held upright.
 pub const NARROW: Size = Size {
     width: 360,
     height: 280,
     labels: 5.0,
+    ..WIDE
 };
+/// A picture that stands alone.
+pub const PICTURE: Size = Size {
+    width: 1_020,
+    height: 540,
+    marks: 6,
+    ..WIDE
+};
+
+impl Size {
+    /// A picture of bars: of lines from 0 to a figure, one below the other.
+    pub fn bars(count: u32) -> Size {
+        Size {
+            height: 110 + 40 * count,
+            beside: 190,
+            stroke: 24,
+            marks: 0,
+            ..PICTURE
+        }
+    }
+}
 
 /// A plot that is yet to be drawn.
 pub struct Plot {
@@ -65,8 +106,8 @@ pub struct Plot {
 
 /// Points in order; a gap ends one piece and begins the next.
 pub struct Line {
-    /// What it is drawn in.
-    pub colour: RGBColor,
+    /// As the legend calls it.
+    pub name: String,
     /// Points that are joined; between two pieces there is a gap.
     pub pieces: Vec<Vec<(f64, f64)>>,
 }
@@ -101,8 +142,8 @@ impl Axis {
         }
     }
 
-    /// Times in nanoseconds, from below the lowest to above the highest, by powers of ten.
-    pub fn logarithmic(title: &str, lowest: f64, highest: f64) -> Axis {
+    /// From below the lowest to above the highest, by powers of ten; below 1 nothing has a place.
+    pub fn logarithmic(title: &str, lowest: f64, highest: f64, label: fn(f64) -> String) -> Axis {
         let (lowest, highest) = (lowest.max(1.0), highest.max(2.0));
         let first = lowest.log10().floor();
         let decades = std::iter::successors(Some(first), |power| Some(power + 1.0));
@@ -126,10 +167,20 @@ impl Axis {
             title: title.to_owned(),
             start: start.log10(),
             end: end.log10(),
-            labels: labels
-                .map(|place| (place.log10(), units::round_time(place)))
-                .collect(),
+            labels: labels.map(|place| (place.log10(), label(place))).collect(),
             is_logarithmic: true,
+        }
+    }
+
+    /// Names, the first at the top, each with a row of the height 1 around it.
+    pub fn names(title: &str, names: &[String]) -> Axis {
+        let places = (0..names.len()).rev().map(|row| row as f64 + 0.5);
+        Axis {
+            title: title.to_owned(),
+            start: 0.0,
+            end: names.len() as f64,
+            labels: places.zip(names.iter().cloned()).collect(),
+            is_logarithmic: false,
         }
     }
 
@@ -193,34 +244,58 @@ pub fn place_of_percentile(percentile: f64) -> f64 {
     -(1.0 - percentile / 100.0).log10()
 }
 
-/// Draws it.
+/// Draws it for a page.
 ///
 /// # Errors
 /// What plotters has to say, which nothing known leads to.
 pub fn svg(plot: &Plot, size: Size) -> Result<String, String> {
-    let mut text = String::new();
-    let backend = SVGBackend::with_string(&mut text, (size.width, size.height));
-    draw(plot, size, backend).map_err(|error| error.to_string())?;
-    Ok(text)
+    drawn(size, |area| draw(plot, size, area))
 }
 
-fn draw(
-    plot: &Plot,
-    size: Size,
-    backend: SVGBackend<'_>,
-) -> Result<(), Box<dyn std::error::Error>> {
-    let (x, y) = ((plot.x)(&size, plot.x_end), &plot.y);
+/// Draws it as a picture on white: below its title, beside the names of its lines if there are several.
+///
+/// # Errors
+/// What plotters has to say, which nothing known leads to.
+pub fn picture(title: &str, plot: &Plot, size: Size) -> Result<String, String> {
+    drawn(size, |area| {
+        area.fill(&WHITE)?;
+        let area = area.titled(title, text(18.0))?;
+        if plot.lines.len() < 2 {
+            return draw(plot, size, &area);
+        }
+        let (area, legend) = area.split_horizontally(size.width - LEGEND_WIDTH);
+        draw_legend(plot, size, &legend)?;
+        draw(plot, size, &area)
+    })
+}
+
+type Done = Result<(), Box<dyn std::error::Error>>;
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+
+fn drawn(size: Size, draw: impl FnOnce(&Area<'_>) -> Done) -> Result<String, String> {
+    let mut svg = String::new();
+    let backend = SVGBackend::with_string(&mut svg, (size.width, size.height));
     let area = backend.into_drawing_area();
-    let mut chart = ChartBuilder::on(&area)
+    let done = draw(&area).and_then(|()| Ok(area.present()?));
+    drop(area);
+    done.map_err(|error| error.to_string())?;
+    Ok(svg)
+}
+
+fn text(pixels: f64) -> TextStyle<'static> {
+    let font = ("sans-serif", pixels * FONT_SCALE).into_font();
+    TextStyle::from(font).color(&LABEL)
+}
+
+fn draw(plot: &Plot, size: Size, area: &Area<'_>) -> Done {
+    let (x, y) = ((plot.x)(&size, plot.x_end), &plot.y);
+    let mut chart = ChartBuilder::on(area)
         .margin(6)
         .margin_right(26)
         .x_label_area_size(44)
-        .y_label_area_size(74)
+        .y_label_area_size(size.beside)
         .build_cartesian_2d(x.clone(), y.clone())?;
-    let style: TextStyle<'_> = ("sans-serif", FONT_PIXELS * FONT_SCALE)
-        .into_font()
-        .color(&LABEL)
-        .into_text_style(&area);
+    let style = text(FONT_PIXELS);
     chart
         .configure_mesh()
         .light_line_style(TRANSPARENT)
@@ -231,21 +306,50 @@ fn draw(
         .x_desc(x.title.clone())
         .y_desc(y.title.clone())
         .draw()?;
-    for line in &plot.lines {
+    for (index, line) in plot.lines.iter().enumerate() {
+        let stroke = COLOURS[index % COLOURS.len()].stroke_width(size.stroke);
         let count: usize = line.pieces.iter().map(Vec::len).sum();
         for piece in &line.pieces {
             let points = piece
                 .iter()
                 .map(|&(at, value)| (x.place(at), y.place(value)));
-            chart.draw_series(LineSeries::new(points.clone(), line.colour.stroke_width(2)))?;
-            if count <= MARKED_POINTS_MAX || piece.len() == 1 {
-                chart.draw_series(points.map(|at| Circle::new(at, 3, line.colour.filled())))?;
+            chart.draw_series(LineSeries::new(points.clone(), stroke))?;
+            if size.marks > 0 && (count <= MARKED_POINTS_MAX || piece.len() == 1) {
+                chart.draw_series(points.map(|at| mark(index, size, at)))?;
             }
         }
     }
-    drop(chart);
-    area.present()?;
     Ok(())
+}
+
+/// Every line with its mark and its name, one below the other.
+fn draw_legend(plot: &Plot, size: Size, area: &Area<'_>) -> Done {
+    let style = text(FONT_PIXELS).pos(Pos::new(HPos::Left, VPos::Center));
+    for ((index, line), y) in plot.lines.iter().enumerate().zip((20..).step_by(26)) {
+        let stroke = COLOURS[index % COLOURS.len()].stroke_width(size.stroke);
+        area.draw(&PathElement::new([(0, y), (30, y)], stroke))?;
+        area.draw(&mark(index, size, (15, y)))?;
+        area.draw(&Text::new(line.name.as_str(), (38, y), style.clone()))?;
+    }
+    Ok(())
+}
+
+/// A dot, a cross, a triangle, a circle, a disc or a bold cross.
+fn mark<'a, At: Clone + 'static>(
+    index: usize,
+    size: Size,
+    at: At,
+) -> DynElement<'static, SVGBackend<'a>, At> {
+    let colour = COLOURS[index % COLOURS.len()];
+    let (filled, line) = (colour.filled(), colour.stroke_width(size.stroke));
+    match index % size.marks.max(1) {
+        0 => Circle::new(at, 3, filled).into_dyn(),
+        1 => Cross::new(at, 5, line).into_dyn(),
+        2 => TriangleMarker::new(at, 6, filled).into_dyn(),
+        3 => Circle::new(at, 5, line).into_dyn(),
+        4 => Circle::new(at, 6, filled).into_dyn(),
+        _ => Cross::new(at, 4, colour.stroke_width(3 * size.stroke)).into_dyn(),
+    }
 }
 
 /// An axis of seconds.

@@ -58,21 +58,26 @@ pub fn median(sample: &mut [f64]) -> f64 {
     }
 }
 
+/// The median of a sample. None if it is empty.
+pub fn middle(sample: &[f64]) -> Option<Spread> {
+    if sample.is_empty() {
+        return None;
+    }
+    let mut rng = Rng::with_seed(SEED);
+    let mut drawn = sample.to_vec();
+    let value = median(&mut drawn);
+    Some(Spread::of(value, || {
+        drawn.fill_with(|| sample[rng.usize(..sample.len())]);
+        median(&mut drawn)
+    }))
+}
+
 /// The median ratio of pairs that were measured next to each other, `a` divided by `b`. What
 /// disturbs both of a pair leaves their ratio alone; that is why pairs are drawn and not halves.
 /// None without pairs.
 pub fn paired(pairs: &[(f64, f64)]) -> Option<Spread> {
     let ratios: Vec<f64> = pairs.iter().map(|(a, b)| a / b).collect();
-    if ratios.is_empty() {
-        return None;
-    }
-    let mut rng = Rng::with_seed(SEED);
-    let mut sample = ratios.clone();
-    let value = median(&mut sample);
-    Some(Spread::of(value, || {
-        sample.fill_with(|| ratios[rng.usize(..ratios.len())]);
-        median(&mut sample)
-    }))
+    middle(&ratios)
 }
 
 /// A statistic of one series divided by that of another, each measured in its own time. None if one

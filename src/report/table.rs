@@ -1,4 +1,4 @@
-//! Rows of words as an aligned table for a terminal. What is in the cells is not looked at.
+//! Rows of words as aligned columns for a terminal. What is in the cells is not looked at.
 
 use std::fmt::Write as _;
 
@@ -31,4 +31,11 @@ pub fn aligned(rows: &[Vec<String>]) -> String {
 /// A row of a table.
 pub fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
     cells.map(str::to_owned).to_vec()
+}
+
+/// A name and what is said of it, line by line; as many characters as `width` says for the name, so that
+/// lines that are printed apart have one column. A line without a name goes on with the one above it.
+pub fn named(width: usize, lines: &[(&str, String)]) -> String {
+    let line = |(name, words): &(&str, String)| format!("{name:<width$}  {words}\n");
+    lines.iter().map(line).collect()
 }

@@ -1,10 +1,13 @@
 //! The report of a run for people on a terminal: what was asked, what came of it, and how far it can
 //! be believed. It leaves out nothing that went wrong, and much that `--json` has.
 
-use super::table::{aligned, row};
+use super::table::{aligned, named, row};
 use super::units::{self, percent, whole_time};
 use super::{Cost, Quantiles, Report};
 use crate::protocol::display::Escaped;
+
+/// Characters of the names of what is told beside the latencies.
+const NAME_WIDTH: usize = 10;
 
 /// The whole report, some 25 lines.
 pub fn words(report: &Report) -> String {
@@ -17,7 +20,7 @@ pub fn words(report: &Report) -> String {
     // A run that never began to measure knows no cost.
     for (name, process) in both.filter(|(_, process)| process.pid != 0) {
         let [first, second] = cost(process, report);
-        words += &format!("{name:<10}  {first}\n{:<10}  {second}\n", "");
+        words += &named(NAME_WIDTH, &[(name, first), ("", second)]);
     }
     words + &verdict(report)
 }
@@ -247,6 +250,8 @@ fn verdict(report: &Report) -> String {
     for (at, reason) in report.warnings.iter().enumerate() {
         lines.push((if at == 0 { "warnings" } else { "" }, reason.clone()));
     }
-    let line = |(name, told): (&str, String)| format!("{name:<10}  {}\n", Escaped(told.as_bytes()));
-    lines.into_iter().map(line).collect()
+    for (_, told) in &mut lines {
+        *told = Escaped(told.as_bytes()).to_string();
+    }
+    named(NAME_WIDTH, &lines)
 }

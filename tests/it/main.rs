@@ -15,6 +15,7 @@ mod kernel;
 mod load;
 mod protocol;
 mod reactor;
+mod report;
 mod serve;
 mod sim;
 mod trace;
