@@ -15,7 +15,7 @@ use procfs::process::Process;
 use super::args::SimArguments;
 use super::{Failure, print};
 use crate::protocol::{chat, echo};
-use crate::reactor::Policy;
+use crate::reactor::{Holdings, Policy};
 use crate::report::table::named;
 use crate::services::{Origin, Protocol, Server, Settings};
 use crate::sim::{self, Doors, Mass, Outcome, Plan, QUIT};
