@@ -7,7 +7,7 @@ use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::{Kernel, OriginId, Outbound, Reactor, find};
+use super::{Kernel, OriginId, Outbound, Reactor};
 use crate::protocol::{PeerId, Service, Time};
 use crate::trace::{Observer, TraceEvent};
 
@@ -172,16 +172,10 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             self.give_back(stream);
             return;
         }
-        match self.open(stream, origin, Outbound::Open, format_args!("{address}")) {
-            Ok(id) => {
-                log::debug!("peer {id}: connection from {address}");
-                if is_counted && let Some(connection) = find(&mut self.peers, id) {
-                    self.per_address.add(id, address.ip());
-                    connection.is_client = true;
-                    self.clients += 1;
-                }
-            }
-            Err(error) => log::warn!("cannot watch the connection from {address}: {error}"),
+        let client = is_counted.then(|| address.ip());
+        let name = format_args!("{address}");
+        if let Err(error) = self.open(stream, origin, Outbound::Open, client, name) {
+            log::warn!("cannot watch the connection from {address}: {error}");
         }
     }
 

@@ -1,71 +1,138 @@
-//! From a session's wishes to deeds: the one place where an effect means something.
+//! A session is told something, and what it asks for is done: the one place where an effect means something.
 
-use std::mem;
+use std::ops::Range;
 
 use super::{Kernel, PeerId, Reactor, Run, Unread, find};
-use crate::protocol::{CloseReason, Effect, Event, Service, Time};
+use crate::protocol::{CloseReason, Effect, Effects, Event, Service, Time};
 use crate::trace::Observer;
 
+/// Bytes that a step sends, where they lie.
+#[derive(Clone, Debug)]
+enum Piece {
+    /// In what the session composed.
+    Composed(Range<usize>),
+    /// In what it was told.
+    Received(Range<usize>),
+}
+
+impl Piece {
+    fn of(effect: &Effect) -> Option<Piece> {
+        match effect {
+            Effect::Send(range) => Some(Piece::Composed(range.clone())),
+            Effect::SendBack(range) => Some(Piece::Received(range.clone())),
+            Effect::ShutdownWrite
+            | Effect::Close
+            | Effect::Refuse(_)
+            | Effect::Abort
+            | Effect::DiscardTyped
+            | Effect::SetTimer(_)
+            | Effect::Notify(_)
+            | Effect::StopAccepting
+            | Effect::Stop => None,
+        }
+    }
+
+    fn bytes<'a>(&self, composed: &'a [u8], received: &'a [u8]) -> &'a [u8] {
+        match self {
+            Piece::Composed(range) => &composed[range.clone()],
+            Piece::Received(range) => &received[range.clone()],
+        }
+    }
+
+    /// Both in one piece, if they are: what a step composes lies one after another.
+    fn joined(&self, next: &Piece) -> Option<Piece> {
+        match (self, next) {
+            (Piece::Composed(range), Piece::Composed(next)) if range.end == next.start => {
+                Some(Piece::Composed(range.start..next.end))
+            }
+            (Piece::Received(range), Piece::Received(next)) if range.end == next.start => {
+                Some(Piece::Received(range.start..next.end))
+            }
+            (Piece::Composed(_) | Piece::Received(_), _) => None,
+        }
+    }
+}
+
 impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
-    /// Tells a session something and carries out what it wishes.
-    pub(super) fn step(&mut self, id: PeerId, event: Event<'_>) {
+    /// Tells a session something and carries out what it asks for.
+    #[inline]
+    pub(super) fn dispatch(&mut self, id: PeerId, event: Event<'_>) {
         let Some(connection) = find(&mut self.peers, id) else {
             return;
         };
-        let policy = &self.origins[connection.origin.index()].1;
-        let is_behind = connection.unread == Unread::Queued || connection.is_held_up(policy);
-        let drained_until = if is_behind {
-            Time::ZERO
-        } else {
-            self.drained_until
+        let (received, drained_until): (&[u8], _) = match event {
+            // Whether more waits is not known yet.
+            Event::Received(bytes) => (bytes, Time::ZERO),
+            Event::Eof | Event::Woken | Event::Stopping => {
+                let policy = &self.origins[connection.origin().index()].1;
+                let is_behind =
+                    connection.unread() == Unread::Queued || connection.is_held_up(policy);
+                let drained_until = if is_behind {
+                    Time::ZERO
+                } else {
+                    self.drained_until
+                };
+                (&[], drained_until)
+            }
         };
-        let cx = self.effects.context(self.now, id, connection.room());
+        let mut effects = self.effects.take().unwrap_or_default();
+        let cx = effects.context(self.now, id, connection.room());
         let mut cx = cx.heard_until(drained_until);
         let from = self
             .kernel
             .told(id, event, || self.service.state(&connection.session));
         self.service.step(&mut cx, &mut connection.session, event);
         let to = from.map(|_| self.service.state(&connection.session));
-        self.kernel.stepped(id, from, to, &self.effects);
-        let received = match event {
-            Event::Received(bytes) => bytes,
-            Event::Eof | Event::Woken | Event::Stopping => &[],
-        };
-        self.apply(id, received);
+        self.kernel.stepped(id, from, to, &effects);
+        self.apply(id, effects, received);
     }
 
-    /// Carries out what the session has just asked for; `received` is what it was told of.
-    pub(super) fn apply(&mut self, id: PeerId, received: &[u8]) {
-        if self.effects.list().is_empty() {
-            return;
-        }
-        let mut effects = mem::take(&mut self.effects);
+    /// Carries out what the session has just asked for; `received` is what it was told of. What it sends goes
+    /// out last, since its end may follow, and in one write where it lies in one piece.
+    #[inline]
+    pub(super) fn apply(&mut self, id: PeerId, mut effects: Box<Effects>, received: &[u8]) {
+        let mut sending: Option<Piece> = None;
         for effect in effects.list() {
-            self.carry_out(id, effect, effects.bytes(), received);
+            let Some(next) = Piece::of(effect) else {
+                self.carry_out(id, effect);
+                continue;
+            };
+            let peer = find(&mut self.peers, id);
+            if !peer.is_some_and(|connection| connection.is_speaking()) {
+                continue;
+            }
+            sending = Some(match sending {
+                None => next,
+                Some(piece) => piece.joined(&next).unwrap_or_else(|| {
+                    self.enqueue(id, piece.bytes(effects.bytes(), received), false);
+                    next
+                }),
+            });
+        }
+        if let Some(piece) = sending {
+            self.send_bytes(id, piece.bytes(effects.bytes(), received));
         }
         effects.clear();
-        self.effects = effects;
+        self.effects = Some(effects);
     }
 
-    fn carry_out(&mut self, id: PeerId, effect: &Effect, bytes: &[u8], received: &[u8]) {
+    /// Does what is no sending.
+    fn carry_out(&mut self, id: PeerId, effect: &Effect) {
+        self.mark_dirty(id);
         let peer = find(&mut self.peers, id);
         match (effect, peer) {
-            (Effect::Send(range), Some(_)) => self.enqueue(id, &bytes[range.clone()]),
-            (Effect::SendBack(range), Some(_)) => self.enqueue(id, &received[range.clone()]),
             (Effect::ShutdownWrite, Some(connection)) => connection.finish(),
             (Effect::Close, Some(connection)) => {
-                connection.leave(&self.origins[connection.origin.index()].1);
+                connection.leave(&self.origins[connection.origin().index()].1);
             }
             (Effect::Refuse(why), Some(connection)) => {
-                connection.leave(&self.origins[connection.origin.index()].1);
+                connection.leave(&self.origins[connection.origin().index()].1);
                 self.counters.refused(id, why);
             }
             (Effect::DiscardTyped, Some(connection)) => {
                 self.kernel.discard_typed(&mut connection.stream);
             }
-            (Effect::SetTimer(time), Some(connection)) => {
-                connection.wake_at = time.unwrap_or(Time::NEVER);
-            }
+            (Effect::SetTimer(time), Some(connection)) => connection.set_timer(*time),
             (Effect::Abort, Some(_)) => self.close(id, CloseReason::Aborted),
             (Effect::Notify(other), _) => self.woken.push_back(*other),
             (Effect::StopAccepting, _) => self.close_listeners(true),
@@ -74,8 +141,9 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                     self.run = Run::StopAsked;
                 }
             }
-            // What a session asks for itself with its last words finds nobody.
-            (
+            // Sent elsewhere. And what a session asks for itself with its last words finds nobody.
+            (Effect::Send(_) | Effect::SendBack(_), Some(_))
+            | (
                 Effect::Send(_)
                 | Effect::SendBack(_)
                 | Effect::ShutdownWrite
@@ -86,19 +154,6 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                 | Effect::Abort,
                 None,
             ) => {}
-        }
-    }
-
-    /// Puts bytes into a peer's outbox, unless we have said that no more comes.
-    pub(super) fn enqueue(&mut self, id: PeerId, bytes: &[u8]) {
-        let Some(connection) = find(&mut self.peers, id) else {
-            return;
-        };
-        if connection.is_speaking() {
-            self.buffered_bytes -= connection.buffered_bytes();
-            let outbox = connection.outbox.get_or_insert_with(|| self.pool.take());
-            outbox.push(bytes);
-            self.buffered_bytes += outbox.buffered_bytes();
         }
     }
 }

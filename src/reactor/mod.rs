@@ -14,18 +14,19 @@ use crate::protocol::{CloseReason, Effects, Event, PeerId, Service, Time};
 use crate::trace::{Observer, Off, TraceEvent};
 
 mod accept;
-mod answer;
 mod close;
 mod connection;
 mod counters;
 mod delivery;
 mod effects;
+mod flush;
 mod kernel;
 mod limits;
 mod origins;
 #[cfg(feature = "os")]
 mod os;
 mod outbox;
+mod outcome;
 mod peer;
 mod stop;
 mod timers;
@@ -52,7 +53,7 @@ pub use token::{Target, Token};
 pub use view::PeerView;
 
 use accept::{Accepting, Listening, PerAddress};
-use connection::{Connection, Due, Inbound, Outbound, Unread};
+use connection::{Connection, Due, Outbound, Unread};
 use delivery::Debts;
 use outbox::BufferPool;
 use stop::LastWords;
@@ -107,7 +108,8 @@ pub struct Reactor<K: Kernel, S: Service, O: Observer = Off> {
     pool: BufferPool,
     /// `None` while it is lent.
     scratch: Option<Box<[u8; SCRATCH_BYTES]>>,
-    effects: Effects,
+    /// `None` while those of a step are carried out.
+    effects: Option<Box<Effects>>,
     counters: Counters,
     /// What peers have not acknowledged.
     debts: Debts,
@@ -153,7 +155,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             buffered_bytes: 0,
             pool: BufferPool::beside(limits.unsent_bytes_max),
             scratch: Some(Box::new([0; SCRATCH_BYTES])),
-            effects: Effects::default(),
+            effects: None,
             counters: Counters::default(),
             debts: Debts::new(),
             last_words: BTreeMap::new(),
@@ -242,8 +244,8 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             self.kernel.ready(nth, readiness);
             match readiness.token.target() {
                 Target::Peer(id) => {
-                    if !self.answer(id, readiness) {
-                        self.notice(id, readiness);
+                    if self.on_ready(id, readiness) {
+                        self.read(id);
                         self.enforce_memory_limit();
                     }
                 }
@@ -291,7 +293,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     fn tell_woken(&mut self) {
         for _ in 0..self.woken.len() {
             if let Some(id) = self.woken.pop_front() {
-                self.step(id, Event::Woken);
+                self.dispatch(id, Event::Woken);
                 self.mark_dirty(id);
                 self.enforce_memory_limit();
             }
@@ -312,9 +314,9 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         self.dirty = dirty;
     }
 
-    /// If all unsent bytes together take too much memory, sends what the kernel takes, then gives
-    /// back what the rest does not need, then closes those that are owed the most. To be called after
-    /// whatever adds some.
+    /// If all unsent bytes together take too much memory, offers the kernel what it has not refused, then
+    /// gives back what the rest does not need, then closes those that are owed the most. To be called
+    /// after whatever adds some.
     #[inline]
     fn enforce_memory_limit(&mut self) {
         if self.buffered_bytes > self.limits.unsent_bytes_max {
@@ -324,7 +326,10 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
 
     #[cold]
     fn evict(&mut self) {
-        self.send();
+        // Whose outbox the kernel may have room for is among these.
+        for nth in 0..self.dirty.len() {
+            self.write_outbox(self.dirty[nth]);
+        }
         if self.buffered_bytes > self.limits.unsent_bytes_max {
             self.fit_outboxes();
         }
@@ -333,25 +338,23 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                 .peers
                 .iter()
                 .filter(|(_, connection)| {
-                    let policy = &self.origins[connection.origin.index()].1;
-                    (connection.is_client || policy.exempt_from_limits) && connection.unsent() > 0
+                    let policy = &self.origins[connection.origin().index()].1;
+                    (connection.is_client() || policy.exempt_from_limits) && connection.unsent() > 0
                 })
                 .max_by_key(|(_, connection)| connection.unsent());
             let Some((slot, connection)) = worst else {
                 return;
             };
-            let id = peer_id(slot, connection.generation);
+            let id = peer_id(slot, connection.generation());
             self.close(id, CloseReason::Evicted);
         }
     }
 
     fn fit_outboxes(&mut self) {
         for (_, connection) in &mut self.peers {
-            if let Some(outbox) = &mut connection.outbox {
-                self.buffered_bytes -= outbox.buffered_bytes();
-                outbox.fit();
-                self.buffered_bytes += outbox.buffered_bytes();
-            }
+            self.buffered_bytes -= connection.buffered_bytes();
+            connection.fit();
+            self.buffered_bytes += connection.buffered_bytes();
         }
     }
 }
@@ -368,5 +371,5 @@ fn find<Stream, Session>(
 ) -> Option<&mut Connection<Stream, Session>> {
     peers
         .get_mut(id.slot as usize)
-        .filter(|connection| connection.generation == id.generation)
+        .filter(|connection| connection.generation() == id.generation)
 }

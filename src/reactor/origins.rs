@@ -46,7 +46,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     ) -> io::Result<PeerId> {
         self.now = self.kernel.now();
         let origin = self.add_origin(origin, policy);
-        self.open(stream, origin, Outbound::Open, name)
+        self.open(stream, origin, Outbound::Open, None, name)
     }
 
     /// Tells a peer [`Event::Woken`](crate::protocol::Event::Woken) in the next turn, which begins at
@@ -75,6 +75,6 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         name: fmt::Arguments<'_>,
     ) -> io::Result<PeerId> {
         self.now = self.kernel.now();
-        self.open(stream, origin, Outbound::Connecting, name)
+        self.open(stream, origin, Outbound::Connecting, None, name)
     }
 }

@@ -1,17 +1,19 @@
-//! What happens to one peer: it opens, is noticed, read, told, settled and closed. The loop over
-//! all of them is the reactor's `run`.
+//! What happens to one peer until its session is told: it opens, the kernel says something, it is read, its
+//! timer comes. How its answer goes out is decided in `flush.rs`.
 
 use std::fmt;
 use std::io;
-use std::mem;
+use std::net::IpAddr;
 
 use super::close::broken;
+use super::connection::Beginning;
 use super::delivery::SWEEP;
+use super::outcome::{Outcome, classify};
 use super::{
-    Connection, Due, Inbound, Interest, Kernel, OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX, OriginId,
-    Outbound, PeerId, Reactor, Readiness, Unread, find, peer_id,
+    Connection, Due, Kernel, OUTBOX_BYTES_MAX, OriginId, Outbound, PeerId, Reactor, Readiness,
+    Unread, find, peer_id,
 };
-use crate::protocol::{CloseReason, Event, Service, Time};
+use crate::protocol::{CloseReason, Event, Service};
 use crate::trace::{Observer, TraceEvent};
 
 /// How much one peer is read in one turn; the rest waits for the next turn, behind the others.
@@ -20,25 +22,26 @@ pub const READ_BYTES_PER_TURN_MAX: usize = 64 * 1024;
 const READ_COST_MIN: usize = 1024;
 
 impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
+    /// Takes a stream as a peer; `client` is the address of one that came through a listener and counts against
+    /// the limits. By the time this returns it may be gone.
     pub(super) fn open(
         &mut self,
         mut stream: K::Stream,
         origin: OriginId,
         outbound: Outbound,
+        client: Option<IpAddr>,
         name: fmt::Arguments<'_>,
     ) -> io::Result<PeerId> {
         self.generation = self.generation.checked_add(1).unwrap_or(1);
         let entry = self.peers.vacant_entry();
         let id = peer_id(entry.key(), self.generation);
-        let interest = match outbound {
-            Outbound::Connecting => Interest::Both,
-            Outbound::Open | Outbound::Finishing | Outbound::Finished => Interest::Readable,
-        };
+        let interest = outbound.first_interest();
         if let Err(error) = self.kernel.register(id, &mut stream, interest) {
             self.give_back(stream);
             return Err(error);
         }
-        let mut cx = self.effects.context(self.now, id, OUTBOX_BYTES_MAX);
+        let mut effects = self.effects.take().unwrap_or_default();
+        let mut cx = effects.context(self.now, id, OUTBOX_BYTES_MAX);
         let session = self
             .service
             .open(&mut cx, self.origins[origin.index()].0, name);
@@ -50,36 +53,26 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                 state,
             });
             self.kernel.watched(id, interest, &Ok(()));
-            self.kernel.stepped(id, None, None, &self.effects);
+            self.kernel.stepped(id, None, None, &effects);
         }
-        let is_socket = self.kernel.kernel.is_socket(&stream);
-        entry.insert(Connection {
-            stream,
-            session,
-            outbox: None,
-            active: self.now,
-            wake_at: Time::NEVER,
-            looked_at: self.now,
-            timer: Time::NEVER,
+        let beginning = Beginning {
             generation: id.generation,
             origin,
-            inbound: Inbound::Open,
             outbound,
-            // The kernel tells of a new socket's bytes; of a file it would tell nothing.
-            unread: if is_socket {
-                Unread::Nothing
-            } else {
-                Unread::Paused
-            },
-            must_drain: !is_socket,
-            has_failed: false,
-            watched: interest,
-            is_dirty: false,
-            is_client: false,
-        });
+            is_client: client.is_some(),
+            is_socket: self.kernel.kernel.is_socket(&stream),
+            at: self.now,
+        };
+        entry.insert(Connection::new(stream, session, beginning));
         let policy = self.origins[origin.index()].1;
         self.expect_debts(&policy);
-        self.apply(id, &[]);
+        if let Some(address) = client {
+            log::debug!("peer {id}: connection from {name}");
+            self.per_address.add(id, address);
+            self.clients += 1;
+        }
+        // Only now: what it sends may fail, and who is closed then is counted as gone.
+        self.apply(id, effects, &[]);
         self.mark_dirty(id);
         Ok(id)
     }
@@ -87,52 +80,42 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// The send phase of this turn shall look at this peer.
     pub(super) fn mark_dirty(&mut self, id: PeerId) {
         if let Some(connection) = find(&mut self.peers, id)
-            && !mem::replace(&mut connection.is_dirty, true)
+            && connection.mark_dirty()
         {
             self.dirty.push(id);
         }
     }
 
-    /// Remembers what the kernel said about a peer, which may be gone, and reads it if there may be
-    /// something.
-    pub(super) fn notice(&mut self, id: PeerId, readiness: &Readiness) {
+    /// Remembers what the kernel said about a peer, which may be gone. True if it is to be read now.
+    #[inline]
+    pub(super) fn on_ready(&mut self, id: PeerId, readiness: &Readiness) -> bool {
         let Some(connection) = find(&mut self.peers, id) else {
-            return;
+            return false;
         };
-        if (readiness.writable || readiness.must_drain)
-            && let Some(outbox) = &mut connection.outbox
-        {
-            outbox.is_blocked = false;
+        let is_to_be_read = connection.on_ready(readiness);
+        // To one that just has something to read, nothing happens before it is read.
+        if readiness.writable || readiness.must_drain || readiness.has_failed {
+            if readiness.writable && connection.on_connected() {
+                self.woken.push_back(id);
+            }
+            self.mark_dirty(id);
         }
-        if readiness.writable && connection.outbound == Outbound::Connecting {
-            // If the call failed, the next read says so before this is told.
-            connection.outbound = Outbound::Open;
-            self.woken.push_back(id);
-        }
-        connection.must_drain |= readiness.must_drain;
-        connection.has_failed |= readiness.has_failed;
-        if (readiness.readable || readiness.must_drain)
-            && connection.unread != Unread::Queued
-            && connection.inbound != Inbound::Finished
-        {
-            connection.unread = Unread::Queued;
-            self.read(id);
-        }
-        self.mark_dirty(id);
+        is_to_be_read
     }
 
     /// Reads a peer within its budget and its window. Every way out says in `unread` what may be left, because
     /// the kernel does not tell of it again.
+    #[inline]
     pub(super) fn read(&mut self, id: PeerId) {
-        let mut scratch = self.scratch.take().expect("lent for one step only");
+        let mut scratch = self.scratch.take().expect("lent for one read only");
         let mut budget = READ_BYTES_PER_TURN_MAX;
         let mut total = 0;
         while let Some(connection) = find(&mut self.peers, id) {
             let wanted = self.service.read_limit(&connection.session);
-            let policy = &self.origins[connection.origin.index()].1;
-            let read_limit = connection.read_limit(policy, wanted).min(scratch.len());
-            if read_limit == 0 {
-                connection.unread = Unread::Paused;
+            let policy = &self.origins[connection.origin().index()].1;
+            let limit = connection.read_limit(policy, wanted).min(scratch.len());
+            if limit == 0 {
+                connection.pause_reading();
                 if O::IS_ON
                     && let Some(why) = connection.read_pause(policy)
                 {
@@ -140,56 +123,51 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                 }
                 break;
             }
-            let cost =
-                match self
-                    .kernel
-                    .read(id, &mut connection.stream, &mut scratch[..read_limit])
-                {
-                    Ok(0) => {
-                        self.on_eof(id);
+            let buffer = &mut scratch[..limit];
+            let cost = match classify(self.kernel.read(id, &mut connection.stream, buffer)) {
+                Outcome::Bytes(count) => {
+                    total += count;
+                    let is_drained = connection.on_read(count, limit, self.now);
+                    if connection.is_heard() {
+                        self.dispatch(id, Event::Received(&scratch[..count]));
+                    }
+                    if is_drained {
                         break;
                     }
-                    Ok(count) => {
-                        connection.active = self.now;
-                        total += count;
-                        let is_drained = count < read_limit && !connection.must_drain;
-                        if connection.inbound == Inbound::Open {
-                            self.step(id, Event::Received(&scratch[..count]));
-                        }
-                        if is_drained {
-                            self.set_unread(id, Unread::Nothing);
-                            break;
-                        }
-                        count.max(READ_COST_MIN)
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        connection.must_drain = !self.kernel.kernel.is_socket(&connection.stream);
-                        connection.unread = Unread::Nothing;
-                        break;
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => READ_COST_MIN,
-                    Err(error) => {
-                        self.close(id, broken(&error));
-                        break;
-                    }
-                };
+                    count.max(READ_COST_MIN)
+                }
+                Outcome::End => {
+                    self.on_eof(id);
+                    break;
+                }
+                Outcome::WouldBlock => {
+                    connection.on_drained(self.kernel.kernel.is_socket(&connection.stream));
+                    break;
+                }
+                Outcome::Interrupted => READ_COST_MIN,
+                Outcome::Failed(error) => {
+                    self.close(id, broken(&error));
+                    break;
+                }
+            };
             budget = budget.saturating_sub(cost);
             if budget == 0 {
-                self.set_unread(id, Unread::Queued);
+                self.queue_reading(id);
                 break;
             }
         }
         self.scratch = Some(scratch);
         self.count_last_words(id, total);
-        self.mark_dirty(id);
+        if find(&mut self.peers, id).is_some_and(|connection| !connection.is_at_rest()) {
+            self.mark_dirty(id);
+        }
     }
 
-    pub(super) fn set_unread(&mut self, id: PeerId, unread: Unread) {
+    /// Reading it goes on in the next turn, behind the others.
+    pub(super) fn queue_reading(&mut self, id: PeerId) {
         if let Some(connection) = find(&mut self.peers, id) {
-            connection.unread = unread;
-            if unread == Unread::Queued {
-                self.unread.push_back(id);
-            }
+            connection.queue_reading();
+            self.unread.push_back(id);
         }
     }
 
@@ -200,143 +178,23 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             assert_eq!(id, SWEEP, "nobody's timer");
             return self.sweep();
         };
-        connection.timer = Time::NEVER;
+        connection.on_timer();
         self.kernel.note(&TraceEvent::Fired { peer: id });
-        let policy = &self.origins[connection.origin.index()].1;
+        let policy = &self.origins[connection.origin().index()].1;
         match connection.due(policy, self.drained_until) {
             Due::Nothing => {}
             Due::Wake => {
-                connection.wake_at = Time::NEVER;
-                self.step(id, Event::Woken);
+                connection.set_timer(None);
+                self.dispatch(id, Event::Woken);
             }
             Due::Look => self.look(id),
-            Due::Close(CloseReason::Idle) if connection.unread == Unread::Queued => {
+            Due::Close(CloseReason::Idle) if connection.unread() == Unread::Queued => {
                 // It did send something; we have not come round to reading it.
-                connection.active = self.now;
+                connection.on_alive(self.now);
             }
             Due::Close(CloseReason::Idle) => self.close_if_idle(id),
             Due::Close(reason) => return self.close(id, reason),
         }
         self.mark_dirty(id);
-    }
-
-    /// Brings everything about a peer in line with its state: writes, ends its half, closes it if
-    /// it is done, and arms what must be armed. The order matters: a half ends only behind its last byte, a peer
-    /// is done only when both have ended, and what is armed follows from what is left then.
-    pub(super) fn flush(&mut self, id: PeerId) {
-        self.look_for_error(id);
-        self.look_for_eof(id);
-        let Some(connection) = find(&mut self.peers, id) else {
-            return;
-        };
-        connection.is_dirty = false;
-        let unsent_before = connection.unsent();
-        if let Err(error) = self.write(id) {
-            return self.close(id, broken(&error));
-        }
-        let Some(connection) = find(&mut self.peers, id) else {
-            return;
-        };
-        let policy = self.origins[connection.origin.index()].1;
-        if connection.outbound == Outbound::Finishing && connection.outbox.is_none() {
-            connection.outbound = Outbound::Finished;
-            connection.looked_at = self.now;
-            if connection.is_done() && self.is_over(id) {
-                return;
-            }
-            self.shut(id);
-        } else if connection.is_done() && self.is_over(id) {
-            return;
-        }
-        let Some(connection) = find(&mut self.peers, id) else {
-            return;
-        };
-        if unsent_before > 0 && connection.outbox.is_none() {
-            self.count_last_words(id, 0);
-        }
-        let Some(connection) = find(&mut self.peers, id) else {
-            return;
-        };
-        if unsent_before > OUTBOX_BYTES_LOW && connection.unsent() <= OUTBOX_BYTES_LOW {
-            self.woken.push_back(id);
-        }
-        let wanted = self.service.read_limit(&connection.session);
-        if connection.unread == Unread::Paused && connection.read_limit(&policy, wanted) > 0 {
-            connection.unread = Unread::Queued;
-            self.unread.push_back(id);
-        }
-        let deadline = connection.deadline(&policy);
-        if deadline < connection.timer {
-            self.timers.remove(connection.timer, id);
-            self.timers.insert(deadline, id);
-            connection.timer = deadline;
-            self.kernel.note(&TraceEvent::TimerSet {
-                peer: id,
-                at: deadline,
-            });
-        }
-        self.watch(id);
-    }
-
-    fn write(&mut self, id: PeerId) -> io::Result<()> {
-        let Some(connection) = find(&mut self.peers, id) else {
-            return Ok(());
-        };
-        let Some(mut outbox) = connection.outbox.take() else {
-            return Ok(());
-        };
-        self.buffered_bytes -= outbox.buffered_bytes();
-        let is_socket = self.kernel.kernel.is_socket(&connection.stream);
-        let mut result = Ok(());
-        while !outbox.is_blocked && !outbox.pending().is_empty() {
-            let offered = outbox.pending().len();
-            let written = if connection.outbound == Outbound::Finishing {
-                self.kernel
-                    .write_last(id, &mut connection.stream, outbox.pending())
-            } else {
-                self.kernel
-                    .write(id, &mut connection.stream, outbox.pending())
-            };
-            match written {
-                Ok(0) => {
-                    result = Err(io::ErrorKind::WriteZero.into());
-                    break;
-                }
-                Ok(count) => {
-                    connection.active = self.now;
-                    outbox.advance(count);
-                    outbox.is_blocked = is_socket && count < offered;
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => outbox.is_blocked = true,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    result = Err(error);
-                    break;
-                }
-            }
-        }
-        if outbox.pending().is_empty() {
-            self.pool.give_back(outbox);
-        } else {
-            self.buffered_bytes += outbox.buffered_bytes();
-            connection.outbox = Some(outbox);
-        }
-        result
-    }
-
-    /// Tells the kernel what to watch, if that has changed.
-    fn watch(&mut self, id: PeerId) {
-        let Some(connection) = find(&mut self.peers, id) else {
-            return;
-        };
-        let interest = connection.interest();
-        if interest == connection.watched {
-            return;
-        }
-        connection.watched = interest;
-        if let Err(error) = self.kernel.reregister(id, &mut connection.stream, interest) {
-            log::warn!("peer {id}: cannot be watched: {error}");
-            self.close(id, broken(&error));
-        }
     }
 }
