@@ -222,7 +222,12 @@ impl<Stream, Session> Connection<Stream, Session> {
     }
 
     /// The kernel took so many bytes of its outbox, and has no room for more if any are left.
-    pub(super) fn on_offered(&mut self, mut outbox: Box<Outbox>, taken: usize, pool: &mut BufferPool) {
+    pub(super) fn on_offered(
+        &mut self,
+        mut outbox: Box<Outbox>,
+        taken: usize,
+        pool: &mut BufferPool,
+    ) {
         outbox.advance(taken);
         if outbox.pending().is_empty() {
             pool.give_back(outbox);

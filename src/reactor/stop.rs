@@ -4,9 +4,7 @@
 use std::mem;
 use std::time::Duration;
 
-use super::{
-    ACCEPTS_PER_TURN_MAX, Accepting, Kernel, Reactor, Run, Unread, find, peer_id,
-};
+use super::{ACCEPTS_PER_TURN_MAX, Accepting, Kernel, Reactor, Run, Unread, find, peer_id};
 use crate::protocol::{CloseReason, Event, PeerId, Service, Time};
 use crate::trace::Observer;
 
