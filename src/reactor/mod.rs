@@ -258,16 +258,21 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                 }
             }
         }
-        for _ in 0..carried_over {
-            if let Some(id) = self.unread.pop_front() {
-                self.read(id);
-            }
-            self.enforce_memory_limit();
-        }
+        self.read_carried_over(carried_over);
         self.ready = ready;
         let (first, count) = (self.first_listener, self.listeners.len());
         for offset in 0..count {
             self.accept((first + offset) % count);
+        }
+    }
+
+    #[inline(never)]
+    fn read_carried_over(&mut self, count: usize) {
+        for _ in 0..count {
+            if let Some(id) = self.unread.pop_front() {
+                self.read(id);
+            }
+            self.enforce_memory_limit();
         }
     }
 

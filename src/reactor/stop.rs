@@ -83,7 +83,14 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     }
 
     /// While the run is to stop, a peer was read, so many bytes: that may have been its last words.
+    #[inline]
     pub(super) fn count_last_words(&mut self, id: PeerId, read: usize) {
+        if !self.last_words.is_empty() {
+            self.count_words(id, read);
+        }
+    }
+
+    fn count_words(&mut self, id: PeerId, read: usize) {
         let Some(words) = self.last_words.get_mut(&id) else {
             return;
         };

@@ -80,13 +80,19 @@ impl<Stream, Session> Connection<Stream, Session> {
     }
 
     /// How many bytes may be read now, given what the session would take.
-    pub(in crate::reactor) fn read_limit(&self, policy: &Policy, session_window: usize) -> usize {
-        match self.inbound {
-            Inbound::Finished => 0,
-            Inbound::Discarding => usize::MAX,
-            Inbound::Open if policy.reads_while_owing => session_window,
-            Inbound::Open if self.unsent() > OUTBOX_BYTES_LOW => 0,
-            Inbound::Open => session_window.min(self.room()),
+    #[inline]
+    pub(in crate::reactor) fn read_limit<'a>(
+        &self,
+        policy: impl FnOnce() -> &'a Policy,
+        session_window: usize,
+    ) -> usize {
+        match (self.inbound, &self.outbox) {
+            (Inbound::Finished, _) => 0,
+            (Inbound::Discarding, _) => usize::MAX,
+            (Inbound::Open, None) => session_window,
+            (Inbound::Open, Some(_)) if policy().reads_while_owing => session_window,
+            (Inbound::Open, Some(_)) if self.unsent() > OUTBOX_BYTES_LOW => 0,
+            (Inbound::Open, Some(_)) => session_window.min(self.room()),
         }
     }
 
