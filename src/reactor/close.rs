@@ -99,13 +99,11 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         if self.clients.saturating_mul(8) < self.limits.clients_max.saturating_mul(7) {
             self.counters.has_room();
         }
-        // None while somebody else's are carried out: a peer is closed in the middle of them.
-        let mut effects = self.effects.take().unwrap_or_default();
-        let mut cx = effects.context(self.now, id, 0);
+        let mut cx = self.effects.context(self.now, id, 0);
         self.service.close(&mut cx, connection.session, reason);
         self.kernel.note(&TraceEvent::Closed { peer: id, reason });
-        self.kernel.stepped(id, None, None, &effects);
-        self.apply(id, effects, &[]);
+        self.kernel.stepped(id, None, None, &self.effects);
+        self.apply(id, &[]);
     }
 
     /// Closes a stream. Somebody else may need its descriptor.

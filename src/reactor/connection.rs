@@ -141,13 +141,13 @@ impl<Stream, Session> Connection<Stream, Session> {
     /// later.
     #[inline]
     pub(super) fn on_ready(&mut self, readiness: &Readiness) -> bool {
-        if (readiness.writable || readiness.must_drain)
-            && let Some(outbox) = &mut self.outbox
-        {
-            outbox.is_blocked = false;
+        if readiness.has_more() {
+            if let Some(outbox) = &mut self.outbox {
+                outbox.is_blocked = false;
+            }
+            self.must_drain |= readiness.must_drain;
+            self.has_failed |= readiness.has_failed;
         }
-        self.must_drain |= readiness.must_drain;
-        self.has_failed |= readiness.has_failed;
         let is_to_be_read = (readiness.readable || readiness.must_drain)
             && self.unread != Unread::Queued
             && self.inbound != Inbound::Finished;
@@ -215,24 +215,17 @@ impl<Stream, Session> Connection<Stream, Session> {
     }
 
     /// The bytes that the kernel has not refused, for one who offers them to it and calls
-    /// [`Connection::on_offered`].
+    /// [`Connection::put_back`].
     #[inline]
     pub(super) fn take_unblocked(&mut self) -> Option<Box<Outbox>> {
         self.outbox.take_if(|outbox| !outbox.is_blocked)
     }
 
-    /// The kernel took so many bytes of its outbox, and has no room for more if any are left.
-    pub(super) fn on_offered(
-        &mut self,
-        mut outbox: Box<Outbox>,
-        taken: usize,
-        pool: &mut BufferPool,
-    ) {
-        outbox.advance(taken);
+    /// The rest of its outbox, if any is left.
+    pub(super) fn put_back(&mut self, outbox: Box<Outbox>, pool: &mut BufferPool) {
         if outbox.pending().is_empty() {
             pool.give_back(outbox);
         } else {
-            outbox.is_blocked = true;
             self.outbox = Some(outbox);
         }
     }

@@ -1,9 +1,10 @@
 //! A session is told something, and what it asks for is done: the one place where an effect means something.
 
+use std::mem;
 use std::ops::Range;
 
 use super::{Kernel, PeerId, Reactor, Run, Unread, find};
-use crate::protocol::{CloseReason, Effect, Effects, Event, Service, Time};
+use crate::protocol::{CloseReason, Effect, Event, Service, Time};
 use crate::trace::Observer;
 
 /// Bytes that a step sends, where they lie.
@@ -54,26 +55,6 @@ impl Piece {
 }
 
 impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
-    /// Tells a session what its peer sent, and carries out what it asks for.
-    #[allow(
-        clippy::inline_always,
-        reason = "measured: in pieces, the way of a byte costs twice as many instructions"
-    )]
-    #[inline(always)]
-    pub(super) fn dispatch_received(&mut self, id: PeerId, received: &[u8]) {
-        let Some(connection) = find(&mut self.peers, id) else {
-            return;
-        };
-        let mut effects = self.effects.take().unwrap_or_default();
-        let cx = effects.context(self.now, id, connection.room());
-        // Whether more waits is not known yet.
-        let cx = cx.heard_until(Time::ZERO);
-        let (session, event) = (&mut connection.session, Event::Received(received));
-        let (from, to) = self.kernel.step(&mut self.service, session, cx, event);
-        self.kernel.stepped(id, from, to, &effects);
-        self.apply(id, effects, received);
-    }
-
     /// Tells a session that something other than bytes has come, and carries out what it asks for.
     pub(super) fn dispatch(&mut self, id: PeerId, event: Event<'_>) {
         let Some(connection) = find(&mut self.peers, id) else {
@@ -86,13 +67,12 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         } else {
             self.drained_until
         };
-        let mut effects = self.effects.take().unwrap_or_default();
-        let cx = effects.context(self.now, id, connection.room());
+        let cx = self.effects.context(self.now, id, connection.room());
         let cx = cx.heard_until(drained_until);
         let session = &mut connection.session;
         let (from, to) = self.kernel.step(&mut self.service, session, cx, event);
-        self.kernel.stepped(id, from, to, &effects);
-        self.apply(id, effects, &[]);
+        self.kernel.stepped(id, from, to, &self.effects);
+        self.apply(id, &[]);
     }
 
     /// Carries out what the session has just asked for; `received` is what it was told of. What it sends goes
@@ -102,18 +82,21 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         reason = "measured: in pieces, the way of a byte costs twice as many instructions"
     )]
     #[inline(always)]
-    pub(super) fn apply(&mut self, id: PeerId, mut effects: Box<Effects>, received: &[u8]) {
-        match effects.list() {
+    pub(super) fn apply(&mut self, id: PeerId, received: &[u8]) {
+        match self.effects.list() {
             [] => {}
-            [Effect::SendBack(range)] => self.send_bytes(id, &received[range.clone()]),
-            [Effect::Send(range)] => self.send_bytes(id, &effects.bytes()[range.clone()]),
-            _ => self.apply_in_order(id, &effects, received),
+            [Effect::SendBack(range)] => {
+                let sending = &received[range.clone()];
+                self.effects.clear();
+                self.send_bytes(id, sending);
+            }
+            _ => self.apply_in_order(id, received),
         }
-        effects.clear();
-        self.effects = Some(effects);
     }
 
-    fn apply_in_order(&mut self, id: PeerId, effects: &Effects, received: &[u8]) {
+    fn apply_in_order(&mut self, id: PeerId, received: &[u8]) {
+        // What is closed in the middle of it has effects of its own.
+        let mut effects = mem::take(&mut self.effects);
         let mut sending: Option<Piece> = None;
         for effect in effects.list() {
             let Some(next) = Piece::of(effect) else {
@@ -135,6 +118,8 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         if let Some(piece) = sending {
             self.offer_bytes(id, piece.bytes(effects.bytes(), received));
         }
+        effects.clear();
+        self.effects = effects;
     }
 
     /// Does what is no sending.

@@ -108,8 +108,7 @@ pub struct Reactor<K: Kernel, S: Service, O: Observer = Off> {
     pool: BufferPool,
     /// `None` while it is lent.
     scratch: Option<Box<[u8; SCRATCH_BYTES]>>,
-    /// `None` while those of a step are carried out.
-    effects: Option<Box<Effects>>,
+    effects: Effects,
     counters: Counters,
     /// What peers have not acknowledged.
     debts: Debts,
@@ -155,7 +154,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             buffered_bytes: 0,
             pool: BufferPool::beside(limits.unsent_bytes_max),
             scratch: Some(Box::new([0; SCRATCH_BYTES])),
-            effects: None,
+            effects: Effects::default(),
             counters: Counters::default(),
             debts: Debts::new(),
             last_words: BTreeMap::new(),

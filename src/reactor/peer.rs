@@ -13,7 +13,7 @@ use super::{
     Connection, Due, Kernel, OUTBOX_BYTES_MAX, OriginId, Outbound, PeerId, Reactor, Readiness,
     SCRATCH_BYTES, Unread, find, peer_id,
 };
-use crate::protocol::{CloseReason, Event, Service};
+use crate::protocol::{CloseReason, Event, Service, Time};
 use crate::trace::{Observer, TraceEvent};
 
 /// How much one peer is read in one turn; the rest waits for the next turn, behind the others.
@@ -40,8 +40,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             self.give_back(stream);
             return Err(error);
         }
-        let mut effects = self.effects.take().unwrap_or_default();
-        let mut cx = effects.context(self.now, id, OUTBOX_BYTES_MAX);
+        let mut cx = self.effects.context(self.now, id, OUTBOX_BYTES_MAX);
         let session = self
             .service
             .open(&mut cx, self.origins[origin.index()].0, name);
@@ -53,7 +52,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                 state,
             });
             self.kernel.watched(id, interest, &Ok(()));
-            self.kernel.stepped(id, None, None, &effects);
+            self.kernel.stepped(id, None, None, &self.effects);
         }
         let beginning = Beginning {
             generation: id.generation,
@@ -72,7 +71,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             self.clients += 1;
         }
         // Only now: what it sends may fail, and who is closed then is counted as gone.
-        self.apply(id, effects, &[]);
+        self.apply(id, &[]);
         self.mark_dirty(id);
         Ok(id)
     }
@@ -94,7 +93,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         };
         let is_to_be_read = connection.on_ready(readiness);
         // To one that just has something to read, nothing happens before it is read.
-        if readiness.writable || readiness.must_drain || readiness.has_failed {
+        if readiness.has_more() {
             if readiness.writable && connection.on_connected() {
                 self.woken.push_back(id);
             }
@@ -114,7 +113,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let mut scratch = self.scratch.take().expect("lent for one read only");
         let mut budget = READ_BYTES_PER_TURN_MAX;
         let mut total = 0;
-        let mut is_at_rest = false;
+        let mut is_drained = false;
         while let Some(connection) = find(&mut self.peers, id) {
             let wanted = self.service.read_limit(&connection.session);
             let policy = || &self.origins[connection.origin().index()].1;
@@ -127,11 +126,16 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             let cost = match classify(self.kernel.read(id, &mut connection.stream, buffer)) {
                 Outcome::Bytes(count) => {
                     total += count;
-                    let is_drained = connection.on_read(count, limit, self.now);
-                    // What changes that marks it dirty.
-                    is_at_rest = connection.is_at_rest();
+                    is_drained = connection.on_read(count, limit, self.now);
                     if connection.is_heard() {
-                        self.dispatch_received(id, &scratch[..count]);
+                        let received = &scratch[..count];
+                        let cx = self.effects.context(self.now, id, connection.room());
+                        // Whether more waits is not known yet.
+                        let cx = cx.heard_until(Time::ZERO);
+                        let (session, event) = (&mut connection.session, Event::Received(received));
+                        let (from, to) = self.kernel.step(&mut self.service, session, cx, event);
+                        self.kernel.stepped(id, from, to, &self.effects);
+                        self.apply(id, received);
                     }
                     if is_drained {
                         break;
@@ -152,7 +156,6 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                     break;
                 }
             };
-            is_at_rest = false;
             budget = budget.saturating_sub(cost);
             if budget == 0 {
                 self.queue_reading(id);
@@ -161,7 +164,8 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         }
         self.scratch = Some(scratch);
         self.count_last_words(id, total);
-        if !is_at_rest {
+        // Else there is nothing that the send phase would have to see to, but for what it is marked dirty for.
+        if !is_drained {
             self.mark_dirty(id);
         }
     }

@@ -106,17 +106,6 @@ impl<Stream, Session> Connection<Stream, Session> {
         }
     }
 
-    /// It owes nothing and is owed nothing: all that may happen is that it says something. There is nothing that
-    /// the send phase would have to see to.
-    #[inline]
-    pub(in crate::reactor) fn is_at_rest(&self) -> bool {
-        self.unread == Unread::Nothing
-            && self.inbound == Inbound::Open
-            && self.outbound == Outbound::Open
-            && self.outbox.is_none()
-            && !self.must_drain
-    }
-
     /// What is sent may be offered to the kernel now: nothing waits before it, and its end does not come yet, with
     /// which its last bytes go out together.
     #[inline]
