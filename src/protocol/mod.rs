@@ -175,15 +175,6 @@ impl Effects {
         &self.bytes
     }
 
-    /// What to send, if that is the only wish. `received` is what the step was told of.
-    pub fn only_sending<'a>(&'a self, received: &'a [u8]) -> Option<&'a [u8]> {
-        match self.list.as_slice() {
-            [Effect::SendBack(range)] => Some(&received[range.clone()]),
-            [Effect::Send(range)] => Some(&self.bytes[range.clone()]),
-            _ => None,
-        }
-    }
-
     /// Forgets everything and keeps the memory.
     pub fn clear(&mut self) {
         self.list.clear();

@@ -7,7 +7,7 @@ use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::{Kernel, Outbound, PolicyId, Reactor, find};
+use super::{Kernel, Outbound, PolicyId, Reactor};
 use crate::protocol::{PeerId, Service, Time};
 use crate::trace::{Observer, TraceEvent};
 
@@ -179,21 +179,10 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             self.give_back(stream);
             return;
         }
-        match self.open(
-            stream,
-            (origin, policy),
-            Outbound::Open,
-            Some(address),
-            format_args!("{address}"),
-        ) {
-            Ok(id) => {
-                log::debug!("peer {id}: connection from {address}");
-                if is_counted && let Some(connection) = find(&mut self.peers, id) {
-                    self.per_address.add(id, address.ip());
-                    connection.is_client = true;
-                    self.clients += 1;
-                }
-            }
+        let name = format_args!("{address}");
+        let how = (Outbound::Open, is_counted);
+        match self.open(stream, (origin, policy), how, Some(address), name) {
+            Ok(id) => log::debug!("peer {id}: connection from {address}"),
             Err(error) => log::warn!("cannot watch the connection from {address}: {error}"),
         }
     }

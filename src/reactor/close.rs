@@ -2,10 +2,10 @@
 //! it is closed. Why one ends is decided elsewhere.
 
 use std::io;
-use std::mem;
 
 use super::delivery::told;
-use super::{Connection, Inbound, Kernel, PeerId, Reactor, Unread, find};
+use super::outcome::{Outcome, classify};
+use super::{Connection, Kernel, PeerId, Reactor, Unread, find};
 use crate::protocol::{CloseReason, Event, Service};
 use crate::trace::{Observer, TraceEvent};
 
@@ -15,10 +15,8 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let Some(connection) = find(&mut self.peers, id) else {
             return;
         };
-        connection.unread = Unread::Nothing;
-        match mem::replace(&mut connection.inbound, Inbound::Finished) {
-            Inbound::Open => self.step(id, Event::Eof),
-            Inbound::Discarding | Inbound::Finished => {}
+        if connection.on_eof() {
+            self.dispatch(id, Event::Eof);
         }
         self.count_last_words(id, 0);
     }
@@ -29,24 +27,20 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let Some(connection) = find(&mut self.peers, id) else {
             return;
         };
-        let is_unheard = connection.unread == Unread::Paused
-            && connection.inbound == Inbound::Open
+        let is_unheard = connection.unread() == Unread::Paused
+            && connection.is_heard()
             && self.service.read_limit(&connection.session) == 0;
-        if !is_unheard || !connection.must_drain {
+        if !is_unheard || !connection.must_drain() {
             return;
         }
-        let peeked = loop {
-            match self.kernel.peek(id, &mut connection.stream, &mut [0]) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                peeked => break peeked,
+        loop {
+            match classify(self.kernel.peek(id, &mut connection.stream, &mut [0])) {
+                Outcome::Interrupted => {}
+                Outcome::End => return self.on_eof(id),
+                // If something comes, an event will tell.
+                Outcome::Bytes(_) | Outcome::WouldBlock => return,
+                Outcome::Failed(error) => return self.close(id, broken(&error)),
             }
-        };
-        match peeked {
-            Ok(0) => self.on_eof(id),
-            Ok(_) => {}
-            // If something comes, an event will tell.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => self.close(id, broken(&error)),
         }
     }
 
@@ -56,12 +50,9 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let Some(connection) = find(&mut self.peers, id) else {
             return;
         };
-        let is_unread =
-            connection.unread == Unread::Paused || connection.inbound == Inbound::Finished;
-        if !is_unread || !mem::take(&mut connection.has_failed) {
-            return;
-        }
-        if let Ok(Some(error)) = self.kernel.kernel.take_error(&connection.stream) {
+        if connection.take_failure()
+            && let Ok(Some(error)) = self.kernel.kernel.take_error(&connection.stream)
+        {
             self.close(id, broken(&error));
         }
     }
@@ -87,11 +78,12 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             return;
         }
         let connection = self.peers.remove(id.slot as usize);
-        self.timers.remove(connection.timer, id);
+        let is_client = connection.is_client();
+        self.timers.remove(connection.timer(), id);
         self.buffered_bytes -= connection.buffered_bytes();
-        self.clients -= usize::from(connection.is_client);
+        self.clients -= usize::from(is_client);
         self.per_address.remove(id);
-        let policy = self.policies[connection.policy];
+        let policy = self.policies[connection.policy()];
         self.forget_debts(id, &policy);
         self.last_words.remove(&id);
         let is_overdue = reason == CloseReason::Lingered && policy.resets_after_linger;
@@ -101,7 +93,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         } else {
             self.give_back(connection.stream);
         }
-        if connection.is_client {
+        if is_client {
             self.counters.closed(id, reason);
         }
         if self.clients.saturating_mul(8) < self.limits.clients_max.saturating_mul(7) {

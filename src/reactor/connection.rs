@@ -1,11 +1,14 @@
-//! One peer as the reactor sees it: a stream, two halves, an outbox, and the machine that answers.
-//! What can be computed from these is a function: interest, deadline, whether it is done.
+//! One peer as the reactor sees it: a stream, two halves, an outbox, and the machine that answers; and all its
+//! transitions. It calls no kernel and queues nothing: what follows from a transition, the caller sees to.
 
-use super::kernel::Interest;
+use std::mem;
+
+use super::kernel::{Interest, Readiness};
 use super::limits::{Policy, PolicyId};
-use super::outbox::{OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX, Outbox};
+use super::outbox::{BufferPool, Outbox};
 use crate::protocol::{CloseReason, Time};
-use crate::trace::ReadPause;
+
+mod derived;
 
 /// The half that we hear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +35,16 @@ pub(super) enum Outbound {
     Finished,
 }
 
+impl Outbound {
+    /// What a stream is watched for at first.
+    pub(super) fn first_interest(self) -> Interest {
+        match self {
+            Outbound::Connecting | Outbound::ConnectingToFinish => Interest::Both,
+            Outbound::Open | Outbound::Finishing | Outbound::Finished => Interest::Readable,
+        }
+    }
+}
+
 /// What we know of bytes that wait in the kernel. It does not say things twice, so we remember.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unread {
@@ -53,94 +66,85 @@ pub(super) enum Due {
     Close(CloseReason),
 }
 
+/// Its transitions are the methods below: nobody else can write these fields, but for the stream and the session.
 #[derive(Debug)]
 pub(super) struct Connection<Stream, Session> {
     pub(super) stream: Stream,
     pub(super) session: Session,
     /// Present while bytes wait.
-    pub(super) outbox: Option<Box<Outbox>>,
+    outbox: Option<Box<Outbox>>,
     /// When something was last received, sent, or seen to be acknowledged.
-    pub(super) active: Time,
+    active: Time,
     /// When the session asked to be woken.
-    pub(super) wake_at: Time,
+    wake_at: Time,
     /// When the kernel's queue was last looked at. At first when it opened, or when the outbound half
     /// ended: before that there was nothing to see.
-    pub(super) looked_at: Time,
+    looked_at: Time,
     /// The peer's entry among the timers; never later than its deadline.
-    pub(super) timer: Time,
+    timer: Time,
+    generation: u32,
+    policy: PolicyId,
+    inbound: Inbound,
+    outbound: Outbound,
+    unread: Unread,
+    /// A short read proves nothing here: read until told that there is no more.
+    must_drain: bool,
+    /// The kernel spoke of an error, and nobody has asked which.
+    has_failed: bool,
+    /// What the kernel was last told to watch.
+    watched: Interest,
+    /// The send phase of this turn will look at it.
+    is_dirty: bool,
+    /// It came through a listener and counts against the limits.
+    is_client: bool,
+}
+
+/// As what a connection begins.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Beginning {
     pub(super) generation: u32,
     pub(super) policy: PolicyId,
-    pub(super) inbound: Inbound,
     pub(super) outbound: Outbound,
-    pub(super) unread: Unread,
-    /// A short read proves nothing here: read until told that there is no more.
-    pub(super) must_drain: bool,
-    /// The kernel spoke of an error, and nobody has asked which.
-    pub(super) has_failed: bool,
-    /// What the kernel was last told to watch.
-    pub(super) watched: Interest,
-    /// The send phase of this turn will look at it.
-    pub(super) is_dirty: bool,
-    /// It came through a listener and counts against the limits.
     pub(super) is_client: bool,
+    pub(super) is_socket: bool,
+    pub(super) at: Time,
 }
 
 impl<Stream, Session> Connection<Stream, Session> {
-    pub(super) fn unsent(&self) -> usize {
-        self.outbox
-            .as_ref()
-            .map_or(0, |outbox| outbox.pending().len())
-    }
-
-    /// What its unsent bytes cost in memory.
-    pub(super) fn buffered_bytes(&self) -> usize {
-        self.outbox
-            .as_ref()
-            .map_or(0, |outbox| outbox.buffered_bytes())
-    }
-
-    /// What its outbox can still take before it counts as full.
-    pub(super) fn room(&self) -> usize {
-        OUTBOX_BYTES_MAX.saturating_sub(self.unsent())
-    }
-
-    /// How many bytes may be read now, given what the session would take.
-    pub(super) fn read_limit(&self, policy: &Policy, session_window: usize) -> usize {
-        match self.inbound {
-            Inbound::Open | Inbound::Discarding | Inbound::Finished if self.is_connecting() => 0,
-            Inbound::Finished => 0,
-            Inbound::Discarding => usize::MAX,
-            Inbound::Open if policy.reads_while_owing => session_window,
-            Inbound::Open if self.unsent() > OUTBOX_BYTES_LOW => 0,
-            Inbound::Open => session_window.min(self.room()),
+    pub(super) fn new(stream: Stream, session: Session, beginning: Beginning) -> Self {
+        Connection {
+            stream,
+            session,
+            outbox: None,
+            active: beginning.at,
+            wake_at: Time::NEVER,
+            looked_at: beginning.at,
+            timer: Time::NEVER,
+            generation: beginning.generation,
+            policy: beginning.policy,
+            inbound: Inbound::Open,
+            outbound: beginning.outbound,
+            // The kernel tells of a new socket's bytes; of a file it would tell nothing.
+            unread: if beginning.is_socket {
+                Unread::Nothing
+            } else {
+                Unread::Paused
+            },
+            must_drain: !beginning.is_socket,
+            has_failed: false,
+            watched: beginning.outbound.first_interest(),
+            is_dirty: false,
+            is_client: beginning.is_client,
         }
     }
 
-    pub(super) fn interest(&self) -> Interest {
-        let is_blocked = self.outbox.as_ref().is_some_and(|outbox| outbox.is_blocked);
-        let wants_room = is_blocked || self.is_connecting();
-        match (self.inbound, wants_room) {
-            (Inbound::Finished, true) => Interest::Writable,
-            (Inbound::Open | Inbound::Discarding, true) => Interest::Both,
-            (Inbound::Open | Inbound::Discarding | Inbound::Finished, false) => Interest::Readable,
+    /// The kernel said more than that there may be something to read.
+    pub(super) fn on_ready(&mut self, readiness: &Readiness) {
+        if let Some(outbox) = &mut self.outbox {
+            outbox.is_blocked = false;
         }
-    }
-
-    /// It owes nothing and is owed nothing: all that may happen is that it says something.
-    pub(super) fn is_at_rest(&self) -> bool {
-        self.unread == Unread::Nothing
-            && self.inbound == Inbound::Open
-            && self.outbound == Outbound::Open
-            && self.outbox.is_none()
-            && !self.must_drain
-    }
-
-    /// We called, and the peer has not answered yet.
-    pub(super) fn is_connecting(&self) -> bool {
-        match self.outbound {
-            Outbound::Connecting | Outbound::ConnectingToFinish => true,
-            Outbound::Open | Outbound::Finishing | Outbound::Finished => false,
-        }
+        self.must_drain |= readiness.must_drain;
+        self.has_failed |= readiness.has_failed;
     }
 
     /// The peer has answered our call.
@@ -152,11 +156,83 @@ impl<Stream, Session> Connection<Stream, Session> {
         };
     }
 
-    /// What its session says will be sent.
-    pub(super) fn is_speaking(&self) -> bool {
-        match self.outbound {
-            Outbound::Connecting | Outbound::Open => true,
-            Outbound::ConnectingToFinish | Outbound::Finishing | Outbound::Finished => false,
+    /// A read of at most `limit` bytes gave this many. Whether those were all.
+    #[inline]
+    pub(super) fn on_read(&mut self, count: usize, limit: usize, now: Time) -> bool {
+        self.active = now;
+        let is_drained = count < limit && !self.must_drain;
+        if is_drained {
+            self.unread = Unread::Nothing;
+        }
+        is_drained
+    }
+
+    /// A read found nothing more.
+    pub(super) fn on_drained(&mut self, is_socket: bool) {
+        self.must_drain = !is_socket;
+        self.unread = Unread::Nothing;
+    }
+
+    /// It is not to be read now.
+    pub(super) fn pause_reading(&mut self) {
+        self.unread = Unread::Paused;
+    }
+
+    /// Something may wait, and the caller puts it into the ready queue. Whether it was not there before.
+    pub(super) fn queue_reading(&mut self) -> bool {
+        mem::replace(&mut self.unread, Unread::Queued) != Unread::Queued
+    }
+
+    /// Only where the kernel says that there is no more, nothing has arrived.
+    pub(super) fn drain(&mut self) {
+        self.must_drain = true;
+    }
+
+    /// The peer sends no more. Whether its session is to hear of that.
+    pub(super) fn on_eof(&mut self) -> bool {
+        self.unread = Unread::Nothing;
+        match mem::replace(&mut self.inbound, Inbound::Finished) {
+            Inbound::Open => true,
+            Inbound::Discarding | Inbound::Finished => false,
+        }
+    }
+
+    /// Bytes wait to be sent; the kernel may have said that it is full.
+    pub(super) fn enqueue(&mut self, bytes: &[u8], is_blocked: bool, pool: &mut BufferPool) {
+        let outbox = self.outbox.get_or_insert_with(|| pool.take());
+        outbox.push(bytes);
+        outbox.is_blocked |= is_blocked;
+    }
+
+    /// The bytes that the kernel has not refused, for one who offers them to it and calls
+    /// [`Connection::put_back`].
+    #[inline]
+    pub(super) fn take_unblocked(&mut self) -> Option<Box<Outbox>> {
+        if self.is_connecting() {
+            return None;
+        }
+        self.outbox.take_if(|outbox| !outbox.is_blocked)
+    }
+
+    /// The rest of its outbox, if any is left.
+    pub(super) fn put_back(&mut self, outbox: Box<Outbox>, pool: &mut BufferPool) {
+        if outbox.pending().is_empty() {
+            pool.give_back(outbox);
+        } else {
+            self.outbox = Some(outbox);
+        }
+    }
+
+    /// The kernel took something.
+    #[inline]
+    pub(super) fn on_written(&mut self, now: Time) {
+        self.active = now;
+    }
+
+    /// Gives back the memory that unsent bytes do not need.
+    pub(super) fn fit(&mut self) {
+        if let Some(outbox) = &mut self.outbox {
+            outbox.fit();
         }
     }
 
@@ -180,102 +256,63 @@ impl<Stream, Session> Connection<Stream, Session> {
         }
     }
 
-    /// Both halves have ended.
-    pub(super) fn is_done(&self) -> bool {
-        match (self.outbound, self.inbound) {
-            (Outbound::Finished, Inbound::Finished) => true,
-            (
-                Outbound::Connecting
-                | Outbound::ConnectingToFinish
-                | Outbound::Open
-                | Outbound::Finishing,
-                _,
-            )
-            | (Outbound::Finished, Inbound::Open | Inbound::Discarding) => false,
+    /// If its last byte is with the kernel, our half ends now. Whether it does.
+    pub(super) fn on_flushed(&mut self, now: Time) -> bool {
+        let ends = self.is_last() && self.outbox.is_none();
+        if ends {
+            self.outbound = Outbound::Finished;
+            self.looked_at = now;
         }
+        ends
     }
 
-    /// Something may wait that is read now or in the next turn: no silence can be told.
-    pub(super) fn is_behind(&self, policy: &Policy, session_limit: usize) -> bool {
-        match self.unread {
-            Unread::Nothing => false,
-            Unread::Paused => self.read_limit(policy, session_limit) > 0,
-            Unread::Queued => true,
-        }
+    /// The session asked for another time.
+    pub(super) fn set_timer(&mut self, time: Option<Time>) {
+        self.wake_at = time.unwrap_or(Time::NEVER);
     }
 
-    /// Something may wait that is not read because its own outbox is full: no silence can be told.
-    pub(super) fn is_held_up(&self, policy: &Policy) -> bool {
-        self.unread == Unread::Paused
-            && self.inbound == Inbound::Open
-            && !policy.reads_while_owing
-            && self.unsent() > OUTBOX_BYTES_LOW
+    /// Its entry among the timers has come.
+    pub(super) fn on_timer(&mut self) {
+        self.timer = Time::NEVER;
     }
 
-    /// Why it is not read although something may wait, if it could say something at all.
-    pub(super) fn read_pause(&self, policy: &Policy) -> Option<ReadPause> {
-        if self.inbound != Inbound::Open {
-            return None;
-        }
-        let unsent = self.unsent();
-        Some(if self.is_held_up(policy) {
-            ReadPause::Outbox { unsent }
-        } else {
-            ReadPause::Session
-        })
+    /// Its entry among the timers is to move, since it is too late: from when to when.
+    pub(super) fn move_timer(&mut self, policy: &Policy) -> Option<(Time, Time)> {
+        let deadline = self.deadline(policy);
+        (deadline < self.timer).then(|| (mem::replace(&mut self.timer, deadline), deadline))
     }
 
-    /// When it wants to be looked at though nothing happens.
-    pub(super) fn deadline(&self, policy: &Policy) -> Time {
-        self.waking_at(policy)
-            .min(self.idle_at(policy))
-            .min(self.lingers_until(policy))
+    /// What it is to be watched for, where that is not what the kernel was told.
+    #[inline]
+    pub(super) fn change_watched(&mut self) -> Option<Interest> {
+        let interest = self.interest();
+        (mem::replace(&mut self.watched, interest) != interest).then_some(interest)
     }
 
-    pub(super) fn due(&self, policy: &Policy, now: Time) -> Due {
-        if self.idle_at(policy) <= now {
-            Due::Close(CloseReason::Idle)
-        } else if self.lingers_until(policy) <= now {
-            Due::Look
-        } else if self.waking_at(policy) <= now {
-            Due::Wake
-        } else {
-            Due::Nothing
-        }
+    /// The kernel's queue is looked at.
+    pub(super) fn on_looked(&mut self, now: Time) {
+        self.looked_at = now;
     }
 
-    /// While it is held up its session could only misjudge; room in the outbox wakes it anyway.
-    fn waking_at(&self, policy: &Policy) -> Time {
-        if self.is_held_up(policy) {
-            Time::NEVER
-        } else {
-            self.wake_at
-        }
+    /// It acknowledges, or said something that we have not read: it is not idle.
+    pub(super) fn on_alive(&mut self, now: Time) {
+        self.active = now;
     }
 
-    fn idle_at(&self, policy: &Policy) -> Time {
-        let limit = policy.idle_timeout;
-        limit.map_or(Time::NEVER, |limit| self.active.after(limit))
+    /// Whether the kernel spoke of an error that no read will tell. It is asked once.
+    pub(super) fn take_failure(&mut self) -> bool {
+        let is_unread = self.unread == Unread::Paused || self.inbound == Inbound::Finished;
+        is_unread && mem::take(&mut self.has_failed)
     }
 
-    /// We have left, and the peer has not closed its half. Until when it may before it is looked at.
-    fn lingers_until(&self, policy: &Policy) -> Time {
-        let linger = policy.linger.filter(|_| self.is_lingering());
-        linger.map_or(Time::NEVER, |linger| self.looked_at.after(linger))
+    /// The send phase shall look at it. Whether that is news.
+    #[inline]
+    pub(super) fn mark_dirty(&mut self) -> bool {
+        !mem::replace(&mut self.is_dirty, true)
     }
 
-    /// It was told that we send no more, and what it sends is thrown away.
-    pub(super) fn is_lingering(&self) -> bool {
-        match (self.outbound, self.inbound) {
-            (Outbound::Finished, Inbound::Discarding) => true,
-            (Outbound::Finished, Inbound::Open | Inbound::Finished)
-            | (
-                Outbound::Connecting
-                | Outbound::ConnectingToFinish
-                | Outbound::Open
-                | Outbound::Finishing,
-                _,
-            ) => false,
-        }
+    /// The send phase looks at it.
+    pub(super) fn clear_dirty(&mut self) {
+        self.is_dirty = false;
     }
 }

@@ -125,7 +125,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             if let Some(connection) = self.peers.get(slot)
                 && self.may_be_owed(slot, connection)
             {
-                self.look(peer_id(slot, connection.generation));
+                self.look(peer_id(slot, connection.generation()));
             }
         }
         if self.debts.slot >= self.peers.capacity() {
@@ -138,12 +138,12 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// Whether something was written, or may have been, since it was last known to have everything. Who
     /// lingers has a timer for that.
     fn may_be_owed(&self, slot: usize, connection: &Connection<K::Stream, S::Session>) -> bool {
-        let policy = &self.policies[connection.policy];
-        let id = peer_id(slot, connection.generation);
+        let policy = &self.policies[connection.policy()];
+        let id = peer_id(slot, connection.generation());
         policy.write_timeout.is_some()
             && !connection.is_lingering()
-            && (connection.active >= connection.looked_at
-                || connection.outbox.is_some()
+            && (connection.active() >= connection.looked_at()
+                || connection.has_outbox()
                 || self.debts.has(id))
     }
 
@@ -154,7 +154,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let Some(connection) = find(&mut self.peers, id) else {
             return;
         };
-        connection.looked_at = now;
+        connection.on_looked(now);
         let delivery = self.kernel.kernel.delivery(&connection.stream);
         let delivery = told(delivery, connection.unsent());
         if delivery.is_complete {
@@ -166,7 +166,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             }
             return;
         }
-        let limit = self.policies[connection.policy].write_timeout;
+        let limit = self.policies[connection.policy()].write_timeout;
         let debt = self.debts.by_peer.entry(id).or_insert(Debt {
             acknowledged: delivery.acknowledged,
             grew_at: now,
@@ -174,7 +174,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         if debt.acknowledged != delivery.acknowledged {
             debt.acknowledged = delivery.acknowledged;
             debt.grew_at = now;
-            connection.active = now;
+            connection.on_alive(now);
         } else if limit.is_some_and(|limit| now.since(debt.grew_at) >= limit) {
             self.close(id, CloseReason::WriteStalled);
         }
@@ -190,8 +190,8 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             return;
         };
         if is_owed && !was_owed {
-            connection.active = self.now;
-        } else if connection.active < self.now {
+            connection.on_alive(self.now);
+        } else if connection.active() < self.now {
             self.close(id, CloseReason::Idle);
         }
     }

@@ -1,68 +1,136 @@
-//! From a session's wishes to deeds: the one place where an effect means something.
+//! A session is told something, and what it asks for is done: the one place where an effect means something.
 
 use std::mem;
+use std::ops::Range;
 
 use super::{Kernel, PeerId, Reactor, Run, find};
-use crate::protocol::{CloseReason, Effect, Event, Service, Time};
+use crate::protocol::{CloseReason, Effect, Event, Service};
 use crate::trace::Observer;
 
+/// Bytes that a step sends, where they lie.
+#[derive(Clone, Debug)]
+enum Piece {
+    /// In what the session composed.
+    Composed(Range<usize>),
+    /// In what it was told.
+    Received(Range<usize>),
+}
+
+impl Piece {
+    fn of(effect: &Effect) -> Option<Piece> {
+        match effect {
+            Effect::Send(range) => Some(Piece::Composed(range.clone())),
+            Effect::SendBack(range) => Some(Piece::Received(range.clone())),
+            Effect::ShutdownWrite
+            | Effect::Close
+            | Effect::Refuse(_)
+            | Effect::Abort
+            | Effect::DiscardTyped
+            | Effect::SetTimer(_)
+            | Effect::Notify(_)
+            | Effect::StopAccepting
+            | Effect::Stop => None,
+        }
+    }
+
+    fn bytes<'a>(&self, composed: &'a [u8], received: &'a [u8]) -> &'a [u8] {
+        match self {
+            Piece::Composed(range) => &composed[range.clone()],
+            Piece::Received(range) => &received[range.clone()],
+        }
+    }
+
+    /// Both in one piece, if they are: what a step composes lies one after another.
+    fn joined(&self, next: &Piece) -> Option<Piece> {
+        match (self, next) {
+            (Piece::Composed(range), Piece::Composed(next)) if range.end == next.start => {
+                Some(Piece::Composed(range.start..next.end))
+            }
+            (Piece::Received(range), Piece::Received(next)) if range.end == next.start => {
+                Some(Piece::Received(range.start..next.end))
+            }
+            (Piece::Composed(_) | Piece::Received(_), _) => None,
+        }
+    }
+}
+
 impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
-    /// Tells a session something and carries out what it wishes.
-    pub(super) fn step(&mut self, id: PeerId, event: Event<'_>) {
+    /// Tells a session that something other than bytes has come, and carries out what it asks for.
+    pub(super) fn dispatch(&mut self, id: PeerId, event: Event<'_>) {
         let Some(connection) = find(&mut self.peers, id) else {
             return;
         };
-        let mut cx = self.effects.context(self.now, id, connection.room());
-        let from = self
-            .kernel
-            .told(id, event, || self.service.state(&connection.session));
-        self.service.step(&mut cx, &mut connection.session, event);
-        let to = from.map(|_| self.service.state(&connection.session));
+        let cx = self.effects.context(self.now, id, connection.room());
+        let session = &mut connection.session;
+        let (from, to) = self.kernel.step(&mut self.service, session, cx, event);
         self.kernel.stepped(id, from, to, &self.effects);
-        let received = match event {
-            Event::Received(bytes) => bytes,
-            Event::Eof
-            | Event::Connected
-            | Event::TimerExpired(_)
-            | Event::Notified
-            | Event::Writable
-            | Event::Stopping => &[],
-        };
-        self.apply(id, received);
+        self.apply(id, &[]);
     }
 
-    /// Carries out what the session has just asked for; `received` is what it was told of.
+    /// Carries out what the session has just asked for; `received` is what it was told of. What it sends goes
+    /// out last, since its end may follow, and in one write where it lies in one piece.
+    #[allow(
+        clippy::inline_always,
+        reason = "measured: in pieces, the way of a byte costs twice as many instructions"
+    )]
+    #[inline(always)]
     pub(super) fn apply(&mut self, id: PeerId, received: &[u8]) {
-        if self.effects.list().is_empty() {
-            return;
+        match self.effects.list() {
+            [] => {}
+            [Effect::SendBack(range)] => {
+                let sending = &received[range.clone()];
+                self.effects.clear();
+                self.send_bytes(id, sending);
+            }
+            _ => self.apply_in_order(id, received),
         }
+    }
+
+    fn apply_in_order(&mut self, id: PeerId, received: &[u8]) {
+        // What is closed in the middle of it has effects of its own.
         let mut effects = mem::take(&mut self.effects);
+        let mut sending: Option<Piece> = None;
         for effect in effects.list() {
-            self.carry_out(id, effect, effects.bytes(), received);
+            let Some(next) = Piece::of(effect) else {
+                self.carry_out(id, effect);
+                continue;
+            };
+            let peer = find(&mut self.peers, id);
+            if !peer.is_some_and(|connection| connection.is_speaking()) {
+                continue;
+            }
+            sending = Some(match sending {
+                None => next,
+                Some(piece) => piece.joined(&next).unwrap_or_else(|| {
+                    self.enqueue(id, piece.bytes(effects.bytes(), received), false);
+                    next
+                }),
+            });
+        }
+        if let Some(piece) = sending {
+            self.offer_bytes(id, piece.bytes(effects.bytes(), received));
         }
         effects.clear();
         self.effects = effects;
     }
 
-    fn carry_out(&mut self, id: PeerId, effect: &Effect, bytes: &[u8], received: &[u8]) {
+    /// Does what is no sending.
+    fn carry_out(&mut self, id: PeerId, effect: &Effect) {
+        self.mark_dirty(id);
         let peer = find(&mut self.peers, id);
         match (effect, peer) {
-            (Effect::Send(range), Some(_)) => self.enqueue(id, &bytes[range.clone()]),
-            (Effect::SendBack(range), Some(_)) => self.enqueue(id, &received[range.clone()]),
             (Effect::ShutdownWrite, Some(connection)) => connection.finish(),
             (Effect::Close, Some(connection)) => {
-                connection.leave(&self.policies[connection.policy]);
+                connection.leave(&self.policies[connection.policy()]);
             }
             (Effect::Refuse(why), Some(connection)) => {
-                connection.leave(&self.policies[connection.policy]);
+                connection.leave(&self.policies[connection.policy()]);
                 self.counters.refused(id, why);
             }
             (Effect::DiscardTyped, Some(connection)) => {
                 self.kernel.discard_typed(&mut connection.stream);
             }
-            (Effect::SetTimer(time), Some(connection)) => {
-                connection.wake_at = time.unwrap_or(Time::NEVER);
-            }
+            (Effect::SetTimer(time), Some(connection)) => connection.set_timer(*time),
             (Effect::Abort, Some(_)) => self.close(id, CloseReason::Aborted),
             (Effect::Notify(other), _) => self.woken.push_back((*other, Event::Notified)),
             (Effect::StopAccepting, _) => self.close_listeners(true),
@@ -71,8 +139,9 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                     self.run = Run::StopAsked;
                 }
             }
-            // What a session asks for itself with its last words finds nobody.
-            (
+            // Sent elsewhere. And what a session asks for itself with its last words finds nobody.
+            (Effect::Send(_) | Effect::SendBack(_), Some(_))
+            | (
                 Effect::Send(_)
                 | Effect::SendBack(_)
                 | Effect::ShutdownWrite
@@ -83,19 +152,6 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                 | Effect::Abort,
                 None,
             ) => {}
-        }
-    }
-
-    /// Puts bytes into a peer's outbox, unless we have said that no more comes.
-    pub(super) fn enqueue(&mut self, id: PeerId, bytes: &[u8]) {
-        let Some(connection) = find(&mut self.peers, id) else {
-            return;
-        };
-        if connection.is_speaking() {
-            self.buffered_bytes -= connection.buffered_bytes();
-            let outbox = connection.outbox.get_or_insert_with(|| self.pool.take());
-            outbox.push(bytes);
-            self.buffered_bytes += outbox.buffered_bytes();
         }
     }
 }

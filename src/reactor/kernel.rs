@@ -40,6 +40,14 @@ pub struct Readiness {
     pub has_failed: bool,
 }
 
+impl Readiness {
+    /// Whether it says more than that there may be something to read.
+    #[inline]
+    pub(super) fn has_more(&self) -> bool {
+        self.writable | self.must_drain | self.has_failed
+    }
+}
+
 /// The operating system as the reactor sees it. Readiness is edge-triggered: what was said once is
 /// not said again until more arrives.
 pub trait Kernel {

@@ -14,12 +14,12 @@ use crate::protocol::{CloseReason, Effects, Event, PeerId, Service, Time};
 use crate::trace::{Observer, Off, TraceEvent};
 
 mod accept;
-mod answer;
 mod close;
 mod connection;
 mod counters;
 mod delivery;
 mod effects;
+mod flush;
 mod handle;
 mod kernel;
 mod limits;
@@ -27,6 +27,7 @@ mod origins;
 #[cfg(feature = "os")]
 mod os;
 mod outbox;
+mod outcome;
 mod peer;
 mod stop;
 mod timers;
@@ -54,7 +55,7 @@ pub use token::{Target, Token};
 pub use view::PeerView;
 
 use accept::{Accepting, Listening, PerAddress};
-use connection::{Connection, Due, Inbound, Outbound, Unread};
+use connection::{Connection, Due, Outbound, Unread};
 use delivery::Debts;
 use limits::{Policies, PolicyId};
 use outbox::BufferPool;
@@ -256,8 +257,8 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             self.kernel.ready(nth, readiness);
             match readiness.token.target() {
                 Target::Peer(id) => {
-                    if !self.answer(id, readiness) {
-                        self.notice(id, readiness);
+                    if self.on_ready(id, readiness) {
+                        self.read(id);
                         self.enforce_memory_limit();
                     }
                 }
@@ -272,16 +273,21 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                 Target::Waker => {}
             }
         }
-        for _ in 0..carried_over {
-            if let Some(id) = self.unread.pop_front() {
-                self.read(id);
-            }
-            self.enforce_memory_limit();
-        }
+        self.read_carried_over(carried_over);
         self.ready = ready;
         let (first, count) = (self.first_listener, self.listeners.len());
         for offset in 0..count {
             self.accept((first + offset) % count);
+        }
+    }
+
+    #[inline(never)]
+    fn read_carried_over(&mut self, count: usize) {
+        for _ in 0..count {
+            if let Some(id) = self.unread.pop_front() {
+                self.read(id);
+            }
+            self.enforce_memory_limit();
         }
     }
 
@@ -308,7 +314,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     fn tell_woken(&mut self) {
         for _ in 0..self.woken.len() {
             if let Some((id, event)) = self.woken.pop_front() {
-                self.step(id, event);
+                self.dispatch(id, event);
                 self.mark_dirty(id);
                 self.enforce_memory_limit();
             }
@@ -329,9 +335,9 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         self.dirty = dirty;
     }
 
-    /// If all unsent bytes together take too much memory, sends what the kernel takes, then gives
-    /// back what the rest does not need, then closes those that are owed the most. To be called after
-    /// whatever adds some.
+    /// If all unsent bytes together take too much memory, offers the kernel what it has not refused, then
+    /// gives back what the rest does not need, then closes those that are owed the most. To be called
+    /// after whatever adds some.
     #[inline]
     fn enforce_memory_limit(&mut self) {
         if self.buffered_bytes > self.limits.unsent_bytes_max {
@@ -341,7 +347,10 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
 
     #[cold]
     fn evict(&mut self) {
-        self.send();
+        // Whose outbox the kernel may have room for is among these.
+        for nth in 0..self.dirty.len() {
+            self.write_outbox(self.dirty[nth]);
+        }
         if self.buffered_bytes > self.limits.unsent_bytes_max {
             self.fit_outboxes();
         }
@@ -350,25 +359,23 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                 .peers
                 .iter()
                 .filter(|(_, connection)| {
-                    let policy = &self.policies[connection.policy];
-                    (connection.is_client || policy.exempt_from_limits) && connection.unsent() > 0
+                    let policy = &self.policies[connection.policy()];
+                    (connection.is_client() || policy.exempt_from_limits) && connection.unsent() > 0
                 })
                 .max_by_key(|(_, connection)| connection.unsent());
             let Some((slot, connection)) = worst else {
                 return;
             };
-            let id = peer_id(slot, connection.generation);
+            let id = peer_id(slot, connection.generation());
             self.close(id, CloseReason::Evicted);
         }
     }
 
     fn fit_outboxes(&mut self) {
         for (_, connection) in &mut self.peers {
-            if let Some(outbox) = &mut connection.outbox {
-                self.buffered_bytes -= outbox.buffered_bytes();
-                outbox.fit();
-                self.buffered_bytes += outbox.buffered_bytes();
-            }
+            self.buffered_bytes -= connection.buffered_bytes();
+            connection.fit();
+            self.buffered_bytes += connection.buffered_bytes();
         }
     }
 }
@@ -385,5 +392,5 @@ fn find<Stream, Session>(
 ) -> Option<&mut Connection<Stream, Session>> {
     peers
         .get_mut(id.slot as usize)
-        .filter(|connection| connection.generation == id.generation)
+        .filter(|connection| connection.generation() == id.generation)
 }

@@ -52,7 +52,13 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         self.now = self.kernel.now();
         let policy = self.policy_id(&policy);
         let address = self.kernel.kernel.peer_address(&stream);
-        self.open(stream, (origin, policy), Outbound::Open, address, name)
+        self.open(
+            stream,
+            (origin, policy),
+            (Outbound::Open, false),
+            address,
+            name,
+        )
     }
 
     /// Connects to a server, which becomes a peer at once; never blocks. When the connection is
@@ -109,7 +115,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         self.open(
             stream,
             (origin, policy),
-            Outbound::Connecting,
+            (Outbound::Connecting, false),
             address,
             name,
         )

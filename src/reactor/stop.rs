@@ -4,9 +4,7 @@
 use std::mem;
 use std::time::Duration;
 
-use super::{
-    ACCEPTS_PER_TURN_MAX, Accepting, Inbound, Kernel, Reactor, Run, Unread, find, peer_id,
-};
+use super::{ACCEPTS_PER_TURN_MAX, Accepting, Kernel, Reactor, Run, Unread, find, peer_id};
 use crate::protocol::{CloseReason, Event, PeerId, Service, Time};
 use crate::trace::Observer;
 
@@ -66,11 +64,11 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let stream = &connection.stream;
         let is_socket = self.kernel.kernel.is_socket(stream);
         let arrived_max = self.kernel.kernel.receive_buffer(stream).unwrap_or(0);
-        if !is_socket || connection.inbound != Inbound::Open || connection.is_connecting() {
+        if !is_socket || !connection.is_heard() || connection.is_connecting() {
             self.drained.push(id);
             return;
         }
-        let was_held_up = connection.unread == Unread::Paused && connection.outbox.is_some();
+        let was_held_up = connection.unread() == Unread::Paused && connection.has_outbox();
         let left = if was_held_up {
             arrived_max.max(HELD_UP_BYTES_MAX)
         } else {
@@ -78,14 +76,21 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         };
         self.last_words.insert(id, LastWords { left, was_held_up });
         // Only where the kernel says that there is no more, nothing has arrived.
-        connection.must_drain = true;
-        if connection.unread != Unread::Queued {
-            self.set_unread(id, Unread::Queued);
+        connection.drain();
+        if connection.queue_reading() {
+            self.unread.push_back(id);
         }
     }
 
     /// While the run is to stop, a peer was read, so many bytes: that may have been its last words.
+    #[inline]
     pub(super) fn count_last_words(&mut self, id: PeerId, read: usize) {
+        if !self.last_words.is_empty() {
+            self.count_words(id, read);
+        }
+    }
+
+    fn count_words(&mut self, id: PeerId, read: usize) {
         let Some(words) = self.last_words.get_mut(&id) else {
             return;
         };
@@ -94,8 +99,8 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let Some(connection) = find(&mut self.peers, id) else {
             return;
         };
-        let is_over = match connection.unread {
-            Unread::Nothing => is_enough || !was_held_up || connection.outbox.is_none(),
+        let is_over = match connection.unread() {
+            Unread::Nothing => is_enough || !was_held_up || !connection.has_outbox(),
             Unread::Queued => is_enough,
             // It may have to take something first; but its session may not want to hear any more of it.
             Unread::Paused => is_enough || self.service.read_limit(&connection.session) == 0,
@@ -127,7 +132,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             .partition(|&id| self.may_be_told(id));
         self.drained = later;
         for &id in &drained {
-            self.step(id, Event::Stopping);
+            self.dispatch(id, Event::Stopping);
             self.enforce_memory_limit();
         }
         self.tell_woken();
@@ -137,7 +142,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                 Some(connection) if connection.is_connecting() => {
                     self.close(id, CloseReason::Stopped);
                 }
-                Some(connection) => connection.leave(&self.policies[connection.policy]),
+                Some(connection) => connection.leave(&self.policies[connection.policy()]),
                 None => {}
             }
             self.mark_dirty(id);
@@ -147,15 +152,15 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// Whether one who was heard out is to be told now that the run ends, and not after its session is woken.
     pub(super) fn may_be_told(&self, id: PeerId) -> bool {
         let connection = self.peers.get(id.slot as usize);
-        let connection = connection.filter(|connection| connection.generation == id.generation);
+        let connection = connection.filter(|connection| connection.generation() == id.generation);
         self.wakes_until <= self.now
-            || connection.is_none_or(|connection| connection.wake_at > self.wakes_until)
+            || connection.is_none_or(|connection| connection.wake_at() > self.wakes_until)
     }
 
     fn ids(&self) -> Vec<PeerId> {
         self.peers
             .iter()
-            .map(|(slot, connection)| peer_id(slot, connection.generation))
+            .map(|(slot, connection)| peer_id(slot, connection.generation()))
             .collect()
     }
 }

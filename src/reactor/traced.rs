@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::{Batch, Interest, Kernel, Readiness, Target, Token};
-use crate::protocol::{Effects, Event, PeerId, StateName, Time};
+use crate::protocol::{Context, Effects, Event, PeerId, Service, StateName, Time};
 use crate::trace::{Flags, Observer, Source, TraceEvent};
 
 #[derive(Debug)]
@@ -48,20 +48,22 @@ impl<K: Kernel, O: Observer> TracedKernel<K, O> {
         }
     }
 
-    /// A machine is about to be told something. Returns where it stands, if anybody looks.
+    /// A machine has its step. Returns where it stood before and stands now, if anybody looks.
     #[inline]
-    pub(super) fn told(
+    pub(super) fn step<S: Service>(
         &mut self,
-        peer: PeerId,
+        service: &mut S,
+        session: &mut S::Session,
+        mut cx: Context<'_>,
         event: Event<'_>,
-        state: impl FnOnce() -> StateName,
-    ) -> Option<StateName> {
-        if !O::IS_ON {
-            return None;
+    ) -> (Option<StateName>, Option<StateName>) {
+        let from = O::IS_ON.then(|| service.state(session));
+        if let Some(state) = from {
+            let peer = cx.me();
+            self.note(&TraceEvent::Dispatched { peer, event, state });
         }
-        let state = state();
-        self.note(&TraceEvent::Dispatched { peer, event, state });
-        Some(state)
+        service.step(&mut cx, session, event);
+        (from, O::IS_ON.then(|| service.state(session)))
     }
 
     /// What the kernel has said about the nth source of this turn.

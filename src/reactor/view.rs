@@ -30,18 +30,18 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// The peers in the order of their slots. Looking costs what it costs: nothing is kept for it.
     pub fn peers(&self) -> impl Iterator<Item = PeerView> + '_ {
         self.peers.iter().map(|(slot, connection)| PeerView {
-            id: peer_id(slot, connection.generation),
+            id: peer_id(slot, connection.generation()),
             state: self.service.state(&connection.session),
-            interest: connection.watched,
+            interest: connection.watched(),
             unsent: connection.unsent(),
-            active: connection.active,
-            deadline: connection.deadline(&self.policies[connection.policy]),
-            inbound: match connection.inbound {
+            active: connection.active(),
+            deadline: connection.deadline(&self.policies[connection.policy()]),
+            inbound: match connection.inbound() {
                 Inbound::Open => "open",
                 Inbound::Discarding => "discarding",
                 Inbound::Finished => "finished",
             },
-            outbound: match connection.outbound {
+            outbound: match connection.outbound() {
                 Outbound::Connecting | Outbound::ConnectingToFinish => "connecting",
                 Outbound::Open => "open",
                 Outbound::Finishing => "finishing",
