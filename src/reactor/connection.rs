@@ -137,24 +137,13 @@ impl<Stream, Session> Connection<Stream, Session> {
         }
     }
 
-    /// The kernel said something. Whether it is to be read now: nothing is known to wait that somebody will read
-    /// later.
-    #[inline]
-    pub(super) fn on_ready(&mut self, readiness: &Readiness) -> bool {
-        if readiness.has_more() {
-            if let Some(outbox) = &mut self.outbox {
-                outbox.is_blocked = false;
-            }
-            self.must_drain |= readiness.must_drain;
-            self.has_failed |= readiness.has_failed;
+    /// The kernel said more than that there may be something to read.
+    pub(super) fn on_ready(&mut self, readiness: &Readiness) {
+        if let Some(outbox) = &mut self.outbox {
+            outbox.is_blocked = false;
         }
-        let is_to_be_read = (readiness.readable || readiness.must_drain)
-            && self.unread != Unread::Queued
-            && self.inbound != Inbound::Finished;
-        if is_to_be_read {
-            self.unread = Unread::Queued;
-        }
-        is_to_be_read
+        self.must_drain |= readiness.must_drain;
+        self.has_failed |= readiness.has_failed;
     }
 
     /// We called, and there is room to write: if the call failed, the next read says so. Whether this is news.

@@ -8,7 +8,7 @@ use super::close::broken;
 use super::outcome::{Outcome, classify};
 use super::traced::TracedKernel;
 use super::{Connection, Kernel, OUTBOX_BYTES_LOW, PeerId, Reactor, Unread, find};
-use crate::protocol::{CloseReason, Service, Time};
+use crate::protocol::{CloseReason, Service};
 use crate::trace::{Observer, TraceEvent};
 
 impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
@@ -37,8 +37,13 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         if !connection.takes_at_once() {
             return self.enqueue(id, bytes, false);
         }
-        match offer(&mut self.kernel, id, connection, bytes, self.now) {
-            Outcome::Bytes(count) if count == bytes.len() => {}
+        match offer(&mut self.kernel, id, connection, bytes) {
+            Outcome::Bytes(count) => {
+                connection.on_written(self.now);
+                if count < bytes.len() {
+                    self.keep_rest(id, bytes, Outcome::Bytes(count));
+                }
+            }
             outcome => self.keep_rest(id, bytes, outcome),
         }
     }
@@ -81,8 +86,9 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         while !outbox.is_blocked && !outbox.pending().is_empty() {
             let bytes = outbox.pending();
             let offered = bytes.len();
-            match offer(&mut self.kernel, id, connection, bytes, self.now) {
+            match offer(&mut self.kernel, id, connection, bytes) {
                 Outcome::Bytes(count) => {
+                    connection.on_written(self.now);
                     outbox.is_blocked = is_socket && count < offered;
                     outbox.advance(count);
                 }
@@ -171,7 +177,6 @@ fn offer<K: Kernel, O: Observer, Session>(
     id: PeerId,
     connection: &mut Connection<K::Stream, Session>,
     bytes: &[u8],
-    now: Time,
 ) -> Outcome {
     // The end goes out with the last byte.
     let written = if connection.is_last() {
@@ -179,11 +184,7 @@ fn offer<K: Kernel, O: Observer, Session>(
     } else {
         kernel.write(id, &mut connection.stream, bytes)
     };
-    let outcome = classify(written);
-    if let Outcome::Bytes(_) = outcome {
-        connection.on_written(now);
-    }
-    outcome
+    classify(written)
 }
 
 /// It took none of what was offered, and did not say why.

@@ -88,18 +88,23 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// Remembers what the kernel said about a peer, which may be gone. True if it is to be read now.
     #[inline]
     pub(super) fn on_ready(&mut self, id: PeerId, readiness: &Readiness) -> bool {
-        let Some(connection) = find(&mut self.peers, id) else {
-            return false;
-        };
-        let is_to_be_read = connection.on_ready(readiness);
         // To one that just has something to read, nothing happens before it is read.
         if readiness.has_more() {
+            self.on_more_than_readable(id, readiness);
+        }
+        let may_be_read = readiness.readable | readiness.must_drain;
+        find(&mut self.peers, id).is_some_and(|peer| may_be_read && peer.is_to_be_read())
+    }
+
+    #[inline(never)]
+    fn on_more_than_readable(&mut self, id: PeerId, readiness: &Readiness) {
+        if let Some(connection) = find(&mut self.peers, id) {
+            connection.on_ready(readiness);
             if readiness.writable && connection.on_connected() {
                 self.woken.push_back(id);
             }
             self.mark_dirty(id);
         }
-        is_to_be_read
     }
 
     /// Reads a peer within its budget and its window. Every way out says in `unread` what may be left, because

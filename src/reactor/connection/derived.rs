@@ -106,6 +106,12 @@ impl<Stream, Session> Connection<Stream, Session> {
         }
     }
 
+    /// Something may have come, and nobody reads it later.
+    #[inline]
+    pub(in crate::reactor) fn is_to_be_read(&self) -> bool {
+        self.unread != Unread::Queued && self.inbound != Inbound::Finished
+    }
+
     /// What is sent may be offered to the kernel now: nothing waits before it, and its end does not come yet, with
     /// which its last bytes go out together.
     #[inline]
