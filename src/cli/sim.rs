@@ -17,12 +17,12 @@ use super::{Failure, print};
 use crate::protocol::{chat, echo};
 use crate::reactor::Policy;
 use crate::services::{Origin, Protocol, Server, Settings};
-use crate::sim::{self, Doors, Mass, Outcome, Plan, QUIT};
+use crate::sim::{self, Mass, Origins, Outcome, Plan, QUIT};
 
 /// Seeds that are run if none are named.
 const SEEDS_DEFAULT: Range<u64> = 0..100;
 /// How many violations are spelled out; with so many, no further seed is begun.
-const VIOLATIONS_TOLD_MAX: usize = 10;
+const VIOLATIONS_SHOWN_MAX: usize = 10;
 
 thread_local! {
     /// Which seed this thread runs, for its last words.
@@ -64,7 +64,7 @@ fn run_all(arguments: &SimArguments, seeds: RangeInclusive<u64>) -> (Outcome, u6
     let steps_max = arguments.steps.unwrap_or(u64::MAX);
     let work = || loop {
         let is_enough = |so_far: &Outcome| {
-            so_far.steps >= steps_max || so_far.violations.len() >= VIOLATIONS_TOLD_MAX
+            so_far.steps >= steps_max || so_far.violations.len() >= VIOLATIONS_SHOWN_MAX
         };
         if is_enough(&total.lock().expect("no thread panics").0) {
             return;
@@ -126,7 +126,7 @@ fn run_seed(plan: &Plan) -> Outcome {
         columns: || None,
         once: false,
     };
-    let origins = Doors {
+    let origins = Origins {
         hello: Origin::Serve(Protocol::Hello),
         echo: Origin::Serve(Protocol::Echo),
         chat: Origin::Serve(Protocol::Chat),
@@ -177,7 +177,7 @@ fn report(outcome: &Outcome, runs: u64, took: Duration) -> String {
 
 fn verdict(arguments: &SimArguments, outcome: &Outcome) -> Result<(), Failure> {
     let mut words = String::new();
-    for (seed, what) in outcome.violations.iter().take(VIOLATIONS_TOLD_MAX) {
+    for (seed, what) in outcome.violations.iter().take(VIOLATIONS_SHOWN_MAX) {
         let replay = replay(*seed, arguments.clients);
         // Writing to a string does not fail.
         let _ = writeln!(words, "seed {seed}: {what} ({replay})");

@@ -17,7 +17,7 @@ use crate::protocol::{Context, PeerId};
 /// Event streams at the same time; one more is told to come again later.
 const STREAMS_MAX: usize = 64;
 /// How much of the news is kept for streams that are a little behind.
-const NEWS_MAX: usize = 16;
+const UPDATES_MAX: usize = 16;
 
 /// What a visitor wants that a session cannot do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub(crate) enum Question {
 
 /// One server-sent event, without its end.
 #[derive(Debug)]
-pub(crate) struct News {
+pub(crate) struct Update {
     pub(crate) number: u64,
     pub(crate) name: &'static str,
     pub(crate) data: Data,
@@ -73,7 +73,7 @@ pub(crate) struct Broadcast {
     places: Vec<Place>,
     sessions_max: usize,
     streams: Vec<PeerId>,
-    updates: VecDeque<News>,
+    updates: VecDeque<Update>,
     next_number: u64,
     questions: Vec<(PeerId, Question)>,
     replies: BTreeMap<PeerId, Reply>,
@@ -168,22 +168,22 @@ impl Broadcast {
     }
 
     pub(crate) fn publish(&mut self, name: &'static str, data: Data) {
-        if self.updates.len() >= NEWS_MAX {
+        if self.updates.len() >= UPDATES_MAX {
             self.updates.pop_front();
         }
         let number = self.next_number;
         self.next_number += 1;
-        self.updates.push_back(News { number, name, data });
+        self.updates.push_back(Update { number, name, data });
     }
 
     /// The number of the first news that is still known.
-    pub(crate) fn oldest_news(&self) -> u64 {
+    pub(crate) fn oldest_update(&self) -> u64 {
         let oldest = self.updates.front();
         oldest.map_or(self.next_number, |updates| updates.number)
     }
 
     /// What is known from this number on.
-    pub(crate) fn news_since(&self, number: u64) -> impl Iterator<Item = &News> {
+    pub(crate) fn updates_since(&self, number: u64) -> impl Iterator<Item = &Update> {
         self.updates
             .iter()
             .filter(move |updates| updates.number >= number)

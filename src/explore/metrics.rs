@@ -32,8 +32,8 @@ pub(crate) fn reply<S: Service, O: Observer>(
 ) -> Reply {
     let mut registry = Registry::with_prefix("epollo");
     of_reactor(&mut registry, reactor);
-    let (explored, (recorder, _)) = reactor.service_and_observer();
-    let broadcast = &explored.broadcast;
+    let (service, (recorder, _)) = reactor.service_and_observer();
+    let broadcast = &service.broadcast;
     gauge(
         &mut registry,
         "page_connections",

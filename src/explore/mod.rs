@@ -173,7 +173,7 @@ pub fn reactor<S: Service, O: Observer>(
     let address = page.listener.local_addr()?;
     let mut listeners = vec![PAGE.to_owned()];
     listeners.extend(page.services.iter().map(|(name, _)| name.clone()));
-    let explored = WithExplorer {
+    let service = WithExplorer {
         inner: service,
         broadcast: Broadcast::new(address, page.services, page.sessions_max)?,
     };
@@ -184,7 +184,7 @@ pub fn reactor<S: Service, O: Observer>(
         0
     };
     let observer = (StatsObserver::new(listeners, payload), second);
-    let mut reactor = Reactor::observed(OsKernel::new()?, explored, limits, observer);
+    let mut reactor = Reactor::observed(OsKernel::new()?, service, limits, observer);
     let policy = Policy {
         idle_timeout: Some(Duration::from_secs(60)),
         write_timeout: Some(Duration::from_secs(10)),

@@ -39,7 +39,7 @@ pub fn run<S: Service, O: Observer>(reactor: &mut ExplorerReactor<S, O>) -> io::
         exempt_from_limits: true,
         ..Policy::default()
     };
-    let mut pump = Feed {
+    let mut pump = Pump {
         demo: reactor.add_origin(Origin::Demo, policy),
         is_watched: false,
         ticked: Time::ZERO,
@@ -55,7 +55,7 @@ pub fn run<S: Service, O: Observer>(reactor: &mut ExplorerReactor<S, O>) -> io::
     Ok(())
 }
 
-struct Feed {
+struct Pump {
     demo: OriginId,
     is_watched: bool,
     /// When the last tick was told, and what the totals were.
@@ -64,7 +64,7 @@ struct Feed {
     tabled: Time,
 }
 
-impl Feed {
+impl Pump {
     /// Fetches what visitors asked for.
     fn answer<S: Service, O: Observer>(&mut self, reactor: &mut ExplorerReactor<S, O>) {
         for (peer, question) in reactor.service_mut().broadcast.take_questions() {
@@ -106,8 +106,8 @@ impl Feed {
     /// Tells all browsers what is new, if it is time.
     fn tell<S: Service, O: Observer>(&mut self, reactor: &mut ExplorerReactor<S, O>) {
         let now = reactor.now();
-        let (explored, (recorder, _)) = reactor.service_and_observer();
-        let is_watched = !explored.broadcast.streams().is_empty();
+        let (service, (recorder, _)) = reactor.service_and_observer();
+        let is_watched = !service.broadcast.streams().is_empty();
         recorder.watch(is_watched);
         if is_watched && !self.is_watched {
             (self.ticked, self.before) = (now, recorder.totals);
@@ -119,9 +119,9 @@ impl Feed {
         }
         let tick = snapshot::tick(recorder, now, self.ticked, &self.before);
         (self.ticked, self.before) = (now, recorder.totals);
-        explored.broadcast.publish("tick", Data::Tick(tick));
+        service.broadcast.publish("tick", Data::Tick(tick));
         if let Some(turns) = recorder.take_turns() {
-            explored.broadcast.publish("turns", Data::Written(turns));
+            service.broadcast.publish("turns", Data::Written(turns));
         }
         if now.since(self.tabled) >= TABLE_EVERY {
             self.tabled = now;

@@ -231,8 +231,8 @@ fn is_of_demo(moment: &TraceEvent<'_>) -> bool {
 /// Whether a moment is about the page's own connections and nobody else.
 fn is_own(directory: &Directory, moment: &TraceEvent<'_>) -> bool {
     let known = moment.peer().and_then(|peer| directory.peer(peer));
-    let is_guests = known.is_some_and(|known| known.protocol != PAGE && known.protocol != DEMO);
-    !is_guests
+    let is_clients = known.is_some_and(|known| known.protocol != PAGE && known.protocol != DEMO);
+    !is_clients
         && !matches!(moment, TraceEvent::Accepted { listener, .. } if *listener != PAGE_LISTENER)
 }
 

@@ -191,7 +191,7 @@ impl Recorder {
                 );
             }
             Finding::LostTrack => {
-                self.say("broken", format_args!("connection {connection} is abandoned: after a wrong byte, payloads this short cannot be told apart"));
+                self.say("broken", format_args!("connection {connection} is abandoned: after a wrong byte, payloads this short cannot be distinguished"));
             }
         }
         false

@@ -165,10 +165,10 @@ fn call<O: Observer>(
         let id = origins
             .iter()
             .find(|(other, _)| *other == origin)
-            .expect("both doors")
+            .expect("both origins are set up")
             .1;
         let called = preflight::connect(plan.target, source(number)).and_then(|stream| {
-            // The far end is the same for all: a trace tells them apart by their own.
+            // The remote address is the same for all: a trace distinguishes them by their local one.
             let own = stream.local_addr()?;
             reactor.dial(OsStream::Tcp(stream), id, format_args!("{own}"))
         });
@@ -254,7 +254,7 @@ fn warnings(plan: &Plan, report: &Report) -> Vec<String> {
     all.into_iter().flatten().collect()
 }
 
-/// The process whose cost is told is not the one under load.
+/// The process whose cost is reported is not the one under load.
 fn stranger(plan: &Plan, listeners: &[u32]) -> Option<String> {
     let pid = plan
         .pid

@@ -111,7 +111,7 @@ impl Machine {
             .filter(|&share| share > STEAL_SHARE_MAX)
         {
             warnings.push(format!(
-                "the hypervisor gave {:.1} % of the CPU time to other guests (steal): every figure \
+                "the hypervisor gave {:.1} % of the CPU time to other virtual machines (steal): every figure \
                  is worse than on an idle host",
                 share * 100.0
             ));

@@ -45,7 +45,7 @@ pub enum Order {
     /// Both sides.
     Strict,
     /// The host alone.
-    FreeGuest,
+    FreeRemote,
 }
 
 #[derive(Debug)]
@@ -74,7 +74,7 @@ impl Turns {
             left: None,
         };
         let before = self.conversations.insert(remote, conversation);
-        assert!(before.is_none(), "a guest has one conversation");
+        assert!(before.is_none(), "a remote has one conversation");
     }
 
     /// Whether this guest is in a conversation, also one that its partner has left.
@@ -86,7 +86,7 @@ impl Turns {
     /// before has been heard, and there is somebody to say it to.
     pub fn may_speak(&self, remote: PeerId, side: Side) -> bool {
         self.conversations.get(&remote).is_some_and(|c| {
-            let is_free = side == Side::Remote && c.order == Order::FreeGuest;
+            let is_free = side == Side::Remote && c.order == Order::FreeRemote;
             (c.speaker == side || is_free) && c.said.is_none() && c.left.is_none()
         })
     }

@@ -102,12 +102,12 @@ fn percentiles(report: &Report) -> Option<Drawing> {
     ];
     let mut table = vec![row(&["answers", "within"])];
     table.extend(named.map(|(name, ns)| vec![name.to_owned(), whole_time(ns)]));
-    let told = named.map(|(name, ns)| format!("{name} within {}", whole_time(ns)));
+    let parts = named.map(|(name, ns)| format!("{name} within {}", whole_time(ns)));
     Some(Drawing {
         title: "Response time by percentile",
         gist: format!(
             "Percentile curve of the response time: {}.",
-            told.join(", ")
+            parts.join(", ")
         ),
         plot: Plot {
             x: Axis::percentiles,
@@ -160,11 +160,11 @@ fn latency(points: &[Point], note: Option<String>) -> Option<Drawing> {
         ("max", THIRD, |second| second.max),
     ];
     let mut table = vec![row(&["of one second", "lowest", "median", "highest"])];
-    let mut told = Vec::new();
+    let mut parts = Vec::new();
     for (name, _, of) in figures {
         let values: Vec<f64> = answered.iter().map(|second| of(second) as f64).collect();
         let [least, middle, most] = spread(&values, time);
-        told.push(format!("{name} from {least} to {most}"));
+        parts.push(format!("{name} from {least} to {most}"));
         table.push(vec![name.to_owned(), least, middle, most]);
     }
     let silent = points.len() - answered.len();
@@ -173,7 +173,7 @@ fn latency(points: &[Point], note: Option<String>) -> Option<Drawing> {
     let notes: Vec<String> = note.into_iter().chain(silence).collect();
     Some(Drawing {
         title: "Response time, second by second",
-        gist: format!("Response time over the run: {}.", told.join(", ")),
+        gist: format!("Response time over the run: {}.", parts.join(", ")),
         plot: Plot {
             x: seconds,
             x_end: points.last()?.second.at,

@@ -247,6 +247,6 @@ fn verdict(report: &Report) -> String {
     for (at, reason) in report.warnings.iter().enumerate() {
         lines.push((if at == 0 { "warnings" } else { "" }, reason.clone()));
     }
-    let line = |(name, told): (&str, String)| format!("{name:<10}  {}\n", Escaped(told.as_bytes()));
+    let line = |(name, text): (&str, String)| format!("{name:<10}  {}\n", Escaped(text.as_bytes()));
     lines.into_iter().map(line).collect()
 }

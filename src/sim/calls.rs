@@ -152,21 +152,21 @@ impl<O: Environment> Kernel for SimKernel<O> {
             Some(Fault::Crowded) => 1 + self.rng.below(2),
             Some(_) | None => self.fault_profile.batch,
         };
-        self.net.tell(batch, ready);
+        self.net.report(batch, ready);
         if state == State::Asleep || !ready.is_empty() {
             log::info!("{} wait: {} ready", Clock(self.net.now), ready.len());
         }
         // To look and find nothing is no step.
         self.steps -= u64::from(state == State::Looking && ready.is_empty());
-        for id in std::mem::take(&mut self.net.told) {
-            self.environment.saw(&mut self.net, id, Action::Told);
+        for id in std::mem::take(&mut self.net.reported) {
+            self.environment.saw(&mut self.net, id, Action::Reported);
         }
-        let crowding = if ready.len() >= batch {
+        let outcome = if ready.len() >= batch {
             Batch::Truncated
         } else {
             Batch::Complete
         };
-        match crowding {
+        match outcome {
             Batch::Truncated if fault == Some(Fault::Crowded) => {
                 self.count(Call::Wait, Fault::Crowded, state);
             }
@@ -175,7 +175,7 @@ impl<O: Environment> Kernel for SimKernel<O> {
             Batch::Complete if state == State::Looking && ready.is_empty() => {}
             Batch::Complete => self.embroider(fault, state, ready),
         }
-        Ok(crowding)
+        Ok(outcome)
     }
 
     fn listen(&mut self, listener: &mut usize, token: Token) -> io::Result<()> {

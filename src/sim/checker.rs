@@ -224,10 +224,10 @@ impl Client {
     }
 
     /// The client was told the end, or a reset: had it got everything?
-    pub(super) fn was_told(
+    pub(super) fn saw_end(
         &self,
         plan: &Plan,
-        told: Received,
+        end: Received,
         partner: Option<&Client>,
         is_stopping: bool,
         was_stopped: bool,
@@ -235,7 +235,7 @@ impl Client {
         if self.ledger.excuse.is_some() {
             return Ok(());
         }
-        if told == Received::Reset {
+        if end == Received::Reset {
             return Err(format!("is reset for no reason ({})", self.ledger));
         }
         if self.received != self.ledger.written {
@@ -249,7 +249,7 @@ impl Client {
             Role::Echo { .. } if is_stopping => self.ledger.due.unwrap_or(self.ledger.read),
             Role::Echo { .. } => self.sent,
             Role::Chat(talker) => {
-                return self.chat_was_told(plan, talker.heard, partner, is_stopping, was_stopped);
+                return self.chat_saw_end(plan, talker.heard, partner, is_stopping, was_stopped);
             }
         };
         // What came after it was told to stop is answered or not.

@@ -64,7 +64,7 @@ pub(super) enum Outcome {
     /// It acts again at this time, or when something happens to it.
     Again(Option<Time>),
     /// It was told the end, or a reset.
-    Told(Received),
+    Ended(Received),
     /// It left by itself.
     Left,
     /// Nobody listens any more.
@@ -76,8 +76,8 @@ impl fmt::Display for Outcome {
         match self {
             Outcome::Again(Some(at)) => write!(f, "continues at {}", Clock(*at)),
             Outcome::Again(None) => f.write_str("waits"),
-            Outcome::Told(Received::Reset) => f.write_str("is told a reset"),
-            Outcome::Told(_) => f.write_str("is told the end"),
+            Outcome::Ended(Received::Reset) => f.write_str("gets a reset"),
+            Outcome::Ended(_) => f.write_str("gets the end"),
             Outcome::Left => f.write_str("leaves"),
             Outcome::Refused => f.write_str("is refused"),
         }
@@ -208,7 +208,7 @@ impl Client {
             // A SYN that nobody answers is sent again after a second (tcp(7)).
             Ok(None) => Outcome::Again(Some(net.now.after(Duration::from_secs(1)))),
             Err(_) if plan.stops_early => Outcome::Refused,
-            Err(_) => Outcome::Told(Received::Reset),
+            Err(_) => Outcome::Ended(Received::Reset),
         }
     }
 
@@ -239,7 +239,7 @@ impl Client {
             }
             Received::Nothing => Ok(false),
             Received::End if self.stage == Stage::Lingering => Ok(false),
-            told @ (Received::End | Received::Reset) => Err(Outcome::Told(told)),
+            end @ (Received::End | Received::Reset) => Err(Outcome::Ended(end)),
         }
     }
 

@@ -14,7 +14,7 @@ use crate::protocol::Time;
 use crate::reactor::{Readiness, Token};
 
 /// For how long bytes may be said not to be there yet.
-const MOMENT: Duration = Duration::from_millis(5);
+const DELAY: Duration = Duration::from_millis(5);
 
 /// What the kernel did with a connection, for whoever looks on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub enum Action<'a> {
     /// It was accepted.
     Accepted,
     /// epoll told that there is something to read.
-    Told,
+    Reported,
     /// The process was given these bytes.
     Read(&'a [u8]),
     /// The process was told that no more comes.
@@ -45,7 +45,7 @@ impl fmt::Display for Action<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Action::Accepted => f.write_str("accepted"),
-            Action::Told => f.write_str("told of"),
+            Action::Reported => f.write_str("reported ready"),
             Action::Read(bytes) => write!(f, "read {} bytes", bytes.len()),
             Action::ReadEnd => f.write_str("read the end"),
             Action::ReadNothing => f.write_str("nothing to read, or no room"),
@@ -105,7 +105,7 @@ impl Environment for () {
 
     fn act(&mut self, _net: &mut Net) {}
 
-    fn saw(&mut self, _net: &mut Net, _id: SocketId, _deed: Action<'_>) {}
+    fn saw(&mut self, _net: &mut Net, _id: SocketId, _action: Action<'_>) {}
 
     fn accept_failed(&mut self, _net: &Net) {}
 
@@ -312,7 +312,7 @@ impl<O: Environment> SimKernel<O> {
     fn has_just_come(&self, id: SocketId) -> bool {
         let came = self.net.socket(id).unread_since();
         let came = came.filter(|_| !self.net.is_ending);
-        came.is_some_and(|came| self.net.now < came.after(MOMENT))
+        came.is_some_and(|came| self.net.now < came.after(DELAY))
     }
 
     pub(super) fn stop_process(&mut self) {
@@ -396,5 +396,5 @@ impl<O: Environment> SimKernel<O> {
 }
 
 pub(super) fn error_of(fault: Fault) -> io::Error {
-    fault.error().expect("only errors are told as errors")
+    fault.error().expect("only errors are reported as errors")
 }

@@ -35,7 +35,7 @@ pub(super) struct Ledger {
     pub(super) owed_since: Option<Time>,
     pub(super) shut_at: Option<Time>,
     /// Something happened since the process last slept.
-    pub(super) is_touched: bool,
+    pub(super) is_dirty: bool,
     /// The latest turn in which it was read, and how much.
     read_in_turn: (u64, usize),
     /// By which turn it must be looked at.
@@ -58,7 +58,7 @@ impl Ledger {
             served: Time::ZERO,
             owed_since: None,
             shut_at: None,
-            is_touched: false,
+            is_dirty: false,
             read_in_turn: (0, 0),
             look_by: None,
         }

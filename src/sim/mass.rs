@@ -91,7 +91,7 @@ impl Environment for Clients {
                 self.wrong += usize::from(!is_right);
             }
             Action::Closed | Action::Reset => self.closed += 1,
-            Action::Told | Action::Read(_) | Action::ReadEnd | Action::ReadNothing => {}
+            Action::Reported | Action::Read(_) | Action::ReadEnd | Action::ReadNothing => {}
             Action::Broken(_) | Action::Shut => {}
         }
     }

@@ -39,5 +39,5 @@ pub use net::{Net, SocketId};
 pub use plan::{Plan, QUIT};
 pub use queue::Route;
 pub use remote::{Received, WasReset};
-pub use run::{Doors, Outcome, run};
+pub use run::{Origins, Outcome, run};
 pub use socket::Socket;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::fault::Fault;
 use super::net::{Net, SocketId};
-use super::queue::Memory;
+use super::queue::MemoryLevel;
 use super::socket::{Key, Place};
 use crate::protocol::Time;
 
@@ -25,11 +25,11 @@ impl Net {
         self.orphans
     }
 
-    pub(super) fn pressure(&self) -> Memory {
+    pub(super) fn pressure(&self) -> MemoryLevel {
         if self.memory > self.memory_max {
-            Memory::Short
+            MemoryLevel::Short
         } else {
-            Memory::Plenty
+            MemoryLevel::Plenty
         }
     }
 
@@ -56,7 +56,7 @@ impl Net {
                 if self.sockets[index].outbound.is_cut {
                     // An orphan of whose far end nothing is heard.
                     self.sockets[index].die();
-                    self.book(id);
+                    self.account(id);
                     self.forget_if_closed(id);
                 } else {
                     self.acknowledge(id);
@@ -66,10 +66,10 @@ impl Net {
     }
 
     /// Writes down what this socket holds now.
-    pub(super) fn book(&mut self, id: SocketId) {
+    pub(super) fn account(&mut self, id: SocketId) {
         let socket = &mut self.sockets[id.0];
-        let (bytes, is_orphan) = socket.to_book();
-        let (before, was_orphan) = std::mem::replace(&mut socket.booked, (bytes, is_orphan));
+        let (bytes, is_orphan) = socket.memory_use();
+        let (before, was_orphan) = std::mem::replace(&mut socket.accounted, (bytes, is_orphan));
         self.memory = self.memory + bytes - before;
         self.orphans = self.orphans + usize::from(is_orphan) - usize::from(was_orphan);
     }
@@ -88,7 +88,7 @@ impl Net {
         let Some(is_much) = socket.outbound.awaits_acknowledgement() else {
             return;
         };
-        if is_much || socket.delay.is_zero() || !socket.is_far_open {
+        if is_much || socket.delay.is_zero() || !socket.is_remote_open {
             self.acknowledge(id);
         } else if socket.acknowledges_at.is_none() {
             let at = self.now.after(socket.delay);
@@ -129,7 +129,7 @@ impl Net {
         if socket.queued() < before || key == Some(Key::Any) {
             socket.progresses(at);
         }
-        self.book(id);
+        self.account(id);
         if let Some(key) = key {
             self.wake(id, key);
         }
@@ -140,7 +140,7 @@ impl Net {
     pub(super) fn read(&mut self, id: SocketId, buffer: &mut [u8]) -> Result<usize, Fault> {
         let memory = self.pressure();
         let result = self.socket_mut(id).read(buffer, memory);
-        self.book(id);
+        self.account(id);
         result
     }
 
@@ -156,7 +156,7 @@ impl Net {
         if socket.is_dead && !was_dead {
             self.wake(id, Key::Any);
         }
-        self.book(id);
+        self.account(id);
         self.carry(id);
         result
     }
@@ -194,7 +194,7 @@ impl Net {
             socket.outbound.shut();
         }
         socket.inbound = VecDeque::new();
-        self.book(id);
+        self.account(id);
         self.carry_orphan(id);
     }
 
@@ -222,10 +222,10 @@ impl Net {
             return;
         };
         let is_too_much = self.orphans > self.orphans_max || self.memory > self.memory_max;
-        if is_too_much && socket.booked.1 {
+        if is_too_much && socket.accounted.1 {
             socket.is_sacrificed = true;
             socket.die();
-            self.book(id);
+            self.account(id);
         }
         self.forget_if_closed(id);
     }
@@ -237,7 +237,7 @@ impl Net {
         socket.die();
         socket.error = None;
         socket.inbound.clear();
-        self.book(id);
+        self.account(id);
         self.wake(id, Key::Any);
     }
 }

@@ -46,7 +46,7 @@ impl From<(usize, usize)> for Route {
 
 /// What is done about room that came free, or was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Memory {
+pub(super) enum MemoryLevel {
     Plenty,
     /// The machine's is used up (tcp_mem): nothing grows.
     Short,
@@ -155,10 +155,10 @@ impl Outbound {
     }
 
     /// How many of the offered bytes are taken.
-    pub(super) fn take(&mut self, offered: usize, memory: Memory) -> usize {
+    pub(super) fn take(&mut self, offered: usize, memory: MemoryLevel) -> usize {
         let mut taken = 0;
         while taken < offered && self.has_room() {
-            let is_refused = memory == Memory::Short && self.queued() >= MEMORY_BYTES_MIN;
+            let is_refused = memory == MemoryLevel::Short && self.queued() >= MEMORY_BYTES_MIN;
             if is_refused {
                 // It asks for less from now on.
                 let half = (self.queued() / 2).max(MEMORY_BYTES_MIN);

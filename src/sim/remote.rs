@@ -60,7 +60,7 @@ impl Net {
             socket.die();
         }
         if socket.is_dead {
-            self.book(id);
+            self.account(id);
             return Err(WasReset);
         }
         let count = bytes.len().min(socket.inbound_room(memory));
@@ -70,7 +70,7 @@ impl Net {
             self.wake(id, Key::Readable);
             // What it says carries an acknowledgement.
             self.hurry(id);
-            self.book(id);
+            self.account(id);
         }
         Ok(count)
     }
@@ -119,7 +119,7 @@ impl Net {
         let socket = &mut self.sockets[id.0];
         if !socket.is_over() {
             socket.die();
-            self.book(id);
+            self.account(id);
             self.wake(id, Key::Any);
         }
         self.let_go(id);
@@ -140,7 +140,7 @@ impl Net {
     }
 
     fn let_go(&mut self, id: SocketId) {
-        self.sockets[id.0].is_far_open = false;
+        self.sockets[id.0].is_remote_open = false;
         self.forget_if_closed(id);
     }
 }

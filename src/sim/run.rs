@@ -19,7 +19,7 @@ const TERMINAL_BYTES: (usize, usize) = (4_096, 4_096);
 
 /// By which doors the peers of a server come in.
 #[derive(Clone, Copy, Debug)]
-pub struct Doors<D> {
+pub struct Origins<D> {
     /// Whom it greets.
     pub hello: D,
     /// Whom it echoes.
@@ -56,7 +56,7 @@ impl Outcome {
 }
 
 /// Runs a server on the kernel and with the clients of a plan.
-pub fn run<S: Service>(plan: &Plan, service: S, origins: Doors<S::Origin>) -> Outcome {
+pub fn run<S: Service>(plan: &Plan, service: S, origins: Origins<S::Origin>) -> Outcome {
     let mut reactor = set_up(plan, service, origins);
     while reactor.keeps_going() && reactor.kernel_mut().environment.violation().is_none() {
         let result = reactor.turn();
@@ -92,7 +92,7 @@ pub fn run<S: Service>(plan: &Plan, service: S, origins: Doors<S::Origin>) -> Ou
 fn set_up<S: Service>(
     plan: &Plan,
     service: S,
-    origins: Doors<S::Origin>,
+    origins: Origins<S::Origin>,
 ) -> Reactor<SimKernel<World>, S> {
     let mut kernel = SimKernel::new(plan.seed, plan.fault_profile, World::new(plan.clone()));
     let ports = [origins.hello, origins.echo, origins.chat]

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::fault::{Fault, State};
-use super::queue::{MEMORY_BYTES_MIN, Memory, Outbound, Route};
+use super::queue::{MEMORY_BYTES_MIN, MemoryLevel, Outbound, Route};
 use crate::protocol::Time;
 use crate::reactor::{Interest, Readiness, Token};
 
@@ -68,7 +68,7 @@ pub struct Socket {
     /// Reset, by either end.
     pub(super) is_dead: bool,
     /// The far end has a descriptor of it.
-    pub(super) is_far_open: bool,
+    pub(super) is_remote_open: bool,
     /// We have read its end.
     pub(super) end_was_read: bool,
     /// Something was read or written.
@@ -78,7 +78,7 @@ pub struct Socket {
     /// When the far end last acknowledged bytes, or the first came to wait for that; and the same before.
     progress: (Time, Time),
     /// What of it the machine's books hold: bytes, and whether it is an orphan.
-    pub(super) booked: (usize, bool),
+    pub(super) accounted: (usize, bool),
     /// It was reset since the machine had no memory for one more orphan.
     pub(super) is_sacrificed: bool,
 }
@@ -110,12 +110,12 @@ impl Socket {
             wants_room: false,
             error: None,
             is_dead: false,
-            is_far_open: true,
+            is_remote_open: true,
             end_was_read: false,
             is_used: false,
             owes: false,
             progress: (Time::ZERO, Time::ZERO),
-            booked: (0, false),
+            accounted: (0, false),
             is_sacrificed: false,
         }
     }
@@ -229,7 +229,7 @@ impl Socket {
     }
 
     /// What it holds of the machine's memory, and whether it is an orphan: closed by us, and not done.
-    pub(super) fn to_book(&self) -> (usize, bool) {
+    pub(super) fn memory_use(&self) -> (usize, bool) {
         let is_orphan = self.is_gone() && self.is_socket && !self.is_delivered();
         (self.inbound.len() + self.outbound.queued(), is_orphan)
     }
@@ -293,12 +293,12 @@ impl Socket {
     }
 
     /// recv(2) on our side.
-    pub(super) fn read(&mut self, buffer: &mut [u8], memory: Memory) -> Result<usize, Fault> {
+    pub(super) fn read(&mut self, buffer: &mut [u8], memory: MemoryLevel) -> Result<usize, Fault> {
         let was_half_full = 2 * self.inbound.len() >= self.inbound_max;
         let count = self.peek(buffer)?;
         self.is_denied = false;
         self.inbound.drain(..count);
-        if was_half_full && memory == Memory::Plenty {
+        if was_half_full && memory == MemoryLevel::Plenty {
             let doubled = (2 * self.inbound_max).min(self.inbound_grows_to);
             self.inbound_max = self.inbound_max.max(doubled);
         }
@@ -331,7 +331,7 @@ impl Socket {
     }
 
     /// send(2) on our side: how many bytes are taken.
-    pub(super) fn write(&mut self, offered: usize, memory: Memory) -> Result<usize, Fault> {
+    pub(super) fn write(&mut self, offered: usize, memory: MemoryLevel) -> Result<usize, Fault> {
         if self.is_shut() || self.is_dead || self.error.is_some() {
             return Err(self.error.take().unwrap_or(Fault::BrokenPipe));
         }
@@ -343,7 +343,7 @@ impl Socket {
         }
         self.is_used = true;
         // Whoever has gone answers with a reset, which the next call tells; a machine that is gone, with nothing.
-        if !self.is_far_open && !self.outbound.is_cut {
+        if !self.is_remote_open && !self.outbound.is_cut {
             self.die();
         }
         Ok(count)
@@ -363,19 +363,19 @@ impl Socket {
     }
 
     /// How many more bytes may wait to be read by us.
-    pub(super) fn inbound_room(&self, memory: Memory) -> usize {
+    pub(super) fn inbound_room(&self, memory: MemoryLevel) -> usize {
         let most = match memory {
-            Memory::Plenty => self.inbound_max,
-            Memory::Short => self.inbound_max.min(MEMORY_BYTES_MIN),
+            MemoryLevel::Plenty => self.inbound_max,
+            MemoryLevel::Short => self.inbound_max.min(MEMORY_BYTES_MIN),
         };
         most.saturating_sub(self.inbound.len())
     }
 
     /// The far kernel acknowledges what has arrived there. What our side is to be told, if anything.
-    pub(super) fn acknowledge(&mut self, memory: Memory) -> Option<Key> {
+    pub(super) fn acknowledge(&mut self, memory: MemoryLevel) -> Option<Key> {
         self.acknowledges_at = None;
         let acknowledged = self.outbound.acknowledge();
-        if acknowledged.bytes > 0 && self.wants_room && memory == Memory::Plenty {
+        if acknowledged.bytes > 0 && self.wants_room && memory == MemoryLevel::Plenty {
             self.outbound.grow();
         }
         if acknowledged.is_end {

@@ -9,7 +9,7 @@ use super::talker::{LATE, Talker};
 use crate::protocol::chat::Partner;
 
 impl Client {
-    pub(super) fn chat_was_told(
+    pub(super) fn chat_saw_end(
         &self,
         plan: &Plan,
         heard: u32,
@@ -61,7 +61,7 @@ impl Client {
         match plan.policy.idle_timeout {
             Some(_) if self.talker().is_some_and(Talker::dribbles) => Ok(()),
             Some(limit) if was_stopped || limit < Duration::from_secs(5) => Ok(()),
-            Some(_) | None => Err("is told that it took too long".to_owned()),
+            Some(_) | None => Err("learns that it took too long".to_owned()),
         }
     }
 

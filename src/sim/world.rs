@@ -58,9 +58,9 @@ pub(super) struct World {
     left: usize,
     turn: u64,
     looks: u32,
-    touched: Vec<usize>,
-    told: Vec<usize>,
-    told_in_turn: usize,
+    dirty: Vec<usize>,
+    reported: Vec<usize>,
+    reported_in_turn: usize,
     accept_failed_at: Time,
     closed_since_failure: bool,
     answers: Answers,
@@ -95,9 +95,9 @@ impl World {
             left: 0,
             turn: 0,
             looks: 0,
-            touched: Vec::new(),
-            told: Vec::new(),
-            told_in_turn: 0,
+            dirty: Vec::new(),
+            reported: Vec::new(),
+            reported_in_turn: 0,
             accept_failed_at: Time::ZERO,
             closed_since_failure: false,
             answers: Answers::default(),
@@ -191,7 +191,7 @@ impl World {
         match outcome {
             Outcome::Again(Some(at)) => self.schedule(serial, at),
             Outcome::Again(None) => self.wait_for_partner(net, serial),
-            Outcome::Told(told) => self.told_end(net, serial, told),
+            Outcome::Ended(end) => self.saw_end(net, serial, end),
             Outcome::Left | Outcome::Refused => {
                 if self.clients[serial].stage != Stage::Gone {
                     self.clients[serial].leave(net);
@@ -201,19 +201,19 @@ impl World {
         if self.clients[serial].stage == Stage::Gone {
             self.left += 1;
         }
-        self.touch(serial);
+        self.mark_dirty(serial);
     }
 
-    fn told_end(&mut self, net: &mut Net, serial: usize, told: Received) {
+    fn saw_end(&mut self, net: &mut Net, serial: usize, end: Received) {
         let client = &self.clients[serial];
         let partner = client.talker().and_then(|talker| talker.partner);
         let partner = partner.and_then(|partner| self.clients.get(partner));
         let is_stopping = self.stopping_since.is_some();
         let is_sacrificed = client.id.is_some_and(|id| net.socket(id).is_sacrificed());
         if !is_sacrificed && (client.ledger.place.is_some() || !is_stopping) {
-            let verdict = client.was_told(
+            let verdict = client.saw_end(
                 &self.plan,
-                told,
+                end,
                 partner,
                 is_stopping,
                 !net.stopped.is_zero(),
@@ -223,7 +223,7 @@ impl World {
         let client = &mut self.clients[serial];
         let is_alone = client.id.is_none_or(|id| net.socket(id).is_gone());
         let lingers = client.behaviour.lingers && !is_alone && client.stage == Stage::Talking;
-        if lingers && told == Received::End {
+        if lingers && end == Received::End {
             client.stage = Stage::Lingering;
         } else {
             client.leave(net);
@@ -267,9 +267,9 @@ impl World {
         }
     }
 
-    fn touch(&mut self, serial: usize) {
-        if !std::mem::replace(&mut self.clients[serial].ledger.is_touched, true) {
-            self.touched.push(serial);
+    fn mark_dirty(&mut self, serial: usize) {
+        if !std::mem::replace(&mut self.clients[serial].ledger.is_dirty, true) {
+            self.dirty.push(serial);
         }
     }
 

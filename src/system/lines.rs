@@ -114,10 +114,10 @@ impl Lines {
 
     /// One write, if that cannot block; 0 if there is no room or nothing to write.
     fn write_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let Some((file, manner)) = &mut self.out else {
+        let Some((file, mode)) = &mut self.out else {
             return Ok(0);
         };
-        let bytes = match *manner {
+        let bytes = match *mode {
             IoMode::Always | IoMode::Nonblocking => bytes,
             IoMode::Blocking { .. } if !takes_bytes(file, Duration::ZERO) => return Ok(0),
             IoMode::Blocking { sure_bytes } => &bytes[..bytes.len().min(sure_bytes)],

@@ -80,7 +80,7 @@ impl TraceWriter {
                 path,
             ),
         };
-        let mut sink = TraceWriter {
+        let mut writer = TraceWriter {
             directory: Directory::new(listeners),
             format,
             payload,
@@ -90,11 +90,11 @@ impl TraceWriter {
             out: Some(out),
             path: path.clone(),
         };
-        if let Format::Chrome(chrome) = &mut sink.format {
-            chrome.begin(&mut sink.batch, program);
+        if let Format::Chrome(chrome) = &mut writer.format {
+            chrome.begin(&mut writer.batch, program);
         }
-        sink.flush();
-        Ok(sink)
+        writer.flush();
+        Ok(writer)
     }
 
     fn flush(&mut self) {

@@ -91,7 +91,7 @@ impl Load {
         ));
     }
 
-    fn judge_greeting(&mut self, call: Call, greeting: &[u8], now: Time) {
+    fn verify_greeting(&mut self, call: Call, greeting: &[u8], now: Time) {
         let first = self.greeting.get_or_insert_with(|| greeting.to_vec());
         if first == greeting && !greeting.is_empty() {
             let request = Request {
@@ -225,7 +225,7 @@ impl Service for Load {
             }
             (Session::Greeted(call, greeting), Event::Eof) => {
                 let (call, greeting) = (*call, std::mem::take(greeting));
-                self.judge_greeting(call, &greeting, cx.now());
+                self.verify_greeting(call, &greeting, cx.now());
                 *session = Session::Done;
                 cx.shutdown_write();
             }

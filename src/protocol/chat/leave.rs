@@ -51,7 +51,7 @@ impl Chat {
         talk: PeerId,
     ) {
         if self.settings.partner == Partner::User && self.console.is_some() {
-            let has_been_sent = remote.told_at != Some(cx.now());
+            let has_been_sent = remote.sent_at != Some(cx.now());
             if has_been_sent && self.turns.speaker(talk) == Some(Side::Remote) {
                 cx.abort();
                 return self.unseat(cx, remote);

@@ -15,7 +15,7 @@ pub struct Remote {
     /// Since when it has been asked for the first message of a pair; until it has said it.
     asked_first: Option<Time>,
     /// When it was last sent a message: in the same turn that may be on its way to the kernel.
-    pub(super) told_at: Option<Time>,
+    pub(super) sent_at: Option<Time>,
 }
 
 /// Where a guest stands. Whose turn it is in a talk is not repeated here.
@@ -69,7 +69,7 @@ impl Chat {
                 self.join_console(cx, console, peer)
             }
             (Partner::User, Some(console)) => {
-                self.turns.open(me, console, Side::Host, Order::FreeGuest);
+                self.turns.open(me, console, Side::Host, Order::FreeRemote);
                 self.join_console(cx, console, peer)
             }
             (Partner::Operator | Partner::User, None) => {
@@ -87,7 +87,7 @@ impl Chat {
             decoder,
             seat,
             asked_first: None,
-            told_at: None,
+            sent_at: None,
         }
     }
 
@@ -135,7 +135,7 @@ impl Chat {
             self.take(cx, remote, Input::Stopping);
         }
         cx.set_timer(if cx.send_capacity() > 0 {
-            self.wake_guest_at(remote)
+            self.timer_of(remote)
         } else {
             None
         });
@@ -202,7 +202,7 @@ impl Chat {
         Some(begun.after(self.settings.message_time_max?))
     }
 
-    fn wake_guest_at(&self, remote: &Remote) -> Option<Time> {
+    fn timer_of(&self, remote: &Remote) -> Option<Time> {
         if !self.may_speak(remote) {
             return None;
         }
@@ -230,7 +230,7 @@ impl Chat {
                 };
                 cx.send_with(|out| encode(framing, &message.text, out));
                 remote.decoder.restart(cx.now());
-                remote.told_at = Some(cx.now());
+                remote.sent_at = Some(cx.now());
             }
             (Seat::Talk(talk, side), Input::Spoke(text)) => {
                 remote.asked_first = None;

@@ -20,7 +20,7 @@ enum Deed {
 
 fn deed() -> impl Strategy<Value = Deed> {
     let side = || prop_oneof![Just(Side::Remote), Just(Side::Host)];
-    let order = prop_oneof![Just(Order::Strict), Just(Order::FreeGuest)];
+    let order = prop_oneof![Just(Order::Strict), Just(Order::FreeRemote)];
     prop_oneof![
         1 => (side(), order).prop_map(|(first, order)| Deed::Open(first, order)),
         1 => Just(Deed::Dissolve),
@@ -47,7 +47,7 @@ impl Log {
     }
 
     fn may_speak(&self, side: Side) -> bool {
-        let is_free = side == Side::Remote && self.order == Order::FreeGuest;
+        let is_free = side == Side::Remote && self.order == Order::FreeRemote;
         (self.turn() == side || is_free) && self.heard == self.said.len() && self.left.is_none()
     }
 }
