@@ -47,7 +47,7 @@ impl Service for Length {
     }
 }
 
-/// Every moment is a line.
+/// A line for each event of the trace.
 struct Lines(Directory, Text);
 
 impl Observer for Lines {

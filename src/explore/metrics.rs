@@ -71,7 +71,7 @@ fn of_reactor<S: Service, O: Observer>(registry: &mut Registry, reactor: &Explor
     gauge(registry, "timers", "Timers that are set", timers);
     registry.register_with_unit(
         "unsent",
-        "Directory used by unsent bytes",
+        "Memory used by unsent bytes",
         Unit::Bytes,
         ConstGauge::new(as_signed(unsent as u64)),
     );

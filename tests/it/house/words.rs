@@ -47,7 +47,7 @@ const PENDING: [(&str, &str); 13] = [
     ("src/protocol", "heard heard_until woken"),
     (
         "src/explore",
-        "door doors moment moments told wish woke woken",
+        "doors holdings moment moments told wish woke woken",
     ),
     ("src/load", "woken"),
     ("src/services", "woken"),
