@@ -37,15 +37,15 @@
 //!     }
 //!     // For the example: one peer, then the run ends.
 //!     fn close(&mut self, cx: &mut Context<'_>, _: (), _: CloseReason) { cx.stop() }
-//!     fn window(&self, _: &()) -> usize { usize::MAX }
+//!     fn read_limit(&self, _: &()) -> usize { usize::MAX }
 //! }
 //!
 //! # fn main() -> std::io::Result<()> {
 //! let listener = bind("127.0.0.1:0".parse().unwrap(), ListenOptions::default())?;
 //! let address = listener.local_addr()?;
 //! let limits = Limits {
-//!     guests_max: 1000,
-//!     guests_per_address_max: None,
+//!     clients_max: 1000,
+//!     clients_per_address_max: None,
 //!     unsent_bytes_max: 1 << 20,
 //!     grace: Some(Duration::from_secs(1)),
 //!     spin: Duration::ZERO,

@@ -14,7 +14,7 @@ const CLIENTS_MAX_DEFAULT: usize = 10_000;
 const UNSENT_BYTES_MAX_DEFAULT: usize = 256 << 20;
 /// The same when there is next to no memory.
 const UNSENT_BYTES_MAX_LEAST: usize = 1 << 20;
-/// What a client takes besides its message and what it is owed, generously.
+/// Memory of a client besides its message and its outbox, generously.
 const CLIENT_BYTES: usize = 512;
 
 /// The limits of `epollo serve`.

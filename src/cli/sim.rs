@@ -236,7 +236,7 @@ fn open(count: usize, print_figures: impl Fn(&str) -> Result<(), Failure>) -> Re
     Ok(())
 }
 
-/// What this process has in memory now (proc(5)); 0 where that cannot be told.
+/// What this process has in memory now (proc(5)); 0 where that is unknown.
 fn resident_bytes() -> usize {
     let statm = Process::myself().and_then(|myself| myself.statm());
     let pages = statm.map_or(0, |statm| statm.resident);

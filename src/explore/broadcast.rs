@@ -1,4 +1,4 @@
-//! What browsers have in common: their places, the news of the loop, what they have asked for that only the
+//! What browsers share: their places, the updates of the loop, what they have asked for that only the
 //! composition root can do, and the clients that they drive. It sees no socket.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -14,9 +14,9 @@ use super::page;
 use super::snapshot::Tick;
 use crate::protocol::{Context, PeerId};
 
-/// Event streams at the same time; one more is told to come again later.
+/// Event streams at the same time; a further one gets 503.
 const STREAMS_MAX: usize = 64;
-/// How much of the news is kept for streams that are a little behind.
+/// How many updates are kept for streams that are a little behind.
 const UPDATES_MAX: usize = 16;
 
 /// What a visitor wants that a session cannot do.
@@ -41,7 +41,7 @@ pub(crate) struct Update {
 pub(crate) enum Data {
     /// The same for every browser.
     Written(Vec<u8>),
-    /// Each browser is told besides how much it missed.
+    /// Each browser also gets the number of events that it missed.
     Tick(Tick),
 }
 
@@ -119,7 +119,7 @@ impl Broadcast {
             let Some(index) = oldest(Stage::Asking).or_else(|| oldest(Stage::Answered)) else {
                 return false;
             };
-            // It closes itself when it is woken and finds that it has no place.
+            // It closes itself when it is notified and finds that it has no place.
             cx.notify(self.places.remove(index).peer);
         }
         let (peer, stage) = (cx.me(), Stage::Asking);
@@ -143,7 +143,7 @@ impl Broadcast {
         }
     }
 
-    /// A browser wants to be told of the loop from now on. Returns the number of the first news for
+    /// A browser opens a stream of updates. Returns the number of the first update for
     /// it; `None` if there are too many.
     pub(crate) fn subscribe(&mut self, peer: PeerId) -> Option<u64> {
         // Half of the connections are for questions that end.
@@ -162,7 +162,7 @@ impl Broadcast {
         self.replies.remove(&peer);
     }
 
-    /// Who wants to be told of the loop.
+    /// The browsers with a stream.
     pub(crate) fn streams(&self) -> &[PeerId] {
         &self.streams
     }
@@ -176,7 +176,7 @@ impl Broadcast {
         self.updates.push_back(Update { number, name, data });
     }
 
-    /// The number of the first news that is still known.
+    /// The number of the oldest update that is kept.
     pub(crate) fn oldest_update(&self) -> u64 {
         let oldest = self.updates.front();
         oldest.map_or(self.next_number, |updates| updates.number)
@@ -189,7 +189,7 @@ impl Broadcast {
             .filter(move |updates| updates.number >= number)
     }
 
-    /// What a browser is told first.
+    /// What a stream begins with.
     pub(crate) fn meta(&self) -> String {
         let services: Vec<_> = self
             .services

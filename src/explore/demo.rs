@@ -1,5 +1,5 @@
-//! The clients that somebody drives from the page: each is the far side of a connection to one of our
-//! own services, and does what it is told. It never decides anything by itself but to leave when it is
+//! The clients that the page's buttons drive: each is the remote end of a connection to one of our
+//! own services, and does what a button says. It never decides anything by itself but to leave when it is
 //! left.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -24,7 +24,7 @@ const FLOOD_LINE: &[u8; 64] = b"a flood, a flood, a flood, a flood, a flood, a f
 /// So many lines at a time: with a request for each, nothing else of that turn would be shown.
 const FLOOD_LINES: usize = 256;
 
-/// What a client is told to do.
+/// What a client is to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     Send(Vec<u8>),
@@ -154,7 +154,7 @@ impl Demos {
         self.clients.remove(&number);
     }
 
-    /// Gives an order; returns who is to be woken for it, or why it is not given.
+    /// Gives an order; returns the peer to notify, or why the order is refused.
     pub(crate) fn order(&mut self, number: u32, order: Order) -> Result<PeerId, &'static str> {
         let client = self
             .clients

@@ -220,7 +220,7 @@ fn seconds(nanoseconds: u64) -> f64 {
     nanoseconds as f64 / 1e9
 }
 
-/// Each is told from the start, so that the first of its kind is seen as a change.
+/// Each is exported from the start, so that the first of its kind is seen as a change.
 const REASONS: [CloseReason; 8] = [
     CloseReason::Finished,
     CloseReason::Broken(0),

@@ -22,9 +22,9 @@
 //!         }
 //!     }
 //!     fn close(&mut self, cx: &mut Context<'_>, _: (), _: CloseReason) { cx.stop() }
-//!     fn window(&self, _: &()) -> usize { usize::MAX }
+//!     fn read_limit(&self, _: &()) -> usize { usize::MAX }
 //!     // What the page shows of a session.
-//!     fn standing(&self, _: &()) -> StateName {
+//!     fn state(&self, _: &()) -> StateName {
 //!         StateName { protocol: "length", state: "counting" }
 //!     }
 //! }
@@ -36,14 +36,14 @@
 //! let (address, url) = (listener.local_addr()?, page.local_addr()?);
 //! println!("look at http://{url}");
 //! let limits = Limits {
-//!     guests_max: 1000,
-//!     guests_per_address_max: None,
+//!     clients_max: 1000,
+//!     clients_per_address_max: None,
 //!     unsent_bytes_max: 1 << 20,
 //!     grace: Some(Duration::from_secs(1)),
 //!     spin: Duration::ZERO,
 //! };
 //! let services = vec![("length".into(), address)];
-//! let page = Page { listener: page, services, visits_max: explore::SESSIONS_MAX };
+//! let page = Page { listener: page, services, sessions_max: explore::SESSIONS_MAX };
 //! let mut reactor = explore::reactor(page, Length, limits, explore::NOBODY)?;
 //! reactor.listen(listener, Origin::Inner(()), Policy::default())?;
 //!
@@ -120,7 +120,7 @@ pub struct Page {
     pub sessions_max: usize,
 }
 
-/// By which door a peer comes in.
+/// Where a peer came from.
 #[derive(Clone, Copy, Debug)]
 pub enum Origin<D> {
     /// A peer of the service that is looked at.

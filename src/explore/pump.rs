@@ -1,4 +1,4 @@
-//! What happens between two turns of a loop that is looked at: browsers get their news, and what they
+//! What happens between two turns of a loop that is looked at: browsers get their updates, and what they
 //! asked for is fetched. Nothing happens here while nobody looks.
 
 use std::io;
@@ -17,7 +17,7 @@ use crate::protocol::{Service, Time};
 use crate::reactor::{OriginId, OsStream, Policy};
 use crate::trace::Observer;
 
-/// How often the table is told.
+/// How often the table is sent.
 const TABLE_EVERY: Duration = Duration::from_millis(500);
 /// What the kernel may keep for a demo client: little, so that one that does not read is soon seen.
 const DEMO_BUFFER_BYTES: usize = 16 * 1024;
@@ -33,7 +33,7 @@ const DEMO_SEGMENT_BYTES: u32 = 1460;
 pub fn run<S: Service, O: Observer>(reactor: &mut ExplorerReactor<S, O>) -> io::Result<()> {
     let policy = Policy {
         linger: Some(Duration::from_secs(1)),
-        // It floods and hears the echo: not to read while it owes would be to wait for itself.
+        // It floods and reads the echo: if a full outbox stopped its reading, it would wait for itself.
         reads_while_owing: true,
         // Where memory is short, it goes before those that it was made to show.
         exempt_from_limits: true,
@@ -58,7 +58,7 @@ pub fn run<S: Service, O: Observer>(reactor: &mut ExplorerReactor<S, O>) -> io::
 struct Pump {
     demo: OriginId,
     is_watched: bool,
-    /// When the last tick was told, and what the totals were.
+    /// When the last tick was sent, and what the totals were.
     ticked: Time,
     before: Totals,
     tabled: Time,
@@ -103,7 +103,7 @@ impl Pump {
         }
     }
 
-    /// Tells all browsers what is new, if it is time.
+    /// Sends all browsers what is new, if it is time.
     fn tell<S: Service, O: Observer>(&mut self, reactor: &mut ExplorerReactor<S, O>) {
         let now = reactor.now();
         let (service, (recorder, _)) = reactor.service_and_observer();

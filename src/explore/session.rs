@@ -1,4 +1,4 @@
-//! One connection of a browser: it asks once, within its deadline, and is answered or sent of the loop
+//! One connection of a browser: it asks once, within its deadline, and gets a reply or a stream of updates
 //! until it leaves. What the answers are is in `routes.rs`.
 
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::reactor::OUTBOX_BYTES_MAX;
 
 /// How long a request may take to come.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(5);
-/// How often a stream is sent of the loop.
+/// How often a stream gets updates.
 pub(crate) const TICK: Duration = Duration::from_millis(200);
 
 #[derive(Debug)]
@@ -29,7 +29,7 @@ enum State {
     Asking(Vec<u8>),
     /// What it asked for is being fetched.
     Waiting { is_head: bool },
-    /// It is sent of the loop.
+    /// It gets a stream of updates.
     Streaming { next: u64, missed: u64 },
     /// It has its answer.
     Answered,
@@ -46,7 +46,7 @@ impl HttpSession {
     pub(crate) fn read_limit(&self) -> usize {
         match &self.state {
             State::Asking(bytes) => HEAD_BYTES_MAX + BODY_BYTES_MAX - bytes.len(),
-            // What is said now is said in vain, but its end is heard.
+            // Input is ignored from now on, but EOF is not.
             State::Waiting { .. } | State::Streaming { .. } => 1024,
             State::Answered => 0,
         }

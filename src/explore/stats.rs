@@ -14,7 +14,7 @@ use crate::trace::{Directory, Observer, TraceEvent};
 
 /// Bytes of what a peer says that are shown.
 pub(crate) const PAYLOAD_BYTES: usize = 24;
-/// Nanoseconds of a turn that are told apart; a minute is as bad as an hour.
+/// The longest turn that the histogram distinguishes, in nanoseconds; a minute is as bad as an hour.
 const LENGTH_MAX: u64 = 60_000_000_000;
 /// Upper ends of the buckets for the length of turns, in microseconds.
 pub(crate) const BUCKETS_US: [u64; 12] = [

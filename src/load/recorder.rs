@@ -1,4 +1,4 @@
-//! The books of a run: how long what took, how many answers were right, and what was wrong with the
+//! The counts of a run: how long what took, how many answers were right, and what was wrong with the
 //! others. Nothing is decided by them.
 
 use std::collections::HashSet;
@@ -11,7 +11,7 @@ use super::verify::Finding;
 use crate::protocol::Time;
 use crate::report::{Quantiles, Second};
 
-/// The longest time that a histogram tells apart from longer ones.
+/// The longest time that a histogram distinguishes.
 const LONGEST_NS: u64 = 3600 * 1_000_000_000;
 /// Digits that it keeps: an error of 0.1 % at most.
 const DIGITS: u8 = 3;

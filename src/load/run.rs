@@ -1,5 +1,5 @@
 //! One run: the load on the reactor, turn by turn, with calls made and costs looked at between turns.
-//! What a session says or hears is in `load.rs`; nothing is printed here but progress.
+//! What a session sends or receives is in `generator/`; nothing is printed here but progress.
 
 use std::fs::File;
 use std::io;
@@ -232,7 +232,7 @@ fn report(plan: &Plan, load: &Load, counters: &Counters) -> Report {
     }
 }
 
-/// What the run itself gives reason to doubt.
+/// The warnings that follow from the run itself.
 fn warnings(plan: &Plan, report: &Report) -> Vec<String> {
     let is_closed_loop = plan.rate.is_none();
     let server = report.server.as_ref();

@@ -52,7 +52,7 @@ const NETWORK: [(&str, &str, &str, &str); 4] = [
     ),
 ];
 
-/// The machine at a moment: counters that only grow.
+/// The machine at one time: counters that only grow.
 #[derive(Clone, Debug)]
 pub(super) struct Machine {
     at: Instant,
@@ -213,7 +213,7 @@ fn others(server: Option<u32>) -> BTreeMap<i32, (String, u64)> {
 }
 
 /// The load is as fast as the generator, so that the server's latency is not seen: it waits in ours.
-/// One that spins takes a whole core anyway; the lag of its sends tells whether it kept up.
+/// One that spins takes a whole core anyway; its send lag shows whether it kept up.
 pub(super) fn generator_saturated(generator: &Cost, spins: bool) -> Option<String> {
     let is_saturated = !spins && generator.cpu_share > GENERATOR_SHARE_MAX;
     is_saturated.then(|| {

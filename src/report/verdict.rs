@@ -107,7 +107,7 @@ pub(super) struct Judged {
     pub is_significant: bool,
 }
 
-/// Judges all figures together. `spreads` are all that are looked at, the dull ones too.
+/// Judges all figures together; `spreads` are all of them, so that the chance of a false alarm counts them all.
 pub(super) fn judge(spreads: &[(Figure, Spread)], margins: Margins) -> Vec<Judged> {
     let judge_one = |(figure, spread): &(Figure, Spread)| {
         let (low, high) = spread.interval(1);

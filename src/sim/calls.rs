@@ -94,7 +94,7 @@ impl<O: Environment> SimKernel<O> {
         self.environment.saw(&mut self.net, id, action);
     }
 
-    /// A connection takes less than it could, and tells of its room afterwards. Returns how much.
+    /// A connection takes less than it could, and reports room afterwards. Returns how much.
     fn hold_back(&mut self, id: SocketId, fault: Fault, offered: usize) -> usize {
         let socket = self.net.socket(id);
         let state = socket.state();
@@ -138,7 +138,7 @@ impl<O: Environment> Kernel for SimKernel<O> {
         let fault = self.draw(Call::Wait, state);
         let is_stopped = self.rng.happens(self.fault_profile.stops_per_65536, 65536);
         if state == State::Asleep && (is_stopped || fault == Some(Fault::Interrupted)) {
-            // SIGCONT ends a wait, so that it tells nothing of what came meanwhile (signal(7)).
+            // SIGCONT ends a wait, so that it reports nothing of what came meanwhile (signal(7)).
             if is_stopped {
                 self.count(Call::Wait, Fault::Stopped, state);
                 self.stop_process();

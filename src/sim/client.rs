@@ -51,7 +51,7 @@ pub(super) enum Stage {
     Talking,
     /// It has shut its half.
     Finished,
-    /// It was told the end and left its half open.
+    /// It saw EOF and left its half open.
     Lingering,
     /// Its machine is gone.
     Vanished,
@@ -63,7 +63,7 @@ pub(super) enum Stage {
 pub(super) enum Outcome {
     /// It acts again at this time, or when something happens to it.
     Again(Option<Time>),
-    /// It was told the end, or a reset.
+    /// It saw EOF, or a reset.
     Ended(Received),
     /// It left by itself.
     Left,
@@ -94,7 +94,7 @@ pub(super) struct Client {
     pub(super) address: SocketAddr,
     pub(super) id: Option<SocketId>,
     pub(super) stage: Stage,
-    /// When it acts next, if that is settled.
+    /// When it acts next, if that is known.
     pub(super) due: Option<Time>,
     pub(super) came: Time,
     /// It closed or reset, whatever was on its way.
@@ -106,7 +106,7 @@ pub(super) struct Client {
     pub(super) ledger: Ledger,
 }
 
-/// A byte that tells whose it is and where it belongs.
+/// A byte that shows whose it is and where it belongs.
 fn pattern(serial: usize, at: u64) -> u8 {
     let mixed = (at + ((serial as u64) << 20)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (mixed >> 56).to_le_bytes()[0]

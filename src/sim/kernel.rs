@@ -1,5 +1,5 @@
 //! The machine under a second [`Kernel`](crate::reactor::Kernel): virtual time, a [`Net`] instead of a network, and faults drawn from a seed.
-//! What happens beyond the sockets is an [`Environment`]'s; what is right and wrong it does not judge.
+//! What happens beyond the sockets is an [`Environment`]'s; what is right and wrong it does not check.
 //! The calls themselves are in `calls.rs`.
 
 use std::fmt;
@@ -21,17 +21,17 @@ const DELAY: Duration = Duration::from_millis(5);
 pub enum Action<'a> {
     /// It was accepted.
     Accepted,
-    /// epoll told that there is something to read.
+    /// epoll reported that there is something to read.
     Reported,
     /// The process was given these bytes.
     Read(&'a [u8]),
-    /// The process was told that no more comes.
+    /// The process read EOF.
     ReadEnd,
-    /// The process was told that there is nothing.
+    /// The process got EAGAIN.
     ReadNothing,
     /// These bytes of the process were taken.
     Written(&'a [u8]),
-    /// The process was told this error, by which the connection ends.
+    /// The process got this error, by which the connection ends.
     Broken(Fault),
     /// The process shut its half.
     Shut,
@@ -90,7 +90,7 @@ pub trait Environment {
     /// An accept from this listener was made to fail, whoever waits there.
     fn asked_in_vain(&mut self, listener: usize);
 
-    /// The process waits: `is_asleep` if it would sleep now, since epoll has nothing to tell.
+    /// The process waits: `is_asleep` if it would sleep now, since epoll has nothing to report.
     fn waits(&mut self, net: &Net, is_asleep: bool);
 
     /// The process has made so many calls since it waited that it will not; they fail from here on.
@@ -127,7 +127,7 @@ pub struct FaultProfile {
     pub stops_per_65536: usize,
     /// For how long it is stopped, at most.
     pub stop_max: Duration,
-    /// Events that one wait can tell.
+    /// Events that one wait can report.
     pub batch: usize,
     /// What a call costs at most.
     pub call_cost_max: Duration,
@@ -234,7 +234,7 @@ impl<O: Environment> SimKernel<O> {
         error_of(fault)
     }
 
-    /// An error that the connection itself has to tell.
+    /// An error that the connection itself has.
     pub(super) fn failed(
         &mut self,
         call: Call,
@@ -308,7 +308,7 @@ impl<O: Environment> SimKernel<O> {
         }
     }
 
-    /// It could as well have come a moment later.
+    /// It could as well have come a little later.
     fn has_just_come(&self, id: SocketId) -> bool {
         let came = self.net.socket(id).unread_since();
         let came = came.filter(|_| !self.net.is_ending);
@@ -343,7 +343,7 @@ impl<O: Environment> SimKernel<O> {
         self.environment.act(&mut self.net);
     }
 
-    /// Lets the world go on until epoll has something to tell or the time has come.
+    /// Lets the world go on until epoll has something to report or the time has come.
     pub(super) fn sleep(&mut self, until: Option<Time>) -> io::Result<()> {
         loop {
             self.act();

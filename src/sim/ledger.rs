@@ -1,4 +1,4 @@
-//! The books of one connection, as they are seen from the kernel. What the server owes it is judged in `checker.rs`.
+//! The account of one connection, as seen from the kernel. What the server owes it is checked in `checker.rs`.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use super::net::SocketId;
 use crate::protocol::Time;
 use crate::reactor::READ_BYTES_PER_TURN_MAX;
 
-/// The books of one connection. Times are those that the server saw.
+/// The account of one connection. Times are those that the server saw.
 #[derive(Debug)]
 pub(super) struct Ledger {
     /// How many were accepted before it; `None` if it was not.

@@ -11,7 +11,7 @@ use super::queue::MemoryLevel;
 use super::socket::{Key, Place};
 use crate::protocol::Time;
 
-/// How long our kernel keeps an orphan whose far machine is silent (tcp_orphan_retries, tcp(7)).
+/// How long our kernel keeps an orphan whose remote machine is silent (tcp_orphan_retries, tcp(7)).
 const ORPHAN_TIME_MAX: Duration = Duration::from_secs(100);
 
 impl Net {
@@ -54,7 +54,7 @@ impl Net {
             if socket.is_some_and(|socket| socket.acknowledges_at == Some(at)) {
                 let id = SocketId(index);
                 if self.sockets[index].outbound.is_cut {
-                    // An orphan of whose far end nothing is heard.
+                    // An orphan whose remote end is silent.
                     self.sockets[index].die();
                     self.account(id);
                     self.forget_if_closed(id);
@@ -74,7 +74,7 @@ impl Net {
         self.orphans = self.orphans + usize::from(is_orphan) - usize::from(was_orphan);
     }
 
-    /// Sends what the far kernel takes, which acknowledges it now or later.
+    /// Sends what the remote kernel takes, which acknowledges it now or later.
     pub(super) fn carry(&mut self, id: SocketId) {
         let socket = &mut self.sockets[id.0];
         if socket.is_dead || socket.outbound.is_cut {
@@ -96,7 +96,7 @@ impl Net {
         }
     }
 
-    /// The far machine goes without a word: nothing arrives there any more, and nothing comes.
+    /// The remote machine vanishes without a FIN: nothing arrives there any more, and nothing comes.
     pub fn vanish(&mut self, id: SocketId) {
         let socket = self.socket_mut(id);
         socket.outbound.is_cut = true;

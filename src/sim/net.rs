@@ -1,5 +1,5 @@
 //! The simulated network of one machine: connections, backlogs, descriptors, and epoll's list of
-//! what it has to tell. Nothing goes wrong here by itself, and no time passes.
+//! what it has to report. Nothing goes wrong here by itself, and no time passes.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -42,12 +42,12 @@ pub(super) struct Backlog {
     pub(super) lowat: Option<usize>,
 }
 
-/// The network. Its far ends are called by whoever plays the clients, its near ends by the kernel.
+/// The network. Its remote ends are called by whoever plays the clients, its near ends by the kernel.
 #[derive(Debug)]
 pub struct Net {
     /// What the clock shows.
     pub now: Time,
-    /// What it showed when the process last looked.
+    /// What it showed when the process last waited.
     pub seen: Time,
     /// The process waits.
     pub(super) is_asleep: bool,
@@ -58,7 +58,7 @@ pub struct Net {
     pub is_ending: bool,
     pub(super) sockets: Slab<Socket>,
     pub(super) backlogs: Vec<Backlog>,
-    /// What epoll has yet to tell.
+    /// What epoll has yet to report.
     ready: VecDeque<Source>,
     /// Of whom the latest wait reported that there is something to read.
     pub(super) reported: Vec<SocketId>,
@@ -70,7 +70,7 @@ pub struct Net {
     pub orphans_max: usize,
     pub(super) memory: usize,
     pub(super) orphans: usize,
-    /// When far kernels acknowledge, and when our own gives up an orphan.
+    /// When remote kernels acknowledge, and when our own gives up an orphan.
     pub(super) clock: BinaryHeap<Reverse<(Time, usize)>>,
 }
 
@@ -135,12 +135,12 @@ impl Net {
         self.backlogs[listener].waiting.len()
     }
 
-    /// Whether epoll has yet to tell of this listener.
+    /// Whether epoll has yet to report this listener.
     pub fn is_listed(&self, listener: usize) -> bool {
         self.backlogs[listener].is_listed
     }
 
-    /// Whether epoll has nothing to tell.
+    /// Whether epoll has nothing to report.
     pub(super) fn is_quiet(&self) -> bool {
         self.ready.is_empty()
     }
@@ -242,7 +242,7 @@ impl Net {
         }
     }
 
-    /// Moves what epoll has to tell to `reported`, until that has `batch` events.
+    /// Moves what epoll has to report to `reported`, until that has `batch` events.
     pub(super) fn report(&mut self, batch: usize, reported: &mut Vec<Readiness>) {
         self.reported.clear();
         while reported.len() < batch {
@@ -281,7 +281,7 @@ impl Net {
         self.descriptors -= 1;
     }
 
-    /// It is listed no more, and has nothing to tell.
+    /// It is listed no more, and has nothing to report.
     pub(super) fn unlist(&mut self, id: SocketId) {
         self.ready.retain(|&source| source != Source::Socket(id.0));
     }

@@ -17,7 +17,7 @@ const CLEARING_TIME: Duration = Duration::from_secs(3_600);
 /// The buffers of a terminal: typed, shown.
 const TERMINAL_BYTES: (usize, usize) = (4_096, 4_096);
 
-/// By which doors the peers of a server come in.
+/// The origins of a server's peers.
 #[derive(Clone, Copy, Debug)]
 pub struct Origins<D> {
     /// Whom it greets.

@@ -1,5 +1,5 @@
 //! A simulated chat client: what it says, in which framing, and what it makes of what it hears. Its
-//! messages carry their speaker and number, so that a lost, doubled or crossed one is told apart.
+//! messages carry their speaker and number, so that a lost, doubled or crossed one is recognised.
 
 use super::plan::{Plan, QUIT};
 use super::random::{Random, scrambled};

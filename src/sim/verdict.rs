@@ -1,4 +1,4 @@
-//! What a chat client must have heard when it is told the end: nobody else's words, no half message,
+//! What a chat client must have received when it sees EOF: nobody else's words, no half message,
 //! and everything that its partner said in turn.
 
 use std::time::Duration;
@@ -34,7 +34,7 @@ impl Client {
         if mine.was_late || mine.unheard() == LATE {
             return self.was_late(plan, was_stopped);
         }
-        // Guests of each other are not told that one of them took too long.
+        // Clients in a pair do not learn that one of them took too long.
         let may_be_late = was_stopped && plan.policy.idle_timeout.is_some();
         if may_be_late && plan.partner == Partner::Pair {
             return Ok(());

@@ -31,7 +31,7 @@ pub(super) const SIGNALS: usize = usize::MAX - 1;
 const PORTS: usize = 3;
 /// Waits in a row that only look and come to nothing.
 const LOOKS_MAX: u32 = 2_000;
-/// How long a chat guest waits for a partner before it gives up.
+/// How long a chat client waits for a partner before it gives up.
 const LONELY_MAX: Duration = Duration::from_secs(10);
 /// How long it takes two who wait for a partner to find each other, at the most.
 const MATCHING_MAX: Duration = Duration::from_secs(5);
@@ -40,7 +40,7 @@ const PATIENCE: Duration = Duration::from_secs(20_000);
 /// Addresses that clients come from.
 const ADDRESSES: usize = 16;
 
-/// The clients, the user at the terminal, and the judge.
+/// The clients, the user at the terminal, and the checker.
 #[derive(Debug)]
 pub(super) struct World {
     plan: Plan,
@@ -115,7 +115,7 @@ impl World {
         self.signals = Some(signals);
     }
 
-    /// Closes their far ends.
+    /// Closes their remote ends.
     pub(super) fn close(&mut self, net: &mut Net) {
         for id in [self.typist.id.take(), self.signals.take()]
             .into_iter()
@@ -230,7 +230,7 @@ impl World {
         }
     }
 
-    /// A chat guest that nobody talks with gives up after a while, unless two of them do.
+    /// A chat client that nobody talks with gives up after a while, unless two of them do.
     fn wait_for_partner(&mut self, net: &mut Net, serial: usize) {
         let client = &self.clients[serial];
         if self.plan.partner != Partner::Pair || !is_lonely(client) {
@@ -288,7 +288,7 @@ impl World {
     }
 }
 
-/// A chat guest that waits for somebody to talk with.
+/// A chat client that waits for somebody to talk with.
 fn is_lonely(client: &Client) -> bool {
     let Some(talker) = client.talker() else {
         return false;

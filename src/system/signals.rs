@@ -1,6 +1,6 @@
 //! SIGINT, SIGTERM and SIGHUP, and two that end nothing: SIGCONT and SIGXFSZ. For a server the first one is
 //! a byte in a pipe that the loop watches, the second one ends the process from within the signal handler,
-//! wedged loop or not. A client ends at once, unless it has counts to tell.
+//! wedged loop or not. A client ends at once, unless it has counts to print.
 
 use std::fs::File;
 use std::io;
@@ -74,7 +74,7 @@ pub fn outlive_full_files() -> io::Result<()> {
     Ok(())
 }
 
-/// As [`first_asks_second_exits`], with what tells which signal asked.
+/// As [`first_asks_second_exits`], with the exit code of the signal that asked.
 pub fn first_records_second_exits() -> io::Result<(File, SignalCode)> {
     let signal_code = Arc::new(AtomicUsize::new(0));
     for (signal, code) in ending() {

@@ -1,4 +1,4 @@
-//! What a session of the load does with what it is told. When it may ask is decided by the stage of
+//! How a session of the load handles its events. When it may ask is decided by the stage of
 //! the run, in `conduct.rs`.
 
 use std::io;

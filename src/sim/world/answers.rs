@@ -29,7 +29,7 @@ impl Answers {
         }
     }
 
-    /// A guest hears this answer after having said that.
+    /// A client gets this answer after having said that.
     pub(super) fn heard(&mut self, answer: u32, said: Said) -> Result<(), String> {
         let place = self.shown.get(&said).copied();
         if self.heard.insert(answer, place).is_some() {

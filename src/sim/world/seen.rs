@@ -1,4 +1,4 @@
-//! What the world saw the server do, written into the books of whom it was done to.
+//! What the world saw the server do, recorded in the ledger of the connection.
 
 use super::answers::is_out_of_place;
 use super::{ADDRESSES, SIGNALS, TERMINAL, World};
