@@ -1,9 +1,5 @@
 //! A protocol of your own on epollo's reactor, and an observer of your own that shows the loop.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "that is what it is for"
-)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it prints")]
 
 use std::io::{Error, Result};
 use std::time::Duration;
