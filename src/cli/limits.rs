@@ -1,4 +1,4 @@
-//! What the reactor of `epollo serve` is held to: what was asked for, as far as the machine has it. Nobody is
+//! The limits of the reactor of `epollo serve`: what was asked for, as far as the machine has it. Nobody is
 //! held to it here.
 
 use super::Failure;

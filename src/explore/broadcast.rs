@@ -19,7 +19,7 @@ const STREAMS_MAX: usize = 64;
 /// How many updates are kept for streams that are a little behind.
 const UPDATES_MAX: usize = 16;
 
-/// What a visitor wants that a session cannot do.
+/// What a browser asks for that a session cannot answer by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Question {
     /// All figures of the reactor, by the name of OpenMetrics for those who know it.
@@ -51,7 +51,7 @@ struct Place {
     stage: Stage,
 }
 
-/// How far a connection to the page has come.
+/// The stage of a connection to the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// It has not sent a whole request yet.
@@ -136,7 +136,7 @@ impl Broadcast {
         self.places.iter().any(|place| place.peer == peer)
     }
 
-    /// A visitor has come this far.
+    /// A browser's connection has reached this stage.
     pub(crate) fn reached(&mut self, peer: PeerId, stage: Stage) {
         if let Some(place) = self.places.iter_mut().find(|place| place.peer == peer) {
             place.stage = stage;
@@ -154,7 +154,7 @@ impl Broadcast {
         Some(self.next_number)
     }
 
-    /// A visitor is gone.
+    /// A browser is gone.
     pub(crate) fn left(&mut self, peer: PeerId) {
         self.places.retain(|place| place.peer != peer);
         self.streams.retain(|&stream| stream != peer);

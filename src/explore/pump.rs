@@ -65,7 +65,7 @@ struct Pump {
 }
 
 impl Pump {
-    /// Fetches what visitors asked for.
+    /// Fetches what browsers asked for.
     fn answer<S: Service, O: Observer>(&mut self, reactor: &mut ExplorerReactor<S, O>) {
         for (peer, question) in reactor.service_mut().broadcast.take_questions() {
             let reply = match question {

@@ -33,7 +33,7 @@ pub(crate) struct Sample {
     /// Demo clients by their addresses, and the peers of services that they talk to.
     demos: Vec<String>,
     followed: Vec<PeerId>,
-    /// Whole turns, and how many bytes their moments take.
+    /// Whole turns, and how many bytes their events take.
     turns: Vec<Turn>,
     bytes: usize,
     skipped: u64,
@@ -53,7 +53,7 @@ pub(crate) struct Sample {
     events: usize,
 }
 
-/// What a browser is told of one tick.
+/// What a browser gets at one tick.
 #[derive(Serialize)]
 struct Turns {
     skipped: u64,

@@ -52,7 +52,7 @@ pub struct Call {
     is_ordered: bool,
 }
 
-/// How far the run is.
+/// The stage of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// Not all connections are established yet.
@@ -89,7 +89,7 @@ pub struct Load {
     orders: Orders,
     /// What was counted and measured.
     pub recorder: Recorder,
-    /// How far the run is.
+    /// The stage of the run.
     pub stage: Stage,
     /// Our user ended it early.
     pub was_interrupted: bool,

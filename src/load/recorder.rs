@@ -107,7 +107,7 @@ impl Recorder {
         self.since <= due && due < self.until
     }
 
-    /// A request of an open loop that was due then is sent in this turn; how long a turn takes is told
+    /// A request of an open loop that was due then is sent in this turn; how long a turn takes is reported
     /// apart.
     pub fn asked(&mut self, due: Time, now: Time) {
         if self.counts(due) {
@@ -218,7 +218,7 @@ impl Recorder {
     fn find_again(&mut self, name: Name) {
         let was_named = self.lost_names.remove(&name);
         // With more of them than can be remembered it may have been one: rather one loss too many
-        // is told than a real one hidden.
+        // is reported than a real one hidden.
         let may_have_crossed =
             self.crossed_names.len() == NAMES_MAX || self.crossed_names.contains(&name);
         if !was_named && !may_have_crossed {

@@ -237,7 +237,7 @@ pub(super) fn server_not_saturated(server: &Cost, is_closed_loop: bool) -> Optio
     })
 }
 
-/// Of so few answers the far percentiles are single ones.
+/// With fewer answers, the high percentiles are single answers.
 pub(super) fn few_answers(count: u64) -> Option<String> {
     (count < ANSWERS_MIN).then(|| {
         format!(

@@ -100,7 +100,7 @@ impl Plan {
 
 impl Plan {
     /// Who spoke first of two that may be matched anew, only the server knows. Clients whose messages
-    /// silence tells apart have to know it, too, so there is none where there may be some.
+    /// silence distinguishes have to know it, too, so there is none where there may be some.
     fn turn_timeout(&self, rng: &mut Random) -> Option<Duration> {
         let drawn = rng.one_of(&[None, Some(20), Some(1_000)]);
         match self.framing {

@@ -17,7 +17,7 @@ const STRANGE_BYTES_MAX: usize = 40;
 const GREETING_BYTES_MAX: usize = 64 * 1024;
 
 impl Load {
-    /// The connection stands, as far as we know since now.
+    /// The connection is established, as far as we know since now.
     fn stand(&mut self, call: &mut Call, origin: Origin, cx: &Context<'_>) {
         if std::mem::replace(&mut call.stands, true) {
             return;
