@@ -1,9 +1,5 @@
 //! A protocol of your own on epollo's reactor, and an observer of your own that shows the loop.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "that is what it is for"
-)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it prints")]
 
 use std::io::{Error, Result};
 
@@ -42,7 +38,7 @@ impl Service for Length {
     }
 }
 
-/// Every moment is a line.
+/// A line for each event of the trace.
 struct Lines(Directory, Text);
 
 impl Observer for Lines {

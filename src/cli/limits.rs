@@ -1,4 +1,4 @@
-//! What the reactor of `epollo serve` is held to: what was asked for, as far as the machine has it. Nobody is
+//! The limits of the reactor of `epollo serve`: what was asked for, as far as the machine has it. Nobody is
 //! held to it here.
 
 use super::Failure;
@@ -9,12 +9,12 @@ use crate::system::descriptors::Places;
 use crate::system::memory;
 
 /// Open connections when nothing else is said and the fd limit allows it.
-const GUESTS_MAX_DEFAULT: usize = 10_000;
+const CLIENTS_MAX_DEFAULT: usize = 10_000;
 /// Unsent bytes when nothing else is said and there is as much memory.
 const UNSENT_BYTES_MAX_DEFAULT: usize = 256 << 20;
 /// The same when there is next to no memory.
 const UNSENT_BYTES_MAX_LEAST: usize = 1 << 20;
-/// What a client takes besides its message and what it is owed, generously.
+/// Memory of a client besides its message and its outbox, generously.
 const CLIENT_BYTES: usize = 512;
 
 /// The limits of `epollo serve`.
@@ -57,8 +57,8 @@ fn clients_max(
         }
         Some(asked) => Ok(asked),
         None => {
-            let default = default_guests_max(arguments, memory).min(clients);
-            if default < GUESTS_MAX_DEFAULT {
+            let default = default_clients_max(arguments, memory).min(clients);
+            if default < CLIENTS_MAX_DEFAULT {
                 log::info!(
                     "--max-conns is {default}: there are not enough file descriptors or memory for more"
                 );
@@ -70,13 +70,13 @@ fn clients_max(
 
 /// A quarter of the memory is for the clients themselves and what has come of their messages; as its buffer
 /// grows a message takes up to twice its bytes.
-fn default_guests_max(arguments: &ServeArguments, memory: usize) -> usize {
+fn default_clients_max(arguments: &ServeArguments, memory: usize) -> usize {
     let message_bytes = match arguments.serves(Protocol::Chat) {
         true => 2 * arguments.max_message,
         false => 0,
     };
     let by_memory = memory / 4 / (CLIENT_BYTES + message_bytes);
-    GUESTS_MAX_DEFAULT.min(by_memory.max(1))
+    CLIENTS_MAX_DEFAULT.min(by_memory.max(1))
 }
 
 /// Half of the memory that is left.

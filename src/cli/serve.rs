@@ -165,7 +165,7 @@ fn settings(arguments: &ServeArguments) -> Settings {
     }
 }
 
-/// Only guests of each other are matched, and can be matched anew.
+/// Only clients in pairs are matched, and can be matched anew.
 fn turn_time_max(arguments: &ServeArguments) -> Option<Duration> {
     match arguments.chat_with {
         ChatWith::Pair => arguments
@@ -204,7 +204,7 @@ fn attach<S: Service, O: Observer>(
 
     let has_operator =
         arguments.chat_with == ChatWith::Operator && arguments.serves(Protocol::Chat);
-    // Standard input stays untouched where nobody is asked to type.
+    // Standard input is left alone where nobody is asked to type.
     let input = has_operator.then(stdio::input).transpose()?;
     let failure = reactor::OnError::IgnoreAfter(plan.announced);
     let terminal = Terminal::new(input, Some(stdio::output()?), failure);

@@ -18,7 +18,7 @@ use crate::protocol::{chat, echo};
 use crate::reactor::{Holdings, Policy};
 use crate::report::table::named;
 use crate::services::{Origin, Protocol, Server, Settings};
-use crate::sim::{self, Doors, Mass, Outcome, Plan, QUIT};
+use crate::sim::{self, Mass, Origins, Outcome, Plan, QUIT};
 
 /// Seeds that are run if none are named.
 const SEEDS_DEFAULT: Range<u64> = 0..100;
@@ -67,7 +67,7 @@ fn run_all(arguments: &SimArguments, seeds: RangeInclusive<u64>) -> (Outcome, u6
     let steps_max = arguments.steps.unwrap_or(u64::MAX);
     let work = || loop {
         let is_enough = |so_far: &Outcome| {
-            so_far.steps >= steps_max || so_far.violations.len() >= VIOLATIONS_TOLD_MAX
+            so_far.steps >= steps_max || so_far.violations.len() >= VIOLATIONS_SHOWN_MAX
         };
         if is_enough(&total.lock().expect("no thread panics").0) {
             return;
@@ -129,7 +129,7 @@ fn run_seed(plan: &Plan) -> Outcome {
         columns: || None,
         once: false,
     };
-    let origins = Doors {
+    let origins = Origins {
         hello: Origin::Serve(Protocol::Hello),
         echo: Origin::Serve(Protocol::Echo),
         chat: Origin::Serve(Protocol::Chat),
@@ -181,7 +181,7 @@ fn report(outcome: &Outcome, runs: u64, took: Duration) -> String {
 
 fn verdict(arguments: &SimArguments, outcome: &Outcome) -> Result<(), Failure> {
     let mut words = String::new();
-    for (seed, what) in outcome.violations.iter().take(VIOLATIONS_TOLD_MAX) {
+    for (seed, what) in outcome.violations.iter().take(VIOLATIONS_SHOWN_MAX) {
         let replay = replay(*seed, arguments.clients);
         // Writing to a string does not fail.
         let _ = writeln!(words, "seed {seed}: {what} ({replay})");
@@ -243,7 +243,7 @@ fn open(count: usize, print_figures: impl Fn(&str) -> Result<(), Failure>) -> Re
     Ok(())
 }
 
-/// What this process has in memory now (proc(5)); 0 where that cannot be told.
+/// What this process has in memory now (proc(5)); 0 where that is unknown.
 fn resident_bytes() -> usize {
     let statm = Process::myself().and_then(|myself| myself.statm());
     let pages = statm.map_or(0, |statm| statm.resident);

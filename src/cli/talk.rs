@@ -228,10 +228,10 @@ fn cannot_watch_signals(error: &io::Error) -> Failure {
     Failure::cannot("watch for signals", error)
 }
 
-/// The signals as somebody to talk with, and what tells the exit code of the first.
-fn interrupts<Origin>(origin: Origin) -> Result<(Peer<Origin>, signals::Told), Failure> {
-    let told = signals::first_tells_second_exits();
-    let (stream, code) = told.map_err(|error| cannot_watch_signals(&error))?;
+/// The signals as a peer, and the exit code of the first one.
+fn interrupts<Origin>(origin: Origin) -> Result<(Peer<Origin>, signals::SignalCode), Failure> {
+    let watched = signals::first_records_second_exits();
+    let (stream, code) = watched.map_err(|error| cannot_watch_signals(&error))?;
     let peer = Peer {
         stream: signals::stream(stream),
         origin,

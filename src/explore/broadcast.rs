@@ -1,4 +1,4 @@
-//! What browsers have in common: their places, the news of the loop, what they have asked for that only the
+//! What browsers share: their places, the updates of the loop, what they have asked for that only the
 //! composition root can do, and the clients that they drive. It sees no socket.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -14,12 +14,12 @@ use super::page;
 use super::snapshot::Tick;
 use crate::protocol::{Context, PeerId};
 
-/// Event streams at the same time; one more is told to come again later.
+/// Event streams at the same time; a further one gets 503.
 const STREAMS_MAX: usize = 64;
-/// How much of the news is kept for streams that are a little behind.
-const NEWS_MAX: usize = 16;
+/// How many updates are kept for streams that are a little behind.
+const UPDATES_MAX: usize = 16;
 
-/// What a visitor wants that a session cannot do.
+/// What a browser asks for that a session cannot answer by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Question {
     /// All figures of the reactor, by the name of OpenMetrics for those who know it.
@@ -30,7 +30,7 @@ pub(crate) enum Question {
 
 /// One server-sent event, without its end.
 #[derive(Debug)]
-pub(crate) struct News {
+pub(crate) struct Update {
     pub(crate) number: u64,
     pub(crate) name: &'static str,
     pub(crate) data: Data,
@@ -41,7 +41,7 @@ pub(crate) struct News {
 pub(crate) enum Data {
     /// The same for every browser.
     Written(Vec<u8>),
-    /// Each browser is told besides how much it missed.
+    /// Each browser also gets the number of events that it missed.
     Tick(Tick),
 }
 
@@ -51,7 +51,7 @@ struct Place {
     stage: Stage,
 }
 
-/// How far a connection to the page has come.
+/// The stage of a connection to the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// It has not sent a whole request yet.
@@ -73,7 +73,7 @@ pub(crate) struct Broadcast {
     places: Vec<Place>,
     sessions_max: usize,
     streams: Vec<PeerId>,
-    updates: VecDeque<News>,
+    updates: VecDeque<Update>,
     next_number: u64,
     questions: Vec<(PeerId, Question)>,
     replies: BTreeMap<PeerId, Reply>,
@@ -119,7 +119,7 @@ impl Broadcast {
             let Some(index) = oldest(Stage::Asking).or_else(|| oldest(Stage::Answered)) else {
                 return false;
             };
-            // It closes itself when it is woken and finds that it has no place.
+            // It closes itself when it is notified and finds that it has no place.
             cx.notify(self.places.remove(index).peer);
         }
         let (peer, stage) = (cx.me(), Stage::Asking);
@@ -136,14 +136,14 @@ impl Broadcast {
         self.places.iter().any(|place| place.peer == peer)
     }
 
-    /// A visitor has come this far.
+    /// A browser's connection has reached this stage.
     pub(crate) fn reached(&mut self, peer: PeerId, stage: Stage) {
         if let Some(place) = self.places.iter_mut().find(|place| place.peer == peer) {
             place.stage = stage;
         }
     }
 
-    /// A browser wants to be told of the loop from now on. Returns the number of the first news for
+    /// A browser opens a stream of updates. Returns the number of the first update for
     /// it; `None` if there are too many.
     pub(crate) fn subscribe(&mut self, peer: PeerId) -> Option<u64> {
         // Half of the connections are for questions that end.
@@ -154,7 +154,7 @@ impl Broadcast {
         Some(self.next_number)
     }
 
-    /// A visitor is gone.
+    /// A browser is gone.
     pub(crate) fn left(&mut self, peer: PeerId) {
         self.places.retain(|place| place.peer != peer);
         self.streams.retain(|&stream| stream != peer);
@@ -162,34 +162,34 @@ impl Broadcast {
         self.replies.remove(&peer);
     }
 
-    /// Who wants to be told of the loop.
+    /// The browsers with a stream.
     pub(crate) fn streams(&self) -> &[PeerId] {
         &self.streams
     }
 
     pub(crate) fn publish(&mut self, name: &'static str, data: Data) {
-        if self.updates.len() >= NEWS_MAX {
+        if self.updates.len() >= UPDATES_MAX {
             self.updates.pop_front();
         }
         let number = self.next_number;
         self.next_number += 1;
-        self.updates.push_back(News { number, name, data });
+        self.updates.push_back(Update { number, name, data });
     }
 
-    /// The number of the first news that is still known.
-    pub(crate) fn oldest_news(&self) -> u64 {
+    /// The number of the oldest update that is kept.
+    pub(crate) fn oldest_update(&self) -> u64 {
         let oldest = self.updates.front();
         oldest.map_or(self.next_number, |updates| updates.number)
     }
 
     /// What is known from this number on.
-    pub(crate) fn news_since(&self, number: u64) -> impl Iterator<Item = &News> {
+    pub(crate) fn updates_since(&self, number: u64) -> impl Iterator<Item = &Update> {
         self.updates
             .iter()
             .filter(move |updates| updates.number >= number)
     }
 
-    /// What a browser is told first.
+    /// What a stream begins with.
     pub(crate) fn meta(&self) -> String {
         let services: Vec<_> = self
             .services

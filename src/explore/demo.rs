@@ -1,5 +1,5 @@
-//! The clients that somebody drives from the page: each is the far side of a connection to one of our
-//! own services, and does what it is told. It never decides anything by itself but to leave when it is
+//! The clients that the page's buttons drive: each is the remote end of a connection to one of our
+//! own services, and does what a button says. It never decides anything by itself but to leave when it is
 //! left.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -21,10 +21,10 @@ const FLOODS_BYTES_MAX: usize = 16 * FLOOD_BYTES;
 /// Text without an end: no newline, no NUL.
 const HALF_FRAME: &[u8] = b"half of a mess";
 const FLOOD_LINE: &[u8; 64] = b"a flood, a flood, a flood, a flood, a flood, a flood, a flood!!\n";
-/// So many lines at a time: with a wish for each, nothing else of that turn would be shown.
+/// So many lines at a time: with a request for each, nothing else of that turn would be shown.
 const FLOOD_LINES: usize = 256;
 
-/// What a client is told to do.
+/// What a client is to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     Send(Vec<u8>),
@@ -46,7 +46,7 @@ pub(crate) enum Asked {
 }
 
 #[derive(Deserialize)]
-struct Wish {
+struct TryRequest {
     #[serde(rename = "do")]
     what: String,
     to: Option<String>,
@@ -56,14 +56,14 @@ struct Wish {
 
 /// Understands the body of a request, or says why not.
 pub(crate) fn parse(body: &[u8]) -> Result<Asked, String> {
-    let wish: Wish =
+    let request: TryRequest =
         serde_json::from_slice(body).map_err(|error| format!("cannot parse the body: {error}"))?;
-    if wish.what == "connect" {
-        let to = wish.to.ok_or("no service given (\"to\")")?;
+    if request.what == "connect" {
+        let to = request.to.ok_or("no service given (\"to\")")?;
         return Ok(Asked::Connect(to));
     }
-    let order = match wish.what.as_str() {
-        "send" => Order::Send(wish.text.ok_or("no text given (\"text\")")?.into_bytes()),
+    let order = match request.what.as_str() {
+        "send" => Order::Send(request.text.ok_or("no text given (\"text\")")?.into_bytes()),
         "half-frame" => Order::Send(HALF_FRAME.to_vec()),
         "flood" => Order::Flood,
         "half-close" => Order::HalfClose,
@@ -73,7 +73,7 @@ pub(crate) fn parse(body: &[u8]) -> Result<Asked, String> {
         "close" => Order::Close,
         _ => return Err("unknown action (\"do\")".to_owned()),
     };
-    let client = wish.client.ok_or("no client given (\"client\")")?;
+    let client = request.client.ok_or("no client given (\"client\")")?;
     Ok(Asked::Order(client, order))
 }
 
@@ -154,7 +154,7 @@ impl Demos {
         self.clients.remove(&number);
     }
 
-    /// Gives an order; returns who is to be woken for it, or why it is not given.
+    /// Gives an order; returns the peer to notify, or why the order is refused.
     pub(crate) fn order(&mut self, number: u32, order: Order) -> Result<PeerId, &'static str> {
         let client = self
             .clients

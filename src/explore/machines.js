@@ -1,5 +1,5 @@
 // The state machines as diagrams: how many connections are in each state, and which way they move.
-// States and moves that nobody told of in advance are drawn as soon as they are seen.
+// States and moves that were not announced are drawn as soon as they are seen.
 
 const SVG = "http://www.w3.org/2000/svg";
 const START = "•";

@@ -33,8 +33,8 @@ pub(crate) fn reply<S: Service, O: Observer>(
 ) -> Reply {
     let mut registry = Registry::with_prefix("epollo");
     of_reactor(&mut registry, reactor);
-    let (explored, (recorder, _)) = reactor.service_and_observer();
-    let broadcast = &explored.broadcast;
+    let (service, (recorder, _)) = reactor.service_and_observer();
+    let broadcast = &service.broadcast;
     gauge(
         &mut registry,
         "page_connections",
@@ -76,7 +76,7 @@ fn of_reactor<S: Service, O: Observer>(registry: &mut Registry, reactor: &Explor
     gauge(registry, "timers", "Timers that are set", timers);
     registry.register_with_unit(
         "unsent",
-        "Directory used by unsent bytes",
+        "Memory used by unsent bytes",
         Unit::Bytes,
         ConstGauge::new(as_signed(unsent as u64)),
     );
@@ -225,7 +225,7 @@ fn seconds(nanoseconds: u64) -> f64 {
     nanoseconds as f64 / 1e9
 }
 
-/// Each is told from the start, so that the first of its kind is seen as a change.
+/// Each is exported from the start, so that the first of its kind is seen as a change.
 const REASONS: [CloseReason; 8] = [
     CloseReason::Finished,
     CloseReason::Broken(0),

@@ -112,7 +112,7 @@ pub struct Page {
     pub sessions_max: usize,
 }
 
-/// By which door a peer comes in.
+/// Where a peer came from.
 #[derive(Clone, Copy, Debug)]
 pub enum Origin<D> {
     /// A peer of the service that is looked at.
@@ -165,7 +165,7 @@ pub fn reactor<S: Service, O: Observer>(
     let address = page.listener.local_addr()?;
     let mut listeners = vec![PAGE.to_owned()];
     listeners.extend(page.services.iter().map(|(name, _)| name.clone()));
-    let explored = WithExplorer {
+    let service = WithExplorer {
         inner: service,
         broadcast: Broadcast::new(address, page.services, page.sessions_max)?,
     };
@@ -176,7 +176,7 @@ pub fn reactor<S: Service, O: Observer>(
         0
     };
     let observer = (StatsObserver::new(listeners, payload), second);
-    let mut reactor = Reactor::observed(OsKernel::new()?, explored, limits, observer);
+    let mut reactor = Reactor::observed(OsKernel::new()?, service, limits, observer);
     let policy = Policy {
         idle_timeout: Some(Duration::from_secs(60)),
         write_timeout: Some(Duration::from_secs(10)),

@@ -227,7 +227,7 @@ function replayStep() {
   page.replay = setTimeout(replayStep, 1000 / page.speed);
 }
 
-/// In a replay the peer may be long gone: only a move that is told is shown.
+/// In a replay the peer may be long gone: only a move that was recorded is shown.
 function machineReplays(moment) {
   const protocol = protocolOf(moment);
   if (protocol && moment.moment === "state") machineMoved(protocol, moment.from, moment.to);

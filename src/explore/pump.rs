@@ -1,4 +1,4 @@
-//! What happens between two turns of a loop that is looked at: browsers get their news, and what they
+//! What happens between two turns of a loop that is looked at: browsers get their updates, and what they
 //! asked for is fetched. Nothing happens here while nobody looks.
 
 use std::io;
@@ -17,7 +17,7 @@ use crate::protocol::{Service, Time};
 use crate::reactor::{Holdings, OsStream, Policy};
 use crate::trace::Observer;
 
-/// How often the table is told.
+/// How often the table is sent.
 const TABLE_EVERY: Duration = Duration::from_millis(500);
 /// What the kernel may keep for a demo client: little, so that one that does not read is soon seen.
 const DEMO_BUFFER_BYTES: usize = 16 * 1024;
@@ -61,14 +61,14 @@ pub fn run<S: Service, O: Observer>(reactor: &mut ExplorerReactor<S, O>) -> io::
 
 struct Feed {
     is_watched: bool,
-    /// When the last tick was told, and what the totals were.
+    /// When the last tick was sent, and what the totals were.
     ticked: Time,
     before: Totals,
     tabled: Time,
 }
 
-impl Feed {
-    /// Fetches what visitors asked for.
+impl Pump {
+    /// Fetches what browsers asked for.
     fn answer<S: Service, O: Observer>(&mut self, reactor: &mut ExplorerReactor<S, O>) {
         for (peer, question) in reactor.service_mut().broadcast.take_questions() {
             let reply = match question {
@@ -110,11 +110,11 @@ impl Feed {
         }
     }
 
-    /// Tells all browsers what is new, if it is time.
+    /// Sends all browsers what is new, if it is time.
     fn tell<S: Service, O: Observer>(&mut self, reactor: &mut ExplorerReactor<S, O>) {
         let now = reactor.now();
-        let (explored, (recorder, _)) = reactor.service_and_observer();
-        let is_watched = !explored.broadcast.streams().is_empty();
+        let (service, (recorder, _)) = reactor.service_and_observer();
+        let is_watched = !service.broadcast.streams().is_empty();
         recorder.watch(is_watched);
         if is_watched && !self.is_watched {
             (self.ticked, self.before) = (now, recorder.totals);
@@ -126,9 +126,9 @@ impl Feed {
         }
         let tick = snapshot::tick(recorder, now, self.ticked, &self.before);
         (self.ticked, self.before) = (now, recorder.totals);
-        explored.broadcast.publish("tick", Data::Tick(tick));
+        service.broadcast.publish("tick", Data::Tick(tick));
         if let Some(turns) = recorder.take_turns() {
-            explored.broadcast.publish("turns", Data::Written(turns));
+            service.broadcast.publish("turns", Data::Written(turns));
         }
         if now.since(self.tabled) >= TABLE_EVERY {
             self.tabled = now;

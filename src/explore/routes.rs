@@ -98,7 +98,7 @@ fn is_us(address: SocketAddr, host: &str) -> bool {
     names.iter().any(|name| name.eq_ignore_ascii_case(&host))
 }
 
-/// Whether the page itself sent this, as far as a browser tells (Fetch Metadata, Origin).
+/// Whether the page itself sent this, as far as the browser says so (Fetch Metadata, Origin).
 fn is_from_page(address: SocketAddr, request: &Request<'_>) -> bool {
     let is_same_site =
         !request.has("sec-fetch-site") || request.field("sec-fetch-site") == Some("same-origin");

@@ -21,7 +21,7 @@ const SPREAD: Duration = Duration::from_millis(20);
 const TURNS_AFTER_DEMO: usize = 6;
 /// Turns of which all is about the page's own connections, and hidden until asked for.
 const TURNS_OF_OWN_MAX: usize = 4;
-/// Moments of one turn, at most, and as many of those that talk with a demo client.
+/// Events of one turn, at most, and as many of those that talk with a demo client.
 const MOMENTS_MAX: usize = 60;
 /// What all turns of one tick may take, so that a browser can have them in one go.
 const BYTES_MAX: usize = 40 * 1024;
@@ -33,7 +33,7 @@ pub(crate) struct Sample {
     /// Demo clients by their addresses, and the peers of services that they talk to.
     demos: Vec<String>,
     followed: Vec<PeerId>,
-    /// Whole turns, and how many bytes their moments take.
+    /// Whole turns, and how many bytes their events take.
     turns: Vec<Turn>,
     bytes: usize,
     skipped: u64,
@@ -42,7 +42,7 @@ pub(crate) struct Sample {
     wanted_for_demo: usize,
     kept_of_own: usize,
     latest: Option<Time>,
-    /// The turn at hand: whether all of it is the page's own; its moments, `None` if it is not
+    /// The turn at hand: whether all of it is the page's own; its events, `None` if it is not
     /// written down.
     is_own: bool,
     moments: Option<Vec<Box<RawValue>>>,
@@ -53,7 +53,7 @@ pub(crate) struct Sample {
     events: usize,
 }
 
-/// What a browser is told of one tick.
+/// What a browser gets at one tick.
 #[derive(Serialize)]
 struct Turns {
     skipped: u64,
@@ -100,7 +100,7 @@ impl Sample {
         has_any.then(|| serde_json::to_vec(&taken).expect("numbers and what is JSON already"))
     }
 
-    /// To be called for every moment, whether somebody looks or not: who talks with a demo client?
+    /// To be called for every event, whether a stream is open or not: who talks with a demo client?
     pub(crate) fn follow(&mut self, directory: &Directory, moment: &TraceEvent<'_>) {
         let address = |peer| {
             let name = directory.peer(peer).map_or("", |known| known.name.as_str());
@@ -126,7 +126,7 @@ impl Sample {
         peer.is_some_and(|peer| self.followed.contains(&peer))
     }
 
-    /// Writes the moment down if its turn is one of those that are.
+    /// Records the event if its turn is being recorded.
     pub(crate) fn write_down(
         &mut self,
         at: Time,
@@ -228,11 +228,11 @@ fn is_of_demo(moment: &TraceEvent<'_>) -> bool {
     )
 }
 
-/// Whether a moment is about the page's own connections and nobody else.
+/// Whether an event is about the page's own connections only.
 fn is_own(directory: &Directory, moment: &TraceEvent<'_>) -> bool {
     let known = moment.peer().and_then(|peer| directory.peer(peer));
-    let is_guests = known.is_some_and(|known| known.protocol != PAGE && known.protocol != DEMO);
-    !is_guests
+    let is_clients = known.is_some_and(|known| known.protocol != PAGE && known.protocol != DEMO);
+    !is_clients
         && !matches!(moment, TraceEvent::Accepted { listener, .. } if *listener != PAGE_LISTENER)
 }
 

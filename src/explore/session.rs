@@ -1,4 +1,4 @@
-//! One connection of a browser: it asks once, within its deadline, and is answered or told of the loop
+//! One connection of a browser: it asks once, within its deadline, and gets a reply or a stream of updates
 //! until it leaves. What the answers are is in `routes.rs`.
 
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::reactor::OUTBOX_BYTES_MAX;
 
 /// How long a request may take to come.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(5);
-/// How often a stream is told of the loop.
+/// How often a stream gets updates.
 pub(crate) const TICK: Duration = Duration::from_millis(200);
 
 #[derive(Debug)]
@@ -29,7 +29,7 @@ enum State {
     Asking(Vec<u8>),
     /// What it asked for is being fetched.
     Waiting { is_head: bool },
-    /// It is told of the loop.
+    /// It gets a stream of updates.
     Streaming { next: u64, missed: u64 },
     /// It has its answer.
     Answered,
@@ -46,7 +46,7 @@ impl HttpSession {
     pub(crate) fn read_limit(&self) -> usize {
         match &self.state {
             State::Asking(bytes) => HEAD_BYTES_MAX + BODY_BYTES_MAX - bytes.len(),
-            // What is said now is said in vain, but its end is heard.
+            // Input is ignored from now on, but EOF is not.
             State::Waiting { .. } | State::Streaming { .. } => 1024,
             State::Answered => 0,
         }
@@ -91,7 +91,7 @@ impl HttpSession {
             (
                 State::Streaming { next, missed },
                 Event::TimerExpired(_) | Event::Notified | Event::Writable,
-            ) => tell(cx, broadcast, next, missed),
+            ) => send_updates(cx, broadcast, next, missed),
             // It must not hold up the end of the run; nor must who has asked for nothing: browsers
             // connect in advance.
             (State::Streaming { .. } | State::Asking(_), Event::Stopping) => cx.abort(),
@@ -162,9 +162,9 @@ impl HttpSession {
     }
 }
 
-/// A tick as one browser is told it.
+/// A tick as one browser gets it.
 #[derive(Serialize)]
-struct Told<'a> {
+struct SentTick<'a> {
     #[serde(flatten)]
     tick: &'a Tick,
     /// Events that it was too slow to take.
@@ -172,22 +172,22 @@ struct Told<'a> {
 }
 
 /// Sends what is new and fits; what is too old by the time it does is missed.
-fn tell(cx: &mut Context<'_>, broadcast: &mut Broadcast, next: &mut u64, missed: &mut u64) {
-    let oldest = broadcast.oldest_news().max(*next);
+fn send_updates(cx: &mut Context<'_>, broadcast: &mut Broadcast, next: &mut u64, missed: &mut u64) {
+    let oldest = broadcast.oldest_update().max(*next);
     let lost = oldest - *next;
     *missed += lost;
     broadcast.missed += lost;
     *next = oldest;
-    for updates in broadcast.news_since(*next) {
+    for updates in broadcast.updates_since(*next) {
         let mut event = Vec::new();
         match &updates.data {
             Data::Written(data) => write_event(&mut event, updates.name, data),
             Data::Tick(tick) => {
-                let told = Told {
+                let sent = SentTick {
                     tick,
                     missed: *missed,
                 };
-                let data = serde_json::to_vec(&told).expect("numbers and names");
+                let data = serde_json::to_vec(&sent).expect("numbers and names");
                 write_event(&mut event, updates.name, &data);
             }
         }

@@ -1,4 +1,4 @@
-//! What a browser is told between two turns: a tick of figures, and the table of connections. Times
+//! What browsers get between two turns: a tick of figures, and the table of connections. Times
 //! are nanoseconds of the kernel's clock unless their name says otherwise.
 
 use std::collections::BTreeMap;

@@ -14,7 +14,7 @@ use crate::trace::{Directory, Observer, TraceEvent};
 
 /// Bytes of what a peer says that are shown.
 pub(crate) const PAYLOAD_BYTES: usize = 24;
-/// Nanoseconds of a turn that are told apart; a minute is as bad as an hour.
+/// The longest turn that the histogram distinguishes, in nanoseconds; a minute is as bad as an hour.
 const LENGTH_MAX: u64 = 60_000_000_000;
 /// Upper ends of the buckets for the length of turns, in microseconds.
 pub(crate) const BUCKETS_US: [u64; 12] = [
@@ -46,7 +46,7 @@ pub(crate) struct Totals {
 pub(crate) struct Traffic {
     generation: u32,
     /// It came in by a listener other than the page's.
-    is_guest: bool,
+    is_client: bool,
     pub(crate) bytes_in: u64,
     pub(crate) bytes_out: u64,
 }
@@ -63,7 +63,7 @@ pub struct StatsObserver {
     pub(crate) lengths: [u64; BUCKETS_US.len() + 1],
     traffic: Vec<Traffic>,
     /// The peer that is opened next has just been accepted for a service.
-    is_guest_next: bool,
+    is_client_next: bool,
     is_watched: bool,
     timeout: Option<Duration>,
     /// Nanoseconds of each turn of this tick.
@@ -82,7 +82,7 @@ impl StatsObserver {
             closed: BTreeMap::new(),
             lengths: [0; BUCKETS_US.len() + 1],
             traffic: Vec::new(),
-            is_guest_next: false,
+            is_client_next: false,
             is_watched: false,
             timeout: None,
             tick: Histogram::new_with_bounds(1, LENGTH_MAX, 2).expect("these are in order"),
@@ -124,7 +124,7 @@ impl StatsObserver {
     }
 
     fn is_of_service(&self, peer: PeerId) -> bool {
-        self.traffic(peer).is_guest
+        self.traffic(peer).is_client
     }
 
     fn traffic_of(&mut self, peer: PeerId) -> &mut Traffic {
@@ -153,17 +153,17 @@ impl StatsObserver {
             }
             TraceEvent::Ended => {
                 // Whoever was accepted and turned away was not opened.
-                self.is_guest_next = false;
+                self.is_client_next = false;
                 self.turn_ended(self.directory.busy(at));
             }
             TraceEvent::AcceptPaused { .. } => self.totals.accept_pauses += 1,
             TraceEvent::Accepted { listener, result } => {
-                self.is_guest_next = listener != PAGE_LISTENER && result.is_ok();
+                self.is_client_next = listener != PAGE_LISTENER && result.is_ok();
             }
             TraceEvent::Opened { peer, state, .. } => {
                 *self.peers.entry(state.protocol).or_insert(0) += 1;
-                let is_guest = std::mem::take(&mut self.is_guest_next);
-                self.traffic_of(peer).is_guest = is_guest;
+                let is_client = std::mem::take(&mut self.is_client_next);
+                self.traffic_of(peer).is_client = is_client;
                 self.totals.opened += u64::from(self.is_of_service(peer));
             }
             TraceEvent::Closed { peer, reason } => {

@@ -1,5 +1,5 @@
 // The buttons of "Try it": they ask the server to let its demo clients do something. What came of it
-// is seen in the turn that follows, not told here.
+// is seen in the turn that follows, not here.
 
 const ACTS = ["half-frame", "half-close", "reset", "stop-reading", "read-again", "flood", "close"];
 const ENDING = new Set(["reset", "close"]);

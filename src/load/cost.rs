@@ -33,7 +33,7 @@ pub(super) struct Watch {
     syscalls: Vec<Counter>,
 }
 
-/// What a process had used up by a moment.
+/// What a process had used at one time.
 #[derive(Clone, Debug)]
 pub(super) struct Sample {
     pid: u32,

@@ -9,14 +9,14 @@ use crate::report::Cost;
 
 /// What is watched, and what was seen when.
 pub(super) struct Counters {
-    generator: Meter,
-    server: Option<Meter>,
+    generator: ProcessCounters,
+    server: Option<ProcessCounters>,
     seconds: f64,
     began: Option<Time>,
     warnings: Vec<String>,
 }
 
-struct Meter {
+struct ProcessCounters {
     watch: Watch,
     at_first: Sample,
     at_begin: Option<Sample>,
@@ -32,10 +32,10 @@ impl Counters {
     /// # Errors
     /// In words for the user: the server's process cannot be looked at.
     pub(super) fn of(server: Option<u32>) -> Result<Counters, String> {
-        let mut generator = Meter::of(std::process::id())?;
-        let mut server = server.map(Meter::of).transpose()?;
+        let mut generator = ProcessCounters::of(std::process::id())?;
+        let mut server = server.map(ProcessCounters::of).transpose()?;
         let both = std::iter::once(&mut generator).chain(&mut server);
-        let warnings = both.flat_map(|meter| meter.watch.missing()).collect();
+        let warnings = both.flat_map(|process| process.watch.missing()).collect();
         Ok(Counters {
             generator,
             server,
@@ -61,8 +61,8 @@ impl Counters {
 
     fn try_mark(&mut self, stage: Stage, answers: u64, at: Time) -> Result<(), String> {
         let both = std::iter::once(&mut self.generator).chain(&mut self.server);
-        for meter in both {
-            meter.mark(stage, answers, self.began.is_none())?;
+        for process in both {
+            process.mark(stage, answers, self.began.is_none())?;
         }
         match (stage, self.began) {
             (Stage::Measuring, None) => self.began = Some(at),
@@ -92,11 +92,11 @@ impl Counters {
     }
 }
 
-impl Meter {
-    fn of(pid: u32) -> Result<Meter, String> {
+impl ProcessCounters {
+    fn of(pid: u32) -> Result<ProcessCounters, String> {
         let mut watch = Watch::of(pid)?;
         let at_first = watch.sample().map_err(|error| error.to_string())?;
-        Ok(Meter {
+        Ok(ProcessCounters {
             watch,
             at_first,
             at_begin: None,

@@ -18,7 +18,7 @@ use crate::system::reason;
 mod conduct;
 mod step;
 
-/// By which door a peer comes in.
+/// Where a peer came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// The signals of our user, and the clock of the run.
@@ -39,7 +39,7 @@ pub enum Session {
     Active(Call, Box<Requester>),
     /// A connection to hello, with what it has been sent.
     Greeted(Call, Vec<u8>),
-    /// It ended as it should, or what it says is not heard any more.
+    /// It ended as it should, or it is not read any more.
     Done,
 }
 
@@ -52,7 +52,7 @@ pub struct Call {
     is_ordered: bool,
 }
 
-/// How far the run is.
+/// The stage of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// Not all connections are established yet.
@@ -89,14 +89,14 @@ pub struct Load {
     orders: Orders,
     /// What was counted and measured.
     pub recorder: Recorder,
-    /// How far the run is.
+    /// The stage of the run.
     pub stage: Stage,
     /// Our user ended it early.
     pub was_interrupted: bool,
     /// The stage changed in this turn, or a second of the measurement is over: since when.
     pub mark: Option<Time>,
     conductor: Option<PeerId>,
-    /// Connections that ask and stand; they are woken when the load begins.
+    /// Connections that ask and are established; they are notified when the load begins.
     active: Vec<PeerId>,
     /// Calls made, those that stand, those that ended; of connections that last.
     made: Tally,

@@ -1,6 +1,6 @@
 //! The generator's engine: a load on somebody's server, every answer verified. It is a
 //! [`Service`](crate::protocol::Service) on the same reactor as the server of `epollo serve`. What came of
-//! it is told by [`report`](crate::report).
+//! [`report`](crate::report) says what was found.
 
 pub mod ab;
 mod cost;

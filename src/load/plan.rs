@@ -50,7 +50,7 @@ pub struct Plan {
     pub seed: u64,
     /// How long to look again without sleeping.
     pub spin: Duration,
-    /// The server's process, if its cost is to be told.
+    /// The server's process, if its cost is to be reported.
     pub pid: Option<u32>,
 }
 

@@ -33,7 +33,7 @@ struct Shown {
 }
 
 impl Progress {
-    /// On standard error, if that is a terminal that nothing else is told on.
+    /// On standard error, if that is a terminal and nothing else is printed there.
     pub fn new(is_alone: bool) -> Progress {
         let target = if is_alone && io::stderr().is_terminal() {
             ProgressDrawTarget::stderr()

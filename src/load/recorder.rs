@@ -1,4 +1,4 @@
-//! The books of a run: how long what took, how many answers were right, and what was wrong with the
+//! The counts of a run: how long what took, how many answers were right, and what was wrong with the
 //! others. Nothing is decided by them.
 
 use std::collections::HashSet;
@@ -11,7 +11,7 @@ use super::verify::Finding;
 use crate::protocol::Time;
 use crate::report::{Quantiles, Second};
 
-/// The longest time that a histogram tells apart from longer ones.
+/// The longest time that a histogram distinguishes.
 const LONGEST_NS: u64 = 3600 * 1_000_000_000;
 /// Digits that it keeps: an error of 0.1 % at most.
 const DIGITS: u8 = 3;
@@ -107,7 +107,7 @@ impl Recorder {
         self.since <= due && due < self.until
     }
 
-    /// A request of an open loop that was due then is sent in this turn; how long a turn takes is told
+    /// A request of an open loop that was due then is sent in this turn; how long a turn takes is reported
     /// apart.
     pub fn asked(&mut self, due: Time, now: Time) {
         if self.counts(due) {
@@ -191,7 +191,7 @@ impl Recorder {
                 );
             }
             Finding::LostTrack => {
-                self.say("broken", format_args!("connection {connection} is abandoned: after a wrong byte, payloads this short cannot be told apart"));
+                self.say("broken", format_args!("connection {connection} is abandoned: after a wrong byte, payloads this short cannot be distinguished"));
             }
         }
         false
@@ -218,7 +218,7 @@ impl Recorder {
     fn find_again(&mut self, name: Name) {
         let was_named = self.lost_names.remove(&name);
         // With more of them than can be remembered it may have been one: rather one loss too many
-        // is told than a real one hidden.
+        // is reported than a real one hidden.
         let may_have_crossed =
             self.crossed_names.len() == NAMES_MAX || self.crossed_names.contains(&name);
         if !was_named && !may_have_crossed {

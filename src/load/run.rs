@@ -1,5 +1,5 @@
 //! One run: the load on the reactor, turn by turn, with calls made and costs looked at between turns.
-//! What a session says or hears is in `load.rs`; nothing is printed here but progress.
+//! What a session sends or receives is in `generator/`; nothing is printed here but progress.
 
 use std::fs::File;
 use std::io;
@@ -218,7 +218,7 @@ fn report(plan: &Plan, load: &Load, counters: &Counters) -> Report {
     }
 }
 
-/// What the run itself gives reason to doubt.
+/// The warnings that follow from the run itself.
 fn warnings(plan: &Plan, report: &Report) -> Vec<String> {
     let is_closed_loop = plan.rate.is_none();
     let server = report.server.as_ref();
@@ -240,7 +240,7 @@ fn warnings(plan: &Plan, report: &Report) -> Vec<String> {
     all.into_iter().flatten().collect()
 }
 
-/// The process whose cost is told is not the one under load.
+/// The process whose cost is reported is not the one under load.
 fn stranger(plan: &Plan, listeners: &[u32]) -> Option<String> {
     let pid = plan
         .pid

@@ -1,4 +1,4 @@
-//! What came back on one connection, told apart byte by byte: right, lost, changed, doubled, out of
+//! What came back on one connection, checked byte by byte: right, lost, changed, doubled, out of
 //! order, or another connection's. It looks at bytes only; times and counts are not kept here.
 
 use std::collections::BTreeSet;
@@ -22,7 +22,7 @@ pub enum Finding {
     Crossed(Name),
     /// Bytes that nobody asked for.
     Surplus(usize),
-    /// Nothing that comes after this can be told apart.
+    /// Nothing that comes after this can be matched to a request.
     LostTrack,
 }
 

@@ -52,7 +52,7 @@ const NETWORK: [(&str, &str, &str, &str); 4] = [
     ),
 ];
 
-/// The machine at a moment: counters that only grow.
+/// The machine at one time: counters that only grow.
 #[derive(Clone, Debug)]
 pub(super) struct Machine {
     at: Instant,
@@ -111,7 +111,7 @@ impl Machine {
             .filter(|&share| share > STEAL_SHARE_MAX)
         {
             warnings.push(format!(
-                "the hypervisor gave {:.1} % of the CPU time to other guests (steal): every figure \
+                "the hypervisor gave {:.1} % of the CPU time to other virtual machines (steal): every figure \
                  is worse than on an idle host",
                 share * 100.0
             ));
@@ -213,7 +213,7 @@ fn others(server: Option<u32>) -> BTreeMap<i32, (String, u64)> {
 }
 
 /// The load is as fast as the generator, so that the server's latency is not seen: it waits in ours.
-/// One that spins takes a whole core anyway; the lag of its sends tells whether it kept up.
+/// One that spins takes a whole core anyway; its send lag shows whether it kept up.
 pub(super) fn generator_saturated(generator: &Cost, spins: bool) -> Option<String> {
     let is_saturated = !spins && generator.cpu_share > GENERATOR_SHARE_MAX;
     is_saturated.then(|| {
@@ -237,7 +237,7 @@ pub(super) fn server_not_saturated(server: &Cost, is_closed_loop: bool) -> Optio
     })
 }
 
-/// Of so few answers the far percentiles are single ones.
+/// With fewer answers, the high percentiles are single answers.
 pub(super) fn few_answers(count: u64) -> Option<String> {
     (count < ANSWERS_MIN).then(|| {
         format!(

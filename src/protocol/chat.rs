@@ -1,4 +1,4 @@
-//! Turn-based chat: two peers speak in turns, one message each. A peer is a remote (somebody on a
+//! Turn-based chat: two peers speak in turns, one message each. A peer is a remote (the peer on a
 //! connection) or the console (our own user on a terminal); the same two machines make the server,
 //! where the console is the operator, and the client, where the remote is the remote server.
 //!
@@ -130,7 +130,7 @@ impl Chat {
     }
 }
 
-/// By which door a peer comes into a [`Chat`].
+/// Where a peer of a [`Chat`] came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// A connection.

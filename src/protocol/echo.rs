@@ -157,7 +157,7 @@ impl QuitMatch {
     /// Takes one byte; true if it ends a message that is exactly the word.
     fn ends_with(&mut self, word: &[u8], byte: u8) -> bool {
         if byte != b'\n' && byte != 0 {
-            // One byte past the word and its `\r` tells as much as a thousand.
+            // One byte past the word and its `\r` is enough to know that it differs.
             if self.message.len() <= word.len() + 1 {
                 self.message.push(byte);
             }

@@ -187,7 +187,7 @@ impl Decoder {
         full.saturating_sub(self.pending().len())
     }
 
-    /// Takes bytes that arrived at `now`. More than the [`read_limit`](Decoder::window) is no error.
+    /// Takes bytes that arrived at `now`. More than the [`read_limit`](Decoder::read_limit) is no error.
     pub fn receive(&mut self, bytes: &[u8], now: Time) {
         if self.pending().is_empty() {
             self.begun = now;

@@ -1,10 +1,10 @@
-//! Whose turn it is in a conversation: the one owner of that fact, and of the message on its way.
+//! Whose turn it is in a conversation, and the message in transit: stored here and nowhere else.
 //! It knows nothing of framing, sockets or terminals.
 //!
-//! A conversation has two sides and is named by its guest. One side speaks, then the other, one
+//! A conversation has two sides and is named by its remote. One side speaks, then the other, one
 //! message each. A message that was said stays here until the other side hears it; only then may
-//! that side speak. Where the guest is free, turns bind the host alone: what the guest says is heard
-//! at any time, and answers all that the host has said.
+//! that side speak. With `FreeRemote`, turns bind the host alone: what the remote says is delivered
+//! at any time, and answers everything that the host has said.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ pub struct Message {
 pub enum Side {
     /// The peer that the conversation is named by.
     Remote,
-    /// The peer that it talks to. A host may have many guests, a guest has one host.
+    /// The peer that it talks to. A host may have many remotes, a remote has one host.
     Host,
 }
 
@@ -45,7 +45,7 @@ pub enum Order {
     /// Both sides.
     Strict,
     /// The host alone.
-    FreeGuest,
+    FreeRemote,
 }
 
 #[derive(Debug)]
@@ -74,19 +74,19 @@ impl Turns {
             left: None,
         };
         let before = self.conversations.insert(remote, conversation);
-        assert!(before.is_none(), "a guest has one conversation");
+        assert!(before.is_none(), "a remote has one conversation");
     }
 
-    /// Whether this guest is in a conversation, also one that its partner has left.
+    /// Whether this remote is in a conversation, also one that its partner has left.
     pub fn is_open(&self, remote: PeerId) -> bool {
         self.conversations.contains_key(&remote)
     }
 
     /// Whether `side` may say something now: it is its turn, or it is free; everything that was said
-    /// before has been heard, and there is somebody to say it to.
+    /// before has been delivered, and it has a partner.
     pub fn may_speak(&self, remote: PeerId, side: Side) -> bool {
         self.conversations.get(&remote).is_some_and(|c| {
-            let is_free = side == Side::Remote && c.order == Order::FreeGuest;
+            let is_free = side == Side::Remote && c.order == Order::FreeRemote;
             (c.speaker == side || is_free) && c.said.is_none() && c.left.is_none()
         })
     }
@@ -118,7 +118,7 @@ impl Turns {
         }
     }
 
-    /// Whether the partner of `side` has left. What it said last can still be heard.
+    /// Whether the partner of `side` has left. Its last message can still be delivered.
     pub fn is_deserted(&self, remote: PeerId, side: Side) -> bool {
         self.conversations
             .get(&remote)
@@ -144,7 +144,7 @@ impl Turns {
         Some(peer_at(remote, conversation, side.other()))
     }
 
-    /// `host` leaves every conversation that it has. Returns the guests who have yet to learn of it.
+    /// `host` leaves every conversation that it has. Returns the remotes that do not know it yet.
     /// Costs O(n log n).
     pub fn leave_all(&mut self, host: PeerId) -> Vec<PeerId> {
         let all = self.conversations.iter();

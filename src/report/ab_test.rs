@@ -111,8 +111,8 @@ fn ratio(judged: &Judged, pairs: &[(&Report, &Report)]) -> Ratio {
     }
 }
 
-/// A reason to doubt runs: how many of A and of B gave it, and the words of the first.
-struct Doubt {
+/// A reason to warning runs: how many of A and of B gave it, and the words of the first.
+struct Warning {
     of_a: u64,
     of_b: u64,
     words: String,
@@ -122,24 +122,24 @@ struct Doubt {
 /// to, after the last colon, does not.
 fn warnings(runs: &[Report], which_is_a: &[bool]) -> Vec<String> {
     let consequence = |reason: &str| reason.rsplit(": ").next().map(str::to_owned);
-    let mut warnings: Vec<Doubt> = Vec::new();
+    let mut warnings: Vec<Warning> = Vec::new();
     for (run, &is_a) in runs.iter().zip(which_is_a) {
         let wrong = text::wrong(run).map(|_| "answers were wrong or missing".to_owned());
         for words in run.warnings.iter().cloned().chain(wrong) {
             let key = consequence(&words);
             let known = warnings
                 .iter()
-                .position(|doubt| consequence(&doubt.words) == key);
+                .position(|warning| consequence(&warning.words) == key);
             let at = known.unwrap_or_else(|| {
                 let (of_a, of_b) = (0, 0);
-                warnings.push(Doubt { of_a, of_b, words });
+                warnings.push(Warning { of_a, of_b, words });
                 warnings.len() - 1
             });
             warnings[at].of_a += u64::from(is_a);
             warnings[at].of_b += u64::from(!is_a);
         }
     }
-    let told = warnings.into_iter().map(|Doubt { of_a, of_b, words }| {
+    let sentences = warnings.into_iter().map(|Warning { of_a, of_b, words }| {
         let example = if of_a + of_b > 1 { "for example: " } else { "" };
         let in_a = units::counted(of_a, "block of A", "blocks of A");
         let in_b = units::counted(of_b, "block of B", "blocks of B");
@@ -150,7 +150,7 @@ fn warnings(runs: &[Report], which_is_a: &[bool]) -> Vec<String> {
         };
         format!("in {blocks}, {example}{words}")
     });
-    told.collect()
+    sentences.collect()
 }
 
 /// The report for people on a terminal.

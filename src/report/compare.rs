@@ -1,4 +1,4 @@
-//! `epollo bench compare`: two runs, measured one after the other, and what can be told from that.
+//! `epollo bench compare`: two runs, measured one after the other, and what follows from that.
 //! It measures nothing; for servers that run at the same time `--ab` sees more.
 
 use serde::Serialize;

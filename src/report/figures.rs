@@ -95,12 +95,12 @@ fn percentiles(report: &Report) -> Option<Drawing> {
     ];
     let mut table = vec![row(["answers", "within"])];
     table.extend(named.map(|(name, ns)| vec![name.to_owned(), whole_time(ns)]));
-    let told = named.map(|(name, ns)| format!("{name} within {}", whole_time(ns)));
+    let parts = named.map(|(name, ns)| format!("{name} within {}", whole_time(ns)));
     Some(Drawing {
         title: "Response time by percentile",
         gist: format!(
             "Percentile curve of the response time: {}.",
-            told.join(", ")
+            parts.join(", ")
         ),
         plot: Plot {
             x: Axis::percentiles,
@@ -161,7 +161,7 @@ fn latency(points: &[Point], note: Option<String>) -> Option<Drawing> {
     for (name, of) in figures {
         let values: Vec<f64> = answered.iter().map(|second| of(second) as f64).collect();
         let [least, middle, most] = spread(&values, time);
-        told.push(format!("{name} from {least} to {most}"));
+        parts.push(format!("{name} from {least} to {most}"));
         table.push(vec![name.to_owned(), least, middle, most]);
     }
     let silent = points.len() - answered.len();
@@ -170,7 +170,7 @@ fn latency(points: &[Point], note: Option<String>) -> Option<Drawing> {
     let notes: Vec<String> = note.into_iter().chain(silence).collect();
     Some(Drawing {
         title: "Response time, second by second",
-        gist: format!("Response time over the run: {}.", told.join(", ")),
+        gist: format!("Response time over the run: {}.", parts.join(", ")),
         plot: Plot {
             x: seconds,
             x_end: points.last()?.second.at,

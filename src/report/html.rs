@@ -1,6 +1,6 @@
 //! The report of a run as one page that needs neither network nor script. Whatever came from outside
 //! is made harmless twice: what it could do to a reader by [`Escaped`], what to a browser by maud,
-//! which escapes everything that it is not told to leave alone (our style sheet and the plots are).
+//! which escapes everything that is not marked as safe (our style sheet and the plots are).
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 

@@ -142,12 +142,12 @@ pub struct Cost {
     pub syscalls: Option<u64>,
     /// System calls, where they can be counted.
     pub syscalls_per_echo: Option<f64>,
-    /// Where the kernel tells.
+    /// Where the kernel says so.
     pub context_switches_voluntary: Option<u64>,
     /// Those that the scheduler forced (involuntary).
     pub context_switches_forced: Option<u64>,
     /// Resident bytes before the connections came, and at the end of the measurement; where the kernel
-    /// tells.
+    /// says so.
     pub rss_before: Option<u64>,
     /// Resident memory, in bytes.
     pub rss: Option<u64>,

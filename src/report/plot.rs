@@ -32,7 +32,7 @@ const GRID: RGBColor = RGBColor(0xdd, 0xdd, 0xdd);
 const AXIS: RGBColor = RGBColor(0x88, 0x88, 0x88);
 const LABEL: RGBColor = RGBColor(0x44, 0x44, 0x44);
 
-/// plotters makes letters smaller than it is told, by this.
+/// plotters makes letters smaller than asked for, by this factor.
 const FONT_SCALE: f64 = 1.24;
 const FONT_PIXELS: f64 = 13.0;
 /// Up to so many points are marked; more are a line that needs no marks.

@@ -1,7 +1,7 @@
 //! When two servers are said to differ, and in which words. The statistics behind it are not made
 //! here.
 //!
-//! Several figures are judged at once. At 95 % each, two equal servers would be told apart in one of
+//! Several figures are judged at once. At 95 % each, two equal servers would be significant apart in one of
 //! five comparisons of four or five figures. So a difference is called one only if the whole interval
 //! - with the 5 % shared out among all figures judged (Bonferroni), so that even one false word among
 //!   all of them comes in at most one comparison of twenty,
@@ -9,7 +9,7 @@
 //!   of what changes between two runs, or of what nobody would care about.
 //!
 //! Made-up equal servers, whose seconds resemble their neighbours and whose runs differ by 1.5 % (p99:
-//! 4.5 %), were told apart in 3 of 100 comparisons at most; where the interval only had to leave out
+//! 4.5 %), were significant apart in 3 of 100 comparisons at most; where the interval only had to leave out
 //! "equal", in more than half.
 //!
 //! The intervals that are *shown* are those of 95 % for the one figure.
@@ -104,10 +104,10 @@ pub(super) struct Judged {
     pub low: f64,
     pub high: f64,
     /// Whether the two differ by the rule of this module.
-    pub is_told: bool,
+    pub is_significant: bool,
 }
 
-/// Judges all figures together. `spreads` are all that are looked at, the dull ones too.
+/// Judges all figures together; `spreads` are all of them, so that the chance of a false alarm counts them all.
 pub(super) fn judge(spreads: &[(Figure, Spread)], margins: Margins) -> Vec<Judged> {
     let judge_one = |(figure, spread): &(Figure, Spread)| {
         let (low, high) = spread.interval(1);
@@ -118,7 +118,7 @@ pub(super) fn judge(spreads: &[(Figure, Spread)], margins: Margins) -> Vec<Judge
             ratio: spread.value,
             low,
             high,
-            is_told: sure_low > margin || sure_high < 1.0 / margin,
+            is_significant: sure_low > margin || sure_high < 1.0 / margin,
         }
     };
     spreads.iter().map(judge_one).collect()
@@ -126,9 +126,11 @@ pub(super) fn judge(spreads: &[(Figure, Spread)], margins: Margins) -> Vec<Judge
 
 /// The verdict, a line each: what differs, then what does not.
 pub(super) fn words(judged: &[Judged], one: &str, other: &str) -> Vec<String> {
-    let told = judged.iter().filter(|judged| judged.is_told);
-    let mut lines: Vec<String> = told.map(|judged| difference(judged, one, other)).collect();
-    let equal = judged.iter().filter(|judged| !judged.is_told);
+    let significant = judged.iter().filter(|judged| judged.is_significant);
+    let mut lines: Vec<String> = significant
+        .map(|judged| difference(judged, one, other))
+        .collect();
+    let equal = judged.iter().filter(|judged| !judged.is_significant);
     let equal: Vec<_> = equal.map(|judged| judged.figure.title()).collect();
     if lines.is_empty() {
         lines.push("no significant difference".to_owned());

@@ -1,5 +1,5 @@
 //! A client on a terminal that may be stopped (Ctrl-Z) and go on (`fg`): the shell has written over its
-//! prompt meanwhile, so it draws it again. It hands everything else to the client untouched.
+//! prompt meanwhile, so it draws it again. It hands everything else to the client unchanged.
 
 use super::{SIGNAL_BYTES_MAX, SIGNALS, Windowed};
 use crate::protocol::chat::Chat;
@@ -33,12 +33,12 @@ impl<C: Redraw> Redraw for Windowed<C> {
 /// A client whose prompt is drawn again after each stop.
 pub struct Redrawn<C>(pub C);
 
-/// By which door a peer comes in.
+/// Where a peer came from.
 #[derive(Clone, Copy, Debug)]
 pub enum Origin<D> {
     /// A peer of the client.
     Client(D),
-    /// The stream that tells that the program goes on.
+    /// The stream that yields a byte when the program continues.
     Continued,
 }
 
@@ -46,7 +46,7 @@ pub enum Origin<D> {
 pub enum Session<S> {
     /// A peer of the client.
     Client(S),
-    /// What tells that the program goes on.
+    /// The stream that yields a byte when the program continues.
     Continued,
 }
 

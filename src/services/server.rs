@@ -9,7 +9,7 @@ use crate::protocol::hello::Hello;
 use crate::protocol::screen::Lost;
 use crate::protocol::{CloseReason, Context, Event, Peer, PeerId, Service, StateName};
 
-/// By which door a peer comes in.
+/// Where a peer came from.
 #[derive(Clone, Copy, Debug)]
 pub enum Origin {
     /// A client of one of the protocols.
@@ -18,7 +18,7 @@ pub enum Origin {
     Console,
     /// The signals that end the run.
     Signals,
-    /// What tells that the program was stopped and goes on.
+    /// The stream that yields a byte when the program continues after a stop.
     Continued,
 }
 
@@ -34,7 +34,7 @@ pub enum Session {
     Console(Box<chat::Console>),
     /// The signals that end the run.
     Signals,
-    /// What tells that the program was stopped and goes on.
+    /// The stream that yields a byte when the program continues after a stop.
     Continued,
 }
 

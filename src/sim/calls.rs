@@ -95,7 +95,7 @@ impl<O: Environment> SimKernel<O> {
         self.environment.saw(&mut self.net, id, action);
     }
 
-    /// A connection takes less than it could, and tells of its room afterwards. Returns how much.
+    /// A connection takes less than it could, and reports room afterwards. Returns how much.
     fn hold_back(&mut self, id: SocketId, fault: Fault, offered: usize) -> usize {
         let socket = self.net.socket(id);
         let state = socket.state();
@@ -140,7 +140,7 @@ impl<O: Environment> Kernel for SimKernel<O> {
         let fault = self.draw(Call::Wait, state);
         let is_stopped = self.rng.happens(self.fault_profile.stops_per_65536, 65536);
         if state == State::Asleep && (is_stopped || fault == Some(Fault::Interrupted)) {
-            // SIGCONT ends a wait, so that it tells nothing of what came meanwhile (signal(7)).
+            // SIGCONT ends a wait, so that it reports nothing of what came meanwhile (signal(7)).
             if is_stopped {
                 self.count(Call::Wait, Fault::Stopped, state);
                 self.stop_process();
@@ -163,15 +163,15 @@ impl<O: Environment> Kernel for SimKernel<O> {
         }
         // To look and find nothing is no step.
         self.steps -= u64::from(state == State::Looking && ready.is_empty());
-        for id in std::mem::take(&mut self.net.told) {
-            self.environment.saw(&mut self.net, id, Action::Told);
+        for id in std::mem::take(&mut self.net.reported) {
+            self.environment.saw(&mut self.net, id, Action::Reported);
         }
-        let crowding = if ready.len() >= batch {
+        let outcome = if ready.len() >= batch {
             Batch::Truncated
         } else {
             Batch::Complete
         };
-        match crowding {
+        match outcome {
             Batch::Truncated if fault == Some(Fault::Crowded) => {
                 self.count(Call::Wait, Fault::Crowded, state);
             }
@@ -180,7 +180,7 @@ impl<O: Environment> Kernel for SimKernel<O> {
             Batch::Complete if state == State::Looking && ready.is_empty() => {}
             Batch::Complete => self.embroider(fault, state, ready),
         }
-        Ok(crowding)
+        Ok(outcome)
     }
 
     fn waker(&mut self) -> io::Result<SimWaker> {

@@ -12,7 +12,7 @@ use super::socket::Socket;
 use crate::protocol::Time;
 use crate::reactor::{OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX};
 
-/// What the judge knows of the whole server.
+/// What the checker knows of the whole server.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Circumstances {
     /// When the server was told to stop.
@@ -218,16 +218,16 @@ impl Client {
             .idle_timeout
             .map(|limit| self.ledger.active.after(limit));
         let came = socket.unread_since();
-        // What epoll has yet to tell again, the server could not know; the first time it must ask.
+        // What epoll has yet to report again, the server could not know; the first time it must ask.
         let is_known = self.is_wanted(plan, socket) && !(socket.is_listed() && socket.is_denied());
         is_known && came.zip(deadline).is_some_and(|(came, end)| came < end)
     }
 
-    /// The client was told the end, or a reset: had it got everything?
-    pub(super) fn was_told(
+    /// The client saw EOF, or a reset: had it got everything?
+    pub(super) fn saw_end(
         &self,
         plan: &Plan,
-        told: Received,
+        end: Received,
         partner: Option<&Client>,
         is_stopping: bool,
         was_stopped: bool,
@@ -235,7 +235,7 @@ impl Client {
         if self.ledger.excuse.is_some() {
             return Ok(());
         }
-        if told == Received::Reset {
+        if end == Received::Reset {
             return Err(format!("is reset for no reason ({})", self.ledger));
         }
         if self.received != self.ledger.written {
@@ -249,7 +249,7 @@ impl Client {
             Role::Echo { .. } if is_stopping => self.ledger.due.unwrap_or(self.ledger.read),
             Role::Echo { .. } => self.sent,
             Role::Chat(talker) => {
-                return self.chat_was_told(plan, talker.heard, partner, is_stopping, was_stopped);
+                return self.chat_saw_end(plan, talker.heard, partner, is_stopping, was_stopped);
             }
         };
         // What came after it was told to stop is answered or not.

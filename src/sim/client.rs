@@ -51,7 +51,7 @@ pub(super) enum Stage {
     Talking,
     /// It has shut its half.
     Finished,
-    /// It was told the end and left its half open.
+    /// It saw EOF and left its half open.
     Lingering,
     /// Its machine is gone.
     Vanished,
@@ -63,8 +63,8 @@ pub(super) enum Stage {
 pub(super) enum Outcome {
     /// It acts again at this time, or when something happens to it.
     Again(Option<Time>),
-    /// It was told the end, or a reset.
-    Told(Received),
+    /// It saw EOF, or a reset.
+    Ended(Received),
     /// It left by itself.
     Left,
     /// Nobody listens any more.
@@ -76,8 +76,8 @@ impl fmt::Display for Outcome {
         match self {
             Outcome::Again(Some(at)) => write!(f, "continues at {}", Clock(*at)),
             Outcome::Again(None) => f.write_str("waits"),
-            Outcome::Told(Received::Reset) => f.write_str("is told a reset"),
-            Outcome::Told(_) => f.write_str("is told the end"),
+            Outcome::Ended(Received::Reset) => f.write_str("gets a reset"),
+            Outcome::Ended(_) => f.write_str("gets the end"),
             Outcome::Left => f.write_str("leaves"),
             Outcome::Refused => f.write_str("is refused"),
         }
@@ -94,7 +94,7 @@ pub(super) struct Client {
     pub(super) address: SocketAddr,
     pub(super) id: Option<SocketId>,
     pub(super) stage: Stage,
-    /// When it acts next, if that is settled.
+    /// When it acts next, if that is known.
     pub(super) due: Option<Time>,
     pub(super) came: Time,
     /// It closed or reset, whatever was on its way.
@@ -106,7 +106,7 @@ pub(super) struct Client {
     pub(super) ledger: Ledger,
 }
 
-/// A byte that tells whose it is and where it belongs.
+/// A byte that shows whose it is and where it belongs.
 fn pattern(serial: usize, at: u64) -> u8 {
     let mixed = (at + ((serial as u64) << 20)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (mixed >> 56).to_le_bytes()[0]
@@ -208,7 +208,7 @@ impl Client {
             // A SYN that nobody answers is sent again after a second (tcp(7)).
             Ok(None) => Outcome::Again(Some(net.now.after(Duration::from_secs(1)))),
             Err(_) if plan.stops_early => Outcome::Refused,
-            Err(_) => Outcome::Told(Received::Reset),
+            Err(_) => Outcome::Ended(Received::Reset),
         }
     }
 
@@ -239,7 +239,7 @@ impl Client {
             }
             Received::Nothing => Ok(false),
             Received::End if self.stage == Stage::Lingering => Ok(false),
-            told @ (Received::End | Received::Reset) => Err(Outcome::Told(told)),
+            end @ (Received::End | Received::Reset) => Err(Outcome::Ended(end)),
         }
     }
 

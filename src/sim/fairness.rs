@@ -11,8 +11,8 @@ use super::socket::Socket;
 use super::talker::Talker;
 use crate::protocol::Time;
 
-/// How late a server may be that has much to do: a turn with thousands of clients takes its time, and
-/// before timers come all of them must have been heard.
+/// How late a busy server may be: a turn with thousands of clients takes its time, and
+/// all of them must have been read before timers expire.
 const LATE_MAX: Duration = Duration::from_secs(2);
 
 /// What waits in the kernel for a peer that does not read, at most, with TCP_NOTSENT_LOWAT.
@@ -87,7 +87,7 @@ impl Client {
         for (what, since, limit) in limits {
             self.is_in_time(what, since, limit, net, net.seen)?;
         }
-        // It may stay after it was told, to read that.
+        // It may stay after the end, to read that.
         let until = self.ledger.shut_at.unwrap_or(net.seen);
         let dribbles = self.talker().is_some_and(Talker::dribbles);
         let begun = self.ledger.first_read.filter(|_| dribbles);
@@ -130,7 +130,7 @@ impl Client {
         since.map(|since| since.max(progressed_at))
     }
 
-    /// Since when it was told the end and may be expected to end, too. While it acknowledges what it is
+    /// Since when it has seen EOF and may be expected to end, too. While it acknowledges what it is
     /// owed, it does what it must first.
     pub(super) fn lingers_since(&self, socket: &Socket, seen: Time) -> Option<Time> {
         let shut_at = self.ledger.shut_at?;

@@ -30,7 +30,7 @@ pub enum Call {
 pub enum Fault {
     /// EINTR.
     Interrupted,
-    /// EAGAIN though there was something, of which the kernel tells then.
+    /// EAGAIN though there was something, which the kernel reports then.
     WouldBlock,
     /// ECONNRESET.
     Reset,
@@ -60,7 +60,7 @@ pub enum Fault {
     ProtocolError,
     /// EPERM: a firewall.
     Forbidden,
-    /// Fewer bytes than there were or would fit; the kernel tells of the rest.
+    /// Fewer bytes than there were or would fit; the kernel reports the rest.
     Short,
     /// An event for which there is no reason.
     Spurious,
@@ -68,7 +68,7 @@ pub enum Fault {
     Duplicate,
     /// An event for a peer that is gone.
     Stale,
-    /// A batch that cannot tell everything.
+    /// A batch that cannot hold everything.
     Crowded,
     /// The process is stopped, and the clock jumps.
     Stopped,

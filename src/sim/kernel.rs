@@ -1,5 +1,5 @@
 //! The machine under a second [`Kernel`](crate::reactor::Kernel): virtual time, a [`Net`] instead of a network, and faults drawn from a seed.
-//! What happens beyond the sockets is an [`Environment`]'s; what is right and wrong it does not judge.
+//! What happens beyond the sockets is an [`Environment`]'s; what is right and wrong it does not check.
 //! The calls themselves are in `calls.rs`.
 
 use std::fmt;
@@ -16,24 +16,24 @@ use crate::protocol::Time;
 use crate::reactor::{Readiness, Token, Waker};
 
 /// For how long bytes may be said not to be there yet.
-const MOMENT: Duration = Duration::from_millis(5);
+const DELAY: Duration = Duration::from_millis(5);
 
 /// What the kernel did with a connection, for whoever looks on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action<'a> {
     /// It was accepted.
     Accepted,
-    /// epoll told that there is something to read.
-    Told,
+    /// epoll reported that there is something to read.
+    Reported,
     /// The process was given these bytes.
     Read(&'a [u8]),
-    /// The process was told that no more comes.
+    /// The process read EOF.
     ReadEnd,
-    /// The process was told that there is nothing.
+    /// The process got EAGAIN.
     ReadNothing,
     /// These bytes of the process were taken.
     Written(&'a [u8]),
-    /// The process was told this error, by which the connection ends.
+    /// The process got this error, by which the connection ends.
     Broken(Fault),
     /// The process shut its half.
     Shut,
@@ -47,7 +47,7 @@ impl fmt::Display for Action<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Action::Accepted => f.write_str("accepted"),
-            Action::Told => f.write_str("told of"),
+            Action::Reported => f.write_str("reported ready"),
             Action::Read(bytes) => write!(f, "read {} bytes", bytes.len()),
             Action::ReadEnd => f.write_str("read the end"),
             Action::ReadNothing => f.write_str("nothing to read, or no room"),
@@ -92,7 +92,7 @@ pub trait Environment {
     /// An accept from this listener was made to fail, whoever waits there.
     fn asked_in_vain(&mut self, listener: usize);
 
-    /// The process waits: `is_asleep` if it would sleep now, since epoll has nothing to tell.
+    /// The process waits: `is_asleep` if it would sleep now, since epoll has nothing to report.
     fn waits(&mut self, net: &Net, is_asleep: bool);
 
     /// The process has made so many calls since it waited that it will not; they fail from here on.
@@ -107,7 +107,7 @@ impl Environment for () {
 
     fn act(&mut self, _net: &mut Net) {}
 
-    fn saw(&mut self, _net: &mut Net, _id: SocketId, _deed: Action<'_>) {}
+    fn saw(&mut self, _net: &mut Net, _id: SocketId, _action: Action<'_>) {}
 
     fn accept_failed(&mut self, _net: &Net) {}
 
@@ -129,7 +129,7 @@ pub struct FaultProfile {
     pub stops_per_65536: usize,
     /// For how long it is stopped, at most.
     pub stop_max: Duration,
-    /// Events that one wait can tell.
+    /// Events that one wait can report.
     pub batch: usize,
     /// What a call costs at most.
     pub call_cost_max: Duration,
@@ -239,7 +239,7 @@ impl<O: Environment> SimKernel<O> {
         error_of(fault)
     }
 
-    /// An error that the connection itself has to tell.
+    /// An error that the connection itself has.
     pub(super) fn failed(
         &mut self,
         call: Call,
@@ -313,11 +313,11 @@ impl<O: Environment> SimKernel<O> {
         }
     }
 
-    /// It could as well have come a moment later.
+    /// It could as well have come a little later.
     fn has_just_come(&self, id: SocketId) -> bool {
         let came = self.net.socket(id).unread_since();
         let came = came.filter(|_| !self.net.is_ending);
-        came.is_some_and(|came| self.net.now < came.after(MOMENT))
+        came.is_some_and(|came| self.net.now < came.after(DELAY))
     }
 
     pub(super) fn stop_process(&mut self) {
@@ -348,7 +348,7 @@ impl<O: Environment> SimKernel<O> {
         self.environment.act(&mut self.net);
     }
 
-    /// Lets the world go on until epoll has something to tell or the time has come.
+    /// Lets the world go on until epoll has something to report or the time has come.
     pub(super) fn sleep(&mut self, until: Option<Time>) -> io::Result<()> {
         loop {
             self.act();
@@ -432,5 +432,5 @@ impl Waker for SimWaker {
 }
 
 pub(super) fn error_of(fault: Fault) -> io::Error {
-    fault.error().expect("only errors are told as errors")
+    fault.error().expect("only errors are reported as errors")
 }

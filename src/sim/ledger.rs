@@ -1,4 +1,4 @@
-//! The books of one connection, as they are seen from the kernel. What the server owes it is judged in `checker.rs`.
+//! The account of one connection, as seen from the kernel. What the server owes it is checked in `checker.rs`.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use super::net::SocketId;
 use crate::protocol::Time;
 use crate::reactor::READ_BYTES_PER_TURN_MAX;
 
-/// The books of one connection. Times are those that the server saw.
+/// The account of one connection. Times are those that the server saw.
 #[derive(Debug)]
 pub(super) struct Ledger {
     /// How many were accepted before it; `None` if it was not.
@@ -35,7 +35,7 @@ pub(super) struct Ledger {
     pub(super) owed_since: Option<Time>,
     pub(super) shut_at: Option<Time>,
     /// Something happened since the process last slept.
-    pub(super) is_touched: bool,
+    pub(super) is_dirty: bool,
     /// The latest turn in which it was read, and how much.
     read_in_turn: (u64, usize),
     /// By which turn it must be looked at.
@@ -58,7 +58,7 @@ impl Ledger {
             served: Time::ZERO,
             owed_since: None,
             shut_at: None,
-            is_touched: false,
+            is_dirty: false,
             read_in_turn: (0, 0),
             look_by: None,
         }

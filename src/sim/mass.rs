@@ -18,7 +18,7 @@ const ACTS_PER_TURN: usize = 1_000;
 /// The buffers of a connection: inbound, outbound.
 const BUFFERS: (usize, usize) = (4_096, 4_096);
 
-/// A server of echo with its herd.
+/// A server of echo with its mass of clients.
 pub struct Mass<S: Service> {
     reactor: Reactor<SimKernel<Clients>, S>,
     count: usize,
@@ -91,7 +91,7 @@ impl Environment for Clients {
                 self.wrong += usize::from(!is_right);
             }
             Action::Closed | Action::Reset => self.closed += 1,
-            Action::Told | Action::Read(_) | Action::ReadEnd | Action::ReadNothing => {}
+            Action::Reported | Action::Read(_) | Action::ReadEnd | Action::ReadNothing => {}
             Action::Broken(_) | Action::Shut => {}
         }
     }

@@ -1,7 +1,7 @@
 //! What if the kernel misbehaves? A second [`Kernel`](crate::reactor::Kernel) under the whole reactor:
-//! virtual time, edge-triggered readiness as Linux has it, buffers of 64 bytes to 4 MiB, far kernels that
+//! virtual time, edge-triggered readiness as Linux has it, buffers of 64 bytes to 4 MiB, remote kernels that
 //! acknowledge soon, late or never, orphans, memory that runs short, every error that a call may have,
-//! and thousands of clients of every temper, all from one seed.
+//! and thousands of clients of every behaviour, all from one seed.
 //!
 //! [`run`] runs a server on it and says what was wrong. Everything is judged from the kernel's side:
 //! bytes, times and descriptors. The server is not asked, and no code of it knows that it is
@@ -41,5 +41,5 @@ pub use net::{Net, SocketId};
 pub use plan::{Plan, QUIT};
 pub use queue::Route;
 pub use remote::{Received, WasReset};
-pub use run::{Doors, Outcome, run};
+pub use run::{Origins, Outcome, run};
 pub use socket::Socket;

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use super::fault::Fault;
 use super::net::{Net, SocketId};
-use super::queue::Memory;
+use super::queue::MemoryLevel;
 use super::socket::{Key, Place};
 use crate::protocol::Time;
 
-/// How long our kernel keeps an orphan whose far machine is silent (tcp_orphan_retries, tcp(7)).
+/// How long our kernel keeps an orphan whose remote machine is silent (tcp_orphan_retries, tcp(7)).
 const ORPHAN_TIME_MAX: Duration = Duration::from_secs(100);
 
 impl Net {
@@ -25,11 +25,11 @@ impl Net {
         self.orphans
     }
 
-    pub(super) fn pressure(&self) -> Memory {
+    pub(super) fn pressure(&self) -> MemoryLevel {
         if self.memory > self.memory_max {
-            Memory::Short
+            MemoryLevel::Short
         } else {
-            Memory::Plenty
+            MemoryLevel::Plenty
         }
     }
 
@@ -56,9 +56,9 @@ impl Net {
             if socket.is_some_and(|socket| socket.acknowledges_at == Some(at)) {
                 let id = SocketId(index);
                 if self.sockets[index].outbound.is_cut {
-                    // An orphan of whose far end nothing is heard.
+                    // An orphan whose remote end is silent.
                     self.sockets[index].die();
-                    self.book(id);
+                    self.account(id);
                     self.forget_if_closed(id);
                 } else {
                     self.acknowledge(id);
@@ -68,15 +68,15 @@ impl Net {
     }
 
     /// Writes down what this socket holds now.
-    pub(super) fn book(&mut self, id: SocketId) {
+    pub(super) fn account(&mut self, id: SocketId) {
         let socket = &mut self.sockets[id.0];
-        let (bytes, is_orphan) = socket.to_book();
-        let (before, was_orphan) = std::mem::replace(&mut socket.booked, (bytes, is_orphan));
+        let (bytes, is_orphan) = socket.memory_use();
+        let (before, was_orphan) = std::mem::replace(&mut socket.accounted, (bytes, is_orphan));
         self.memory = self.memory + bytes - before;
         self.orphans = self.orphans + usize::from(is_orphan) - usize::from(was_orphan);
     }
 
-    /// Sends what the far kernel takes, which acknowledges it now or later.
+    /// Sends what the remote kernel takes, which acknowledges it now or later.
     pub(super) fn carry(&mut self, id: SocketId) {
         let socket = &mut self.sockets[id.0];
         if socket.is_dead || socket.outbound.is_cut {
@@ -90,7 +90,7 @@ impl Net {
         let Some(is_much) = socket.outbound.awaits_acknowledgement() else {
             return;
         };
-        if is_much || socket.delay.is_zero() || !socket.is_far_open {
+        if is_much || socket.delay.is_zero() || !socket.is_remote_open {
             self.acknowledge(id);
         } else if socket.acknowledges_at.is_none() {
             let at = self.now.after(socket.delay);
@@ -98,7 +98,7 @@ impl Net {
         }
     }
 
-    /// The far machine goes without a word: nothing arrives there any more, and nothing comes.
+    /// The remote machine vanishes without a FIN: nothing arrives there any more, and nothing comes.
     pub fn vanish(&mut self, id: SocketId) {
         let socket = self.socket_mut(id);
         socket.outbound.is_cut = true;
@@ -131,7 +131,7 @@ impl Net {
         if socket.queued() < before || key == Some(Key::Any) {
             socket.progresses(at);
         }
-        self.book(id);
+        self.account(id);
         if let Some(key) = key {
             self.wake(id, key);
         }
@@ -142,7 +142,7 @@ impl Net {
     pub(super) fn read(&mut self, id: SocketId, buffer: &mut [u8]) -> Result<usize, Fault> {
         let memory = self.pressure();
         let result = self.socket_mut(id).read(buffer, memory);
-        self.book(id);
+        self.account(id);
         result
     }
 
@@ -158,7 +158,7 @@ impl Net {
         if socket.is_dead && !was_dead {
             self.wake(id, Key::Any);
         }
-        self.book(id);
+        self.account(id);
         self.carry(id);
         result
     }
@@ -196,7 +196,7 @@ impl Net {
             socket.outbound.shut();
         }
         socket.inbound = VecDeque::new();
-        self.book(id);
+        self.account(id);
         self.carry_orphan(id);
     }
 
@@ -224,10 +224,10 @@ impl Net {
             return;
         };
         let is_too_much = self.orphans > self.orphans_max || self.memory > self.memory_max;
-        if is_too_much && socket.booked.1 {
+        if is_too_much && socket.accounted.1 {
             socket.is_sacrificed = true;
             socket.die();
-            self.book(id);
+            self.account(id);
         }
         self.forget_if_closed(id);
     }
@@ -239,7 +239,7 @@ impl Net {
         socket.die();
         socket.error = None;
         socket.inbound.clear();
-        self.book(id);
+        self.account(id);
         self.wake(id, Key::Any);
     }
 }

@@ -1,5 +1,5 @@
 //! The simulated network of one machine: connections, backlogs, descriptors, and epoll's list of
-//! what it has to tell. Nothing goes wrong here by itself, and no time passes.
+//! what it has to report. Nothing goes wrong here by itself, and no time passes.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
@@ -43,26 +43,26 @@ pub(super) struct Backlog {
     pub(super) lowat: Option<usize>,
 }
 
-/// The network. Its far ends are called by whoever plays the clients, its near ends by the kernel.
+/// The network. Its remote ends are called by whoever plays the clients, its near ends by the kernel.
 #[derive(Debug)]
 pub struct Net {
     /// What the clock shows.
     pub now: Time,
-    /// What it showed when the process last looked.
+    /// What it showed when the process last waited.
     pub seen: Time,
     /// The process waits.
     pub(super) is_asleep: bool,
     /// For how long the process has been stopped, all together.
     pub stopped: Duration,
-    /// It was told to end. What has arrived by then it must find when it reads: from here on EAGAIN is the
+    /// It was reported to end. What has arrived by then it must find when it reads: from here on EAGAIN is the
     /// truth.
     pub is_ending: bool,
     pub(super) sockets: Slab<Socket>,
     pub(super) backlogs: Vec<Backlog>,
-    /// What epoll has yet to tell.
+    /// What epoll has yet to report.
     ready: VecDeque<Source>,
-    /// Of whom the latest wait told that there is something to read.
-    pub(super) told: Vec<SocketId>,
+    /// Of whom the latest wait reported that there is something to read.
+    pub(super) reported: Vec<SocketId>,
     descriptors: usize,
     descriptors_max: usize,
     /// Calls of the process that are not answered yet.
@@ -73,7 +73,7 @@ pub struct Net {
     pub orphans_max: usize,
     pub(super) memory: usize,
     pub(super) orphans: usize,
-    /// When far kernels acknowledge, and when our own gives up an orphan.
+    /// When remote kernels acknowledge, and when our own gives up an orphan.
     pub(super) clock: BinaryHeap<Reverse<(Time, usize)>>,
 }
 
@@ -88,7 +88,7 @@ impl Net {
             sockets: Slab::new(),
             backlogs: Vec::new(),
             ready: VecDeque::new(),
-            told: Vec::new(),
+            reported: Vec::new(),
             descriptors: 0,
             descriptors_max,
             dials: BTreeMap::new(),
@@ -139,12 +139,12 @@ impl Net {
         self.backlogs[listener].waiting.len()
     }
 
-    /// Whether epoll has yet to tell of this listener.
+    /// Whether epoll has yet to report this listener.
     pub fn is_listed(&self, listener: usize) -> bool {
         self.backlogs[listener].is_listed
     }
 
-    /// Whether epoll has nothing to tell.
+    /// Whether epoll has nothing to report.
     pub(super) fn is_quiet(&self) -> bool {
         self.ready.is_empty()
     }
@@ -203,7 +203,7 @@ impl Net {
         socket.die();
         socket.place = Place::Gone;
         socket.inbound = VecDeque::new();
-        self.book(id);
+        self.account(id);
         Some(id)
     }
 
@@ -219,7 +219,7 @@ impl Net {
         dropped
     }
 
-    /// EPOLL_CTL_ADD and EPOLL_CTL_MOD: what is ready is told, also again.
+    /// EPOLL_CTL_ADD and EPOLL_CTL_MOD: what is ready is reported, also again.
     pub(super) fn watch(&mut self, id: SocketId, token: Token, interest: Interest) {
         let socket = self.socket_mut(id);
         socket.watched = Some((token, interest));
@@ -251,20 +251,20 @@ impl Net {
         }
     }
 
-    /// Moves what epoll has to tell to `told`, until that has `batch` events.
-    pub(super) fn tell(&mut self, batch: usize, told: &mut Vec<Readiness>) {
-        self.told.clear();
-        while told.len() < batch {
+    /// Moves what epoll has to report to `reported`, until that has `batch` events.
+    pub(super) fn report(&mut self, batch: usize, reported: &mut Vec<Readiness>) {
+        self.reported.clear();
+        while reported.len() < batch {
             let readiness = match self.ready.pop_front() {
                 None => return,
-                Some(Source::Listener(listener)) => self.tell_listener(listener),
-                Some(Source::Socket(index)) => self.tell_socket(index),
+                Some(Source::Listener(listener)) => self.report_listener(listener),
+                Some(Source::Socket(index)) => self.report_socket(index),
             };
-            told.extend(readiness);
+            reported.extend(readiness);
         }
     }
 
-    fn tell_listener(&mut self, listener: usize) -> Option<Readiness> {
+    fn report_listener(&mut self, listener: usize) -> Option<Readiness> {
         let backlog = &mut self.backlogs[listener];
         backlog.is_listed = false;
         let token = backlog.token.filter(|_| !backlog.waiting.is_empty())?;
@@ -277,12 +277,12 @@ impl Net {
         })
     }
 
-    fn tell_socket(&mut self, index: usize) -> Option<Readiness> {
+    fn report_socket(&mut self, index: usize) -> Option<Readiness> {
         let socket = &mut self.sockets[index];
         socket.is_listed = false;
         let readiness = socket.readiness();
-        let is_readable = readiness.is_some_and(|told| told.readable || told.must_drain);
-        self.told.extend(is_readable.then_some(SocketId(index)));
+        let is_readable = readiness.is_some_and(|flags| flags.readable || flags.must_drain);
+        self.reported.extend(is_readable.then_some(SocketId(index)));
         readiness
     }
 
@@ -290,7 +290,7 @@ impl Net {
         self.descriptors -= 1;
     }
 
-    /// It is listed no more, and has nothing to tell.
+    /// It is listed no more, and has nothing to report.
     pub(super) fn unlist(&mut self, id: SocketId) {
         self.ready.retain(|&source| source != Source::Socket(id.0));
     }
@@ -298,7 +298,7 @@ impl Net {
     pub(super) fn forget_if_closed(&mut self, id: SocketId) {
         let socket = &self.sockets[id.0];
         let is_settled = socket.is_over() || !socket.is_socket;
-        if !socket.is_far_open && socket.place == Place::Gone && is_settled {
+        if !socket.is_remote_open && socket.place == Place::Gone && is_settled {
             self.sockets.remove(id.0);
         }
     }

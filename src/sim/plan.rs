@@ -20,15 +20,15 @@ pub struct Plan {
     pub arrival_gap_max: Duration,
     /// Limits of the reactor.
     pub limits: Limits,
-    /// Limits of its guests.
+    /// Limits of its clients.
     pub policy: Policy,
     /// How the kernel behaves.
     pub fault_profile: FaultProfile,
     /// Connections that a listener keeps waiting.
     pub backlog: usize,
-    /// Who answers chat guests.
+    /// Who answers chat clients.
     pub partner: Partner,
-    /// How chat guests are understood.
+    /// How chat clients are understood.
     pub framing: Framing,
     /// The longest chat message.
     pub message_bytes_max: usize,
@@ -48,13 +48,13 @@ pub struct Plan {
     pub buffer_bytes_max: usize,
     /// TCP_NOTSENT_LOWAT of the listeners.
     pub lowat: Option<usize>,
-    /// How long far kernels take to acknowledge, at most.
+    /// How long remote kernels take to acknowledge, at most.
     pub delay_max: Duration,
     /// What all sockets may hold before the machine is short of memory.
     pub memory_max: usize,
     /// How many orphans the machine keeps.
     pub orphans_max: usize,
-    /// How long the first of two matched chat guests may be silent.
+    /// How long the first of two matched chat clients may be silent.
     pub turn_timeout: Option<Duration>,
 }
 
@@ -100,7 +100,7 @@ impl Plan {
 
 impl Plan {
     /// Who spoke first of two that may be matched anew, only the server knows. Clients whose messages
-    /// silence tells apart have to know it, too, so there is none where there may be some.
+    /// silence distinguishes have to know it, too, so there is none where there may be some.
     fn turn_timeout(&self, rng: &mut Random) -> Option<Duration> {
         let drawn = rng.one_of(&[None, Some(20), Some(1_000)]);
         match self.framing {

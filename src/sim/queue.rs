@@ -1,38 +1,38 @@
-//! What we wrote, from our send queue to the far application: how much waits, is on its way, acknowledged
+//! What we wrote, from our send queue to the remote application: how much waits, is on its way, acknowledged
 //! and read. Bytes are counts here: what they are was checked when they were written. It knows no clock
 //! and no epoll.
 //!
 //! Sources: sk_stream_is_writeable, tcp_stream_memory_free, tcp_new_space and sk_stream_moderate_sndbuf of
-//! Linux 6, as told by their behaviour.
+//! Linux 6, as seen in their behaviour.
 
 use std::time::Duration;
 
 /// What one step of a write takes, at most: Linux looks whether there is room before each segment.
 const SEGMENT_BYTES: usize = 64 * 1024;
-/// The far kernel announces no less room than this, unless half of its buffer is less (RFC 9293, 3.8.6.2.2).
+/// The remote kernel announces no less room than this, unless half of its buffer is less (RFC 9293, 3.8.6.2.2).
 const WINDOW_BYTES_MIN: usize = 1_460;
-/// So many bytes are acknowledged at once, however late the far kernel is otherwise (RFC 5681, 4.2).
+/// So many bytes are acknowledged at once, however late the remote kernel is otherwise (RFC 5681, 4.2).
 const AT_ONCE_BYTES: usize = 2 * WINDOW_BYTES_MIN;
 /// What every socket may hold in one direction when memory is short (the first number of tcp_wmem, tcp(7)).
 pub(super) const MEMORY_BYTES_MIN: usize = 4_096;
 
-/// What lies between our end of a connection and the far application.
+/// What lies between our end of a connection and the remote application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
     /// Bytes that wait to be read by us, at first.
     pub receive: usize,
     /// Bytes of ours that are not acknowledged, at first.
     pub send: usize,
-    /// Bytes that wait to be read by the far application, at first.
+    /// Bytes that wait to be read by the remote application, at first.
     pub remote: usize,
     /// What each of these may grow to as it is used.
     pub max: usize,
-    /// How long the far kernel takes to acknowledge what has arrived, at most.
+    /// How long the remote kernel takes to acknowledge what has arrived, at most.
     pub delay: Duration,
 }
 
 impl From<(usize, usize)> for Route {
-    /// Buffers of fixed sizes, to us and from us, and a far kernel that acknowledges at once.
+    /// Buffers of fixed sizes, to us and from us, and a remote kernel that acknowledges at once.
     fn from((receive, send): (usize, usize)) -> Route {
         Route {
             receive,
@@ -46,13 +46,13 @@ impl From<(usize, usize)> for Route {
 
 /// What is done about room that came free, or was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Memory {
+pub(super) enum MemoryLevel {
     Plenty,
     /// The machine's is used up (tcp_mem): nothing grows.
     Short,
 }
 
-/// What the far kernel has acknowledged just now.
+/// What the remote kernel has acknowledged just now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Acknowledged {
     pub(super) bytes: usize,
@@ -63,11 +63,11 @@ pub(super) struct Acknowledged {
 /// The half that we send, in counts of bytes.
 #[derive(Debug)]
 pub(super) struct Outbound {
-    /// Taken from us; the far kernel had no room for it yet.
+    /// Taken from us; the remote kernel had no room for it yet.
     unsent: usize,
-    /// Arrived there, and we have not heard so.
+    /// Arrived there, and not acknowledged yet.
     unacknowledged: usize,
-    /// Arrived, and the far application has not read it.
+    /// Arrived, and the remote application has not read it.
     unread: usize,
     acknowledged: u64,
     room_max: usize,
@@ -79,7 +79,7 @@ pub(super) struct Outbound {
     is_shut: bool,
     has_end_arrived: bool,
     is_end_acknowledged: bool,
-    /// The far machine is gone: nothing arrives any more.
+    /// The remote machine is gone: nothing arrives any more.
     pub(super) is_cut: bool,
 }
 
@@ -106,7 +106,7 @@ impl Outbound {
         self.unsent + self.unacknowledged
     }
 
-    /// What the far application can read.
+    /// What the remote application can read.
     pub(super) fn unread(&self) -> usize {
         self.unread
     }
@@ -155,10 +155,10 @@ impl Outbound {
     }
 
     /// How many of the offered bytes are taken.
-    pub(super) fn take(&mut self, offered: usize, memory: Memory) -> usize {
+    pub(super) fn take(&mut self, offered: usize, memory: MemoryLevel) -> usize {
         let mut taken = 0;
         while taken < offered && self.has_room() {
-            let is_refused = memory == Memory::Short && self.queued() >= MEMORY_BYTES_MIN;
+            let is_refused = memory == MemoryLevel::Short && self.queued() >= MEMORY_BYTES_MIN;
             if is_refused {
                 // It asks for less from now on.
                 let half = (self.queued() / 2).max(MEMORY_BYTES_MIN);
@@ -174,7 +174,7 @@ impl Outbound {
         taken
     }
 
-    /// Sends what the far kernel has room for, and our end behind it. True if anything arrived.
+    /// Sends what the remote kernel has room for, and our end behind it. True if anything arrived.
     pub(super) fn carry(&mut self) -> bool {
         if self.is_cut {
             return false;
@@ -194,7 +194,7 @@ impl Outbound {
         count > 0 || ends
     }
 
-    /// The far kernel acknowledges what has arrived.
+    /// The remote kernel acknowledges what has arrived.
     pub(super) fn acknowledge(&mut self) -> Acknowledged {
         let bytes = std::mem::take(&mut self.unacknowledged);
         self.acknowledged += bytes as u64;
@@ -208,7 +208,7 @@ impl Outbound {
         self.room_max = self.room_max.max((2 * self.room_max).min(self.grows_to));
     }
 
-    /// The far application reads so many bytes at most. Who keeps up with a full buffer gets a larger one.
+    /// The remote application reads so many bytes at most. Who keeps up with a full buffer gets a larger one.
     pub(super) fn receive(&mut self, count_max: usize) -> usize {
         let count = self.unread.min(count_max);
         self.unread -= count;

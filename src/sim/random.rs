@@ -1,4 +1,4 @@
-//! Numbers that depend on a seed alone, so that a run can be told by one number. Not for secrets.
+//! Numbers that depend on a seed alone, so that a run is replayed by one number. Not for secrets.
 
 /// A generator of 64-bit numbers (SplitMix64; Steele, Lea and Flood, 2014).
 #[derive(Clone, Debug)]

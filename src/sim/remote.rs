@@ -1,4 +1,4 @@
-//! The far ends of a [`Net`]: the calls that clients make. They have no errors but a reset.
+//! The remote ends of a [`Net`]: the calls that clients make. They have no errors but a reset.
 
 use std::net::SocketAddr;
 
@@ -6,7 +6,7 @@ use super::net::{Net, SocketId};
 use super::queue::Route;
 use super::socket::{Key, Place, Socket};
 
-/// What the far end finds when it reads.
+/// What the remote end finds when it reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Received {
     /// So many bytes.
@@ -49,7 +49,7 @@ impl Net {
         Ok(Some(SocketId(id)))
     }
 
-    /// send(2) at the far end: how many bytes our side has room for.
+    /// send(2) at the remote end: how many bytes our side has room for.
     ///
     /// # Errors
     /// [`WasReset`] if our side is closed or was reset.
@@ -60,7 +60,7 @@ impl Net {
             socket.die();
         }
         if socket.is_dead {
-            self.book(id);
+            self.account(id);
             return Err(WasReset);
         }
         let count = bytes.len().min(socket.inbound_room(memory));
@@ -70,13 +70,13 @@ impl Net {
             self.wake(id, Key::Readable);
             // What it says carries an acknowledgement.
             self.hurry(id);
-            self.book(id);
+            self.account(id);
         }
         Ok(count)
     }
 
-    /// recv(2) at the far end, of at most so many bytes. What came before a reset can be read, and
-    /// who has got our end is told of no reset behind it.
+    /// recv(2) at the remote end, of at most so many bytes. What came before a reset can be read, and
+    /// whoever has read our EOF sees no reset behind it.
     pub fn receive(&mut self, id: SocketId, count_max: usize) -> Received {
         let socket = &mut self.sockets[id.0];
         let has_gap = socket.outbound.queued() > 0;
@@ -103,7 +103,7 @@ impl Net {
         }
     }
 
-    /// shutdown(2) of the far end's own half.
+    /// shutdown(2) of the remote end's own half.
     pub fn finish(&mut self, id: SocketId) {
         let socket = &mut self.sockets[id.0];
         if !socket.is_dead && !socket.has_end {
@@ -114,22 +114,22 @@ impl Net {
         }
     }
 
-    /// close(2) at the far end with SO_LINGER 0: a reset.
+    /// close(2) at the remote end with SO_LINGER 0: a reset.
     pub fn reset(&mut self, id: SocketId) {
         let socket = &mut self.sockets[id.0];
         if !socket.is_over() {
             socket.die();
-            self.book(id);
+            self.account(id);
             self.wake(id, Key::Any);
         }
         self.let_go(id);
     }
 
-    /// close(2) at the far end. With unread bytes it is a reset (RFC 2525, 2.17).
+    /// close(2) at the remote end. With unread bytes it is a reset (RFC 2525, 2.17).
     pub fn close(&mut self, id: SocketId) {
         let socket = &self.sockets[id.0];
         if socket.outbound.is_cut {
-            // Nobody hears it.
+            // Nobody receives it.
             return self.let_go(id);
         }
         if socket.outbound.unread() > 0 {
@@ -140,7 +140,7 @@ impl Net {
     }
 
     fn let_go(&mut self, id: SocketId) {
-        self.sockets[id.0].is_far_open = false;
+        self.sockets[id.0].is_remote_open = false;
         self.forget_if_closed(id);
     }
 }

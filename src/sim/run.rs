@@ -25,7 +25,7 @@ const CALLS_MAX: usize = 16;
 
 /// By which doors the peers of a server come in.
 #[derive(Clone, Copy, Debug)]
-pub struct Doors<D> {
+pub struct Origins<D> {
     /// Whom it greets.
     pub hello: D,
     /// Whom it echoes.
@@ -62,7 +62,7 @@ impl Outcome {
 }
 
 /// Runs a server on the kernel and with the clients of a plan.
-pub fn run<S: Service>(plan: &Plan, service: S, origins: Doors<S::Origin>) -> Outcome {
+pub fn run<S: Service>(plan: &Plan, service: S, origins: Origins<S::Origin>) -> Outcome {
     let mut reactor = set_up(plan, service, origins);
     let mut caller = Caller {
         rng: Random::new(plan.seed ^ 0x00d1_a1ed),

@@ -1,7 +1,7 @@
-//! One simulated connection, as Linux sees it between our end and the far one: what is in its
+//! One simulated connection, as Linux sees it between our end and the remote one: what is in its
 //! buffers, what was shut, and what epoll would say of it. It moves no time and wakes nobody.
 //!
-//! Sources: tcp_poll, tcp_recvmsg, tcp_sendmsg, tcp_reset and tcp_fin of Linux 6, as told by their
+//! Sources: tcp_poll, tcp_recvmsg, tcp_sendmsg, tcp_reset and tcp_fin of Linux 6, as seen in their
 //! behaviour; `tests/it/sim/simulated.rs` holds it against the real kernel.
 
 use std::collections::VecDeque;
@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::fault::{Fault, State};
-use super::queue::{MEMORY_BYTES_MIN, Memory, Outbound, Route};
+use super::queue::{MEMORY_BYTES_MIN, MemoryLevel, Outbound, Route};
 use crate::protocol::Time;
 use crate::reactor::{Interest, Readiness, Token};
 
@@ -40,7 +40,7 @@ pub(super) enum Place {
 pub struct Socket {
     /// False for a terminal.
     pub is_socket: bool,
-    /// Who is at the far end, for whoever made the connection.
+    /// Who is at the remote end, for whoever made the connection.
     pub owner: usize,
     pub(super) address: SocketAddr,
     pub(super) place: Place,
@@ -53,16 +53,16 @@ pub struct Socket {
     inbound_grows_to: usize,
     /// Since when something waits to be read.
     pub(super) unread_since: Option<Time>,
-    /// We were told of it, and then that there is nothing: it will be told of again.
+    /// It was reported, and then there was nothing: it will be reported again.
     pub(super) is_denied: bool,
-    /// The far end sends no more.
+    /// The remote end sends no more.
     pub(super) has_end: bool,
     /// What we have written, and our end.
     pub(super) outbound: Outbound,
-    /// How long the far kernel takes to acknowledge, and when it will.
+    /// How long the remote kernel takes to acknowledge, and when it will.
     pub(super) delay: Duration,
     pub(super) acknowledges_at: Option<Time>,
-    /// We were refused room and want to be told of some (SOCK_NOSPACE).
+    /// We were refused room and want it reported (SOCK_NOSPACE).
     pub(super) wants_room: bool,
     pub(super) error: Option<Fault>,
     /// Reset, by either end.
@@ -77,10 +77,10 @@ pub struct Socket {
     pub(super) is_used: bool,
     /// The last write was not taken whole.
     pub(super) owes: bool,
-    /// When the far end last acknowledged bytes, or the first came to wait for that; and the same before.
+    /// When the remote end last acknowledged bytes, or the first came to wait for that; and the same before.
     progress: (Time, Time),
-    /// What of it the machine's books hold: bytes, and whether it is an orphan.
-    pub(super) booked: (usize, bool),
+    /// What the machine accounts for it: bytes, and whether it is an orphan.
+    pub(super) accounted: (usize, bool),
     /// It was reset since the machine had no memory for one more orphan.
     pub(super) is_sacrificed: bool,
 }
@@ -118,7 +118,7 @@ impl Socket {
             is_used: false,
             owes: false,
             progress: (Time::ZERO, Time::ZERO),
-            booked: (0, false),
+            accounted: (0, false),
             is_sacrificed: false,
         }
     }
@@ -128,7 +128,7 @@ impl Socket {
         !self.inbound.is_empty() || self.has_end || self.is_dead || self.error.is_some()
     }
 
-    /// Whether we were told that there is nothing to read though there is.
+    /// Whether we got EAGAIN though there is something to read.
     pub fn is_denied(&self) -> bool {
         self.is_denied
     }
@@ -148,7 +148,7 @@ impl Socket {
         self.outbound.has_room()
     }
 
-    /// Whether whoever waits for room has been told of it, or would be.
+    /// Whether whoever waits for room has had it reported, or would have.
     pub fn is_writable(&self) -> bool {
         !self.is_dead && !self.is_shut() && (self.outbound.is_roomy() || !self.wants_room)
     }
@@ -163,7 +163,7 @@ impl Socket {
         self.place == Place::Gone
     }
 
-    /// Whether epoll has yet to tell of it.
+    /// Whether epoll has yet to report it.
     pub fn is_listed(&self) -> bool {
         self.is_listed
     }
@@ -173,7 +173,7 @@ impl Socket {
         self.place == Place::Held
     }
 
-    /// Whether the far end has said that no more comes, or has reset.
+    /// Whether the remote end has said that no more comes, or has reset.
     pub fn is_ended(&self) -> bool {
         self.has_end || self.is_dead
     }
@@ -194,7 +194,7 @@ impl Socket {
         self.outbound.queued()
     }
 
-    /// How many bytes the far end has acknowledged; our end counts as one.
+    /// How many bytes the remote end has acknowledged; our end counts as one.
     pub fn acknowledged(&self) -> u64 {
         self.outbound.acknowledged()
     }
@@ -232,7 +232,7 @@ impl Socket {
     }
 
     /// What it holds of the machine's memory, and whether it is an orphan: closed by us, and not done.
-    pub(super) fn to_book(&self) -> (usize, bool) {
+    pub(super) fn memory_use(&self) -> (usize, bool) {
         let is_orphan = self.is_gone() && self.is_socket && !self.is_delivered();
         (self.inbound.len() + self.outbound.queued(), is_orphan)
     }
@@ -296,12 +296,12 @@ impl Socket {
     }
 
     /// recv(2) on our side.
-    pub(super) fn read(&mut self, buffer: &mut [u8], memory: Memory) -> Result<usize, Fault> {
+    pub(super) fn read(&mut self, buffer: &mut [u8], memory: MemoryLevel) -> Result<usize, Fault> {
         let was_half_full = 2 * self.inbound.len() >= self.inbound_max;
         let count = self.peek(buffer)?;
         self.is_denied = false;
         self.inbound.drain(..count);
-        if was_half_full && memory == Memory::Plenty {
+        if was_half_full && memory == MemoryLevel::Plenty {
             let doubled = (2 * self.inbound_max).min(self.inbound_grows_to);
             self.inbound_max = self.inbound_max.max(doubled);
         }
@@ -313,7 +313,7 @@ impl Socket {
         Ok(count)
     }
 
-    /// recv(2) with MSG_PEEK on our side. An error is told once also by this.
+    /// recv(2) with MSG_PEEK on our side. An error is reported once, also by this.
     pub(super) fn peek(&mut self, buffer: &mut [u8]) -> Result<usize, Fault> {
         if !self.inbound.is_empty() {
             let count = buffer.len().min(self.inbound.len());
@@ -334,7 +334,7 @@ impl Socket {
     }
 
     /// send(2) on our side: how many bytes are taken.
-    pub(super) fn write(&mut self, offered: usize, memory: Memory) -> Result<usize, Fault> {
+    pub(super) fn write(&mut self, offered: usize, memory: MemoryLevel) -> Result<usize, Fault> {
         if self.is_shut() || self.is_dead || self.error.is_some() {
             return Err(self.error.take().unwrap_or(Fault::BrokenPipe));
         }
@@ -345,8 +345,8 @@ impl Socket {
             return Err(Fault::WouldBlock);
         }
         self.is_used = true;
-        // Whoever has gone answers with a reset, which the next call tells; a machine that is gone, with nothing.
-        if !self.is_far_open && !self.outbound.is_cut {
+        // Whoever has gone answers with a reset, which the next call returns; a machine that is gone, with nothing.
+        if !self.is_remote_open && !self.outbound.is_cut {
             self.die();
         }
         Ok(count)
@@ -366,29 +366,29 @@ impl Socket {
     }
 
     /// How many more bytes may wait to be read by us.
-    pub(super) fn inbound_room(&self, memory: Memory) -> usize {
+    pub(super) fn inbound_room(&self, memory: MemoryLevel) -> usize {
         let most = match memory {
-            Memory::Plenty => self.inbound_max,
-            Memory::Short => self.inbound_max.min(MEMORY_BYTES_MIN),
+            MemoryLevel::Plenty => self.inbound_max,
+            MemoryLevel::Short => self.inbound_max.min(MEMORY_BYTES_MIN),
         };
         most.saturating_sub(self.inbound.len())
     }
 
-    /// The far kernel acknowledges what has arrived there. What our side is to be told, if anything.
-    pub(super) fn acknowledge(&mut self, memory: Memory) -> Option<Key> {
+    /// The remote kernel acknowledges what has arrived there. What is reported to our side, if anything.
+    pub(super) fn acknowledge(&mut self, memory: MemoryLevel) -> Option<Key> {
         self.acknowledges_at = None;
         let acknowledged = self.outbound.acknowledge();
-        if acknowledged.bytes > 0 && self.wants_room && memory == Memory::Plenty {
+        if acknowledged.bytes > 0 && self.wants_room && memory == MemoryLevel::Plenty {
             self.outbound.grow();
         }
         if acknowledged.is_end {
-            // From FIN-WAIT-1 to FIN-WAIT-2, or from LAST-ACK to the end: whoever watches is woken.
+            // From FIN-WAIT-1 to FIN-WAIT-2, or from LAST-ACK to the end: it is reported.
             return Some(Key::Any);
         }
         self.tells_of_room().then_some(Key::Writable)
     }
 
-    /// Whether whoever waits for room is to be told of it now.
+    /// Whether whoever waits for room is to have it reported now.
     pub(super) fn tells_of_room(&mut self) -> bool {
         let is_awaited = self.wants_room && self.outbound.is_roomy();
         if is_awaited {

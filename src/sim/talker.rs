@@ -1,5 +1,5 @@
 //! A simulated chat client: what it says, in which framing, and what it makes of what it hears. Its
-//! messages carry their speaker and number, so that a lost, doubled or crossed one is told apart.
+//! messages carry their speaker and number, so that a lost, doubled or crossed one is recognised.
 
 use super::plan::{Plan, QUIT};
 use super::random::{Random, scrambled};
@@ -37,11 +37,11 @@ pub(super) struct Talker {
     pub(super) partner: Option<usize>,
     /// The server said that it took too long.
     pub(super) was_late: bool,
-    /// What it hears, as far as it is no whole message.
+    /// What it has received of a message that is not whole yet.
     word: Vec<u8>,
 }
 
-/// Something a chat client hears.
+/// Something that a chat client receives.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Heard {
     /// A message with its speaker and number, exactly as said.
@@ -62,7 +62,7 @@ impl Talker {
         } else {
             plan.framing
         };
-        // Silence is what tells these apart: they wait for their turn.
+        // Only silence distinguishes these: they wait for their turn.
         let is_cut_by_silence = match style {
             Framing::Chunk => true,
             Framing::Nul => plan.framing == Framing::Auto,

@@ -1,4 +1,4 @@
-//! What a chat client must have heard when it is told the end: nobody else's words, no half message,
+//! What a chat client must have received when it sees EOF: nobody else's words, no half message,
 //! and everything that its partner said in turn.
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::talker::{LATE, Talker};
 use crate::protocol::chat::Partner;
 
 impl Client {
-    pub(super) fn chat_was_told(
+    pub(super) fn chat_saw_end(
         &self,
         plan: &Plan,
         heard: u32,
@@ -34,7 +34,7 @@ impl Client {
         if mine.was_late || mine.unheard() == LATE {
             return self.was_late(plan, was_stopped);
         }
-        // Guests of each other are not told that one of them took too long.
+        // Clients in a pair do not learn that one of them took too long.
         let may_be_late = was_stopped && plan.policy.idle_timeout.is_some();
         if may_be_late && plan.partner == Partner::Pair {
             return Ok(());
@@ -61,7 +61,7 @@ impl Client {
         match plan.policy.idle_timeout {
             Some(_) if self.talker().is_some_and(Talker::dribbles) => Ok(()),
             Some(limit) if was_stopped || limit < Duration::from_secs(5) => Ok(()),
-            Some(_) | None => Err("is told that it took too long".to_owned()),
+            Some(_) | None => Err("learns that it took too long".to_owned()),
         }
     }
 

@@ -31,7 +31,7 @@ pub(super) const SIGNALS: usize = usize::MAX - 1;
 const PORTS: usize = 3;
 /// Waits in a row that only look and come to nothing.
 const LOOKS_MAX: u32 = 2_000;
-/// How long a chat guest waits for a partner before it gives up.
+/// How long a chat client waits for a partner before it gives up.
 const LONELY_MAX: Duration = Duration::from_secs(10);
 /// How long it takes two who wait for a partner to find each other, at the most.
 const MATCHING_MAX: Duration = Duration::from_secs(5);
@@ -40,7 +40,7 @@ const PATIENCE: Duration = Duration::from_secs(20_000);
 /// Addresses that clients come from.
 const ADDRESSES: usize = 16;
 
-/// The clients, the user at the terminal, and the judge.
+/// The clients, the user at the terminal, and the checker.
 #[derive(Debug)]
 pub(super) struct World {
     plan: Plan,
@@ -58,9 +58,9 @@ pub(super) struct World {
     left: usize,
     turn: u64,
     looks: u32,
-    touched: Vec<usize>,
-    told: Vec<usize>,
-    told_in_turn: usize,
+    dirty: Vec<usize>,
+    reported: Vec<usize>,
+    reported_in_turn: usize,
     accept_failed_at: Time,
     closed_since_failure: bool,
     answers: Answers,
@@ -95,9 +95,9 @@ impl World {
             left: 0,
             turn: 0,
             looks: 0,
-            touched: Vec::new(),
-            told: Vec::new(),
-            told_in_turn: 0,
+            dirty: Vec::new(),
+            reported: Vec::new(),
+            reported_in_turn: 0,
             accept_failed_at: Time::ZERO,
             closed_since_failure: false,
             answers: Answers::default(),
@@ -115,7 +115,7 @@ impl World {
         self.signals = Some(signals);
     }
 
-    /// Closes their far ends.
+    /// Closes their remote ends.
     pub(super) fn close(&mut self, net: &mut Net) {
         for id in [self.typist.id.take(), self.signals.take()]
             .into_iter()
@@ -191,7 +191,7 @@ impl World {
         match outcome {
             Outcome::Again(Some(at)) => self.schedule(serial, at),
             Outcome::Again(None) => self.wait_for_partner(net, serial),
-            Outcome::Told(told) => self.told_end(net, serial, told),
+            Outcome::Ended(end) => self.saw_end(net, serial, end),
             Outcome::Left | Outcome::Refused => {
                 if self.clients[serial].stage != Stage::Gone {
                     self.clients[serial].leave(net);
@@ -201,19 +201,19 @@ impl World {
         if self.clients[serial].stage == Stage::Gone {
             self.left += 1;
         }
-        self.touch(serial);
+        self.mark_dirty(serial);
     }
 
-    fn told_end(&mut self, net: &mut Net, serial: usize, told: Received) {
+    fn saw_end(&mut self, net: &mut Net, serial: usize, end: Received) {
         let client = &self.clients[serial];
         let partner = client.talker().and_then(|talker| talker.partner);
         let partner = partner.and_then(|partner| self.clients.get(partner));
         let is_stopping = self.stopping_since.is_some();
         let is_sacrificed = client.id.is_some_and(|id| net.socket(id).is_sacrificed());
         if !is_sacrificed && (client.ledger.place.is_some() || !is_stopping) {
-            let verdict = client.was_told(
+            let verdict = client.saw_end(
                 &self.plan,
-                told,
+                end,
                 partner,
                 is_stopping,
                 !net.stopped.is_zero(),
@@ -223,14 +223,14 @@ impl World {
         let client = &mut self.clients[serial];
         let is_alone = client.id.is_none_or(|id| net.socket(id).is_gone());
         let lingers = client.behaviour.lingers && !is_alone && client.stage == Stage::Talking;
-        if lingers && told == Received::End {
+        if lingers && end == Received::End {
             client.stage = Stage::Lingering;
         } else {
             client.leave(net);
         }
     }
 
-    /// A chat guest that nobody talks with gives up after a while, unless two of them do.
+    /// A chat client that nobody talks with gives up after a while, unless two of them do.
     fn wait_for_partner(&mut self, net: &mut Net, serial: usize) {
         let client = &self.clients[serial];
         if self.plan.partner != Partner::Pair || !is_lonely(client) {
@@ -267,9 +267,9 @@ impl World {
         }
     }
 
-    fn touch(&mut self, serial: usize) {
-        if !std::mem::replace(&mut self.clients[serial].ledger.is_touched, true) {
-            self.touched.push(serial);
+    fn mark_dirty(&mut self, serial: usize) {
+        if !std::mem::replace(&mut self.clients[serial].ledger.is_dirty, true) {
+            self.dirty.push(serial);
         }
     }
 
@@ -288,7 +288,7 @@ impl World {
     }
 }
 
-/// A chat guest that waits for somebody to talk with.
+/// A chat client that waits for somebody to talk with.
 fn is_lonely(client: &Client) -> bool {
     let Some(talker) = client.talker() else {
         return false;

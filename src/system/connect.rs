@@ -1,4 +1,4 @@
-//! Connecting to the server that a client was told of, with words for its user while that takes long
+//! Connecting a client to its server, with a message for its user while that takes long
 //! and for why it failed. What is said over the connection is not decided here.
 
 use std::io::{self, Write};
@@ -12,7 +12,7 @@ use socket2::{Domain, Socket, Type};
 use super::reason;
 use crate::reactor::OsStream;
 
-/// How long a server may take to accept the connection until our user is told that it is awaited.
+/// How long a server may take to accept the connection until a message says that we wait.
 const SILENT_TIME_MAX: Duration = Duration::from_secs(1);
 /// How long it may take.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);

@@ -6,7 +6,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// What a server opens after its descriptors were counted: epoll, the pipe of the signals, the terminal;
 /// one for whoever is turned away, and a few to spare.
 const OWN_DESCRIPTORS: usize = 12;
-/// What is taken to be open where /proc does not tell.
+/// What is taken to be open where /proc does not say.
 const OPEN_DEFAULT: usize = 16;
 
 /// How many connections the descriptors are enough for.
@@ -20,7 +20,7 @@ pub struct Places {
     pub limit: usize,
 }
 
-/// Shares what is left of the fd limit between clients and a page that has at most so many visits (0
+/// Shares what is left of the fd limit between clients and a page that has at most so many sessions (0
 /// where there is none).
 pub fn places(sessions_max: usize) -> Places {
     let limit = raise_limit();

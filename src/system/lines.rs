@@ -1,5 +1,5 @@
 //! Lines for a pipe or terminal that may be stuck and must never block us: a line for which there is
-//! no room is dropped and counted, and the count is told in the next line that finds room. What the
+//! no room is dropped and counted, and the next line that finds room says how many. What the
 //! lines say is not decided here.
 
 use std::fs::File;
@@ -18,7 +18,7 @@ const LAST_WORDS_PATIENCE: Duration = Duration::from_millis(500);
 pub(crate) struct Lines {
     /// `None`: there never was one, and every line is dropped.
     out: Option<(File, IoMode)>,
-    /// How it is told that so many lines were dropped, as a line.
+    /// The line that says how many lines were dropped.
     report: fn(u64) -> String,
     /// The rest of a line that was begun.
     begun: Vec<u8>,
@@ -35,7 +35,7 @@ impl Lines {
         }
     }
 
-    /// From now on dropped lines are told so.
+    /// From now on dropped lines are reported with this line.
     pub(crate) fn report_as(&mut self, report: fn(u64) -> String) {
         self.report = report;
     }
@@ -65,7 +65,7 @@ impl Lines {
         self.write(lines)
     }
 
-    /// Ends what was begun and tells what was dropped; whether there was room for both.
+    /// Finishes the line at hand and reports what was dropped; whether there was room for both.
     fn prepare(&mut self) -> io::Result<bool> {
         let begun = std::mem::take(&mut self.begun);
         self.send_rest(&begun)?;
@@ -114,10 +114,10 @@ impl Lines {
 
     /// One write, if that cannot block; 0 if there is no room or nothing to write.
     fn write_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let Some((file, manner)) = &mut self.out else {
+        let Some((file, mode)) = &mut self.out else {
             return Ok(0);
         };
-        let bytes = match *manner {
+        let bytes = match *mode {
             IoMode::Always | IoMode::Nonblocking => bytes,
             IoMode::Blocking { .. } if !takes_bytes(file, Duration::ZERO) => return Ok(0),
             IoMode::Blocking { sure_bytes } => &bytes[..bytes.len().min(sure_bytes)],

@@ -8,7 +8,7 @@ use procfs::ProcessCGroup;
 use procfs::process::Process;
 use rustix::process::{Resource, getrlimit};
 
-/// Where the memory of control groups is told of, for each of their two versions.
+/// Where the memory of control groups is text of, for each of their two versions.
 struct Accounts {
     mount: &'static str,
     limit: &'static str,
@@ -77,8 +77,8 @@ impl Accounts {
     }
 
     fn cached(&self, folder: &Path) -> Option<u64> {
-        let told = read_to_string(folder.join("memory.stat")).ok()?;
-        let mut lines = told.lines().filter_map(|line| line.split_once(' '));
+        let text = read_to_string(folder.join("memory.stat")).ok()?;
+        let mut lines = text.lines().filter_map(|line| line.split_once(' '));
         let (_, bytes) = lines.find(|(name, _)| *name == self.cache)?;
         bytes.parse().ok()
     }

@@ -1,4 +1,4 @@
-//! The operating system as far as it is not the loop's: /proc, descriptors, memory, signals, standard
+//! The operating system besides the loop's part of it: /proc, descriptors, memory, signals, standard
 //! streams, the log, the files of a trace. No byte of a peer is interpreted here.
 
 use std::io;

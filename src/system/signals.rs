@@ -1,6 +1,6 @@
 //! SIGINT, SIGTERM and SIGHUP, and two that end nothing: SIGCONT and SIGXFSZ. For a server the first one is
 //! a byte in a pipe that the loop watches, the second one ends the process from within the signal handler,
-//! wedged loop or not. A client ends at once, unless it has counts to tell.
+//! wedged loop or not. A client ends at once, unless it has counts to print.
 
 use std::fs::File;
 use std::io;
@@ -22,9 +22,9 @@ fn ending() -> impl Iterator<Item = (i32, i32)> {
 
 /// The exit code of the signal that asked for the end.
 #[derive(Debug)]
-pub struct Told(Arc<AtomicUsize>);
+pub struct SignalCode(Arc<AtomicUsize>);
 
-impl Told {
+impl SignalCode {
     /// 0 until a signal asked.
     pub fn exit_code(&self) -> u8 {
         u8::try_from(self.0.load(Ordering::Relaxed)).expect("exit codes are small")
@@ -74,14 +74,14 @@ pub fn outlive_full_files() -> io::Result<()> {
     Ok(())
 }
 
-/// As [`first_asks_second_exits`], with what tells which signal asked.
-pub fn first_tells_second_exits() -> io::Result<(File, Told)> {
-    let told = Arc::new(AtomicUsize::new(0));
+/// As [`first_asks_second_exits`], with the exit code of the signal that asked.
+pub fn first_records_second_exits() -> io::Result<(File, SignalCode)> {
+    let signal_code = Arc::new(AtomicUsize::new(0));
     for (signal, code) in ending() {
         let code = usize::try_from(code).expect("exit codes are small");
-        flag::register_usize(signal, Arc::clone(&told), code)?;
+        flag::register_usize(signal, Arc::clone(&signal_code), code)?;
     }
-    Ok((first_asks_second_exits()?, Told(told)))
+    Ok((first_asks_second_exits()?, SignalCode(signal_code)))
 }
 
 /// From now on the first signal exits at once, until the returned flag is cleared.

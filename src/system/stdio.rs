@@ -52,8 +52,8 @@ pub fn is_terminal() -> bool {
 }
 
 fn side(fd: BorrowedFd<'_>, path: &str, access: OFlags) -> io::Result<Direction> {
-    let (file, manner) = open_apart(fd, path, access)?;
-    Ok(Direction::new(file, manner))
+    let (file, mode) = open_apart(fd, path, access)?;
+    Ok(Direction::new(file, mode))
 }
 
 fn open_apart(fd: BorrowedFd<'_>, path: &str, access: OFlags) -> io::Result<(File, IoMode)> {

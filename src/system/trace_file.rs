@@ -33,7 +33,7 @@ pub(crate) struct Growing {
 }
 
 impl Out {
-    /// Makes the file, or opens what there is. `report` is the line that tells how many lines found no
+    /// Makes the file, or opens what there is. `report` is the line that says how many lines found no
     /// room.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! An observer that writes every moment down, in the format that was asked for. Where it is written,
+//! An observer that writes every event, in the format that was asked for. Where it is written,
 //! and what if that takes no more, is in `file.rs`.
 
 use std::io::Write;
@@ -22,10 +22,10 @@ pub struct TraceWriter {
     directory: Directory,
     format: Format,
     payload: usize,
-    /// Lines that are not written yet, and of how many moments.
+    /// Lines that are not written yet, and of how many events.
     batch: Vec<u8>,
     batched: u64,
-    /// Moments that were not written because nothing could be any more.
+    /// Events that were not written because writing had failed.
     missed: u64,
     /// `None` once the disk is full, or the like.
     out: Option<Out>,
@@ -80,7 +80,7 @@ impl TraceWriter {
                 path,
             ),
         };
-        let mut sink = TraceWriter {
+        let mut writer = TraceWriter {
             directory: Directory::new(listeners),
             format,
             payload,
@@ -90,11 +90,11 @@ impl TraceWriter {
             out: Some(out),
             path: path.clone(),
         };
-        if let Format::Chrome(chrome) = &mut sink.format {
-            chrome.begin(&mut sink.batch, program);
+        if let Format::Chrome(chrome) = &mut writer.format {
+            chrome.begin(&mut writer.batch, program);
         }
-        sink.flush();
-        Ok(sink)
+        writer.flush();
+        Ok(writer)
     }
 
     fn flush(&mut self) {

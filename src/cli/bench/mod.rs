@@ -134,19 +134,22 @@ struct Signals {
     /// Gives a byte for the first one.
     stream: File,
     /// Which it was.
-    told: signals::Told,
+    signal_code: signals::SignalCode,
 }
 
 impl Signals {
     fn listen() -> Result<Signals, Failure> {
-        let (stream, told) = signals::first_tells_second_exits()
+        let (stream, signal_code) = signals::first_records_second_exits()
             .map_err(|error| Failure::cannot("watch for signals", &error))?;
-        Ok(Signals { stream, told })
+        Ok(Signals {
+            stream,
+            signal_code,
+        })
     }
 
     fn interrupted(&self) -> Failure {
         Failure {
-            code: self.told.exit_code(),
+            code: self.signal_code.exit_code(),
             words: "interrupted".to_owned(),
         }
     }

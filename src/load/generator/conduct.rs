@@ -1,5 +1,5 @@
 //! When a run warms up, is measured, drains and ends: the stages of a load, by time and by what came
-//! back. What is asked and heard on a connection is not decided here.
+//! back. What is sent and received on a connection is not decided here.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a session of the load does with what it is told. When it may ask is decided by the stage of
+//! How a session of the load handles its events. When it may ask is decided by the stage of
 //! the run, in `conduct.rs`.
 
 use std::io;
@@ -17,7 +17,7 @@ const STRANGE_BYTES_MAX: usize = 40;
 const GREETING_BYTES_MAX: usize = 64 * 1024;
 
 impl Load {
-    /// The connection stands, as far as we know since now.
+    /// The connection is established, as far as we know since now.
     fn stand(&mut self, call: &mut Call, origin: Origin, cx: &Context<'_>) {
         if std::mem::replace(&mut call.stands, true) {
             return;
@@ -91,7 +91,7 @@ impl Load {
         ));
     }
 
-    fn judge_greeting(&mut self, call: Call, greeting: &[u8], now: Time) {
+    fn verify_greeting(&mut self, call: Call, greeting: &[u8], now: Time) {
         let first = self.greeting.get_or_insert_with(|| greeting.to_vec());
         if first == greeting && !greeting.is_empty() {
             let request = Request {
@@ -225,7 +225,7 @@ impl Service for Load {
             }
             (Session::Greeted(call, greeting), Event::Eof) => {
                 let (call, greeting) = (*call, std::mem::take(greeting));
-                self.judge_greeting(call, &greeting, cx.now());
+                self.verify_greeting(call, &greeting, cx.now());
                 *session = Session::Done;
                 cx.shutdown_write();
             }

@@ -1,5 +1,5 @@
-//! Our own user in a chat: the operator of a server, or the user of a client. It puts labels on
-//! what guests say and hands what is typed to the guest that has waited longest.
+//! Our own user in a chat: the operator of a server, or the user of a client. It labels
+//! what remotes say, and sends what is typed to the remote that has waited longest.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -11,12 +11,12 @@ use crate::protocol::screen::Screen;
 use crate::protocol::turns::{Message, Side};
 use crate::protocol::{CloseReason, Context, Event, PeerId, StateName};
 
-/// Our own user's machine. Where it stands follows from its fields: with nobody in `to_answer` it
-/// listens, else it is asked to speak; once its decoder is finished it quits every talk in turn.
+/// Our own user's machine. Its state follows from its fields: with nobody in `to_answer` it
+/// listens, else it is asked to speak; once its decoder has finished, it quits every talk in turn.
 ///
-/// On a terminal a line goes only to whom the prompt named while it was typed. What is typed for
-/// somebody else is thrown away, here and in the terminal, which keeps a line until it is ended and
-/// does not tell whether one was begun.
+/// On a terminal, a line goes only to the remote that the prompt named while it was typed. What was typed for
+/// another one is discarded, here and in the terminal, which keeps a line until Enter and does not
+/// report an unfinished one.
 #[derive(Debug)]
 pub struct Console {
     screen: Screen,
@@ -27,19 +27,19 @@ pub struct Console {
     names_all: bool,
     /// Who waits for an answer, the longest wait first.
     to_answer: VecDeque<PeerId>,
-    /// Whom the prompt names that asks for a line.
+    /// The remote that the current prompt names.
     asked_for: Option<PeerId>,
-    /// Whom the latest prompt named: what is typed ahead is for them.
+    /// The remote that the latest prompt named: what is typed ahead is for it.
     addressee: Option<PeerId>,
-    /// A line was thrown away, and its end may still be typed.
+    /// A line was discarded, and its Enter may still come.
     end_is_due: bool,
     /// Lines that a client's user typed out of turn.
     early: VecDeque<Vec<u8>>,
     /// Their bytes, with a line end each.
     early_bytes: usize,
-    /// The longest message that fits a guest's buffer.
+    /// The longest message that fits a remote's buffer.
     message_bytes_max: usize,
-    /// What is left of a line that was too long for one message: the next ones to that guest.
+    /// The rest of a line that was too long for one message: the next messages to that remote.
     rests: BTreeMap<PeerId, Vec<u8>>,
 }
 
@@ -58,7 +58,7 @@ impl Console {
     }
 }
 
-/// A guest's name where it must be told from others, else nothing.
+/// A remote's name if there is more than one, else nothing.
 struct Label<'a>(Option<&'a str>);
 
 impl fmt::Display for Label<'_> {
@@ -76,7 +76,7 @@ impl Console {
         Label(name.map(String::as_str))
     }
 
-    /// Asks for a line to this guest; returns whether the prompt stands.
+    /// Prompts for a line to this remote; returns whether the prompt is shown.
     fn prompt(&mut self, cx: &mut Context<'_>, remote: PeerId) -> bool {
         let name = self.names.get(&remote).filter(|_| self.names_all);
         match Label(name.map(String::as_str)) {
@@ -93,7 +93,7 @@ impl Console {
 }
 
 impl Chat {
-    /// Where the user's terminal stands, for an observer.
+    /// The state of the user's terminal, for an observer.
     pub(crate) fn state_of_console() -> StateName {
         StateName {
             protocol: "terminal",
@@ -101,7 +101,7 @@ impl Chat {
         }
     }
 
-    /// Our user comes in; before any guest does.
+    /// Opens our user's session; before any remote's.
     pub fn open_console(&mut self, cx: &mut Context<'_>) -> Console {
         self.console = Some(cx.me());
         let message_bytes_max = match self.settings.framing {
@@ -124,7 +124,7 @@ impl Chat {
         }
     }
 
-    /// Something happened to our user: a line was typed, or there is news from guests.
+    /// An event for our user: a line was typed, or remotes have done something.
     pub fn step_console(&mut self, cx: &mut Context<'_>, console: &mut Console, event: Event<'_>) {
         match event {
             Event::Received(bytes) => {
@@ -135,9 +135,7 @@ impl Chat {
                 console.decoder.finish();
                 if self.settings.prompts && self.settings.partner == Partner::Operator {
                     let quit = Escaped(&self.settings.quit);
-                    console
-                        .screen
-                        .line(cx, format_args!("(you left: every client will get {quit})"));
+                    console.line(cx, format_args!("(you left: every client will get {quit})"));
                 }
             }
             Event::Connected
@@ -158,8 +156,8 @@ impl Chat {
         }
     }
 
-    /// A server may say much at once: what finds no room on our user's screen waits, and it is not
-    /// read meanwhile. An operator's guests say one message each.
+    /// A server may say much at once: what does not fit into our user's outbox waits, and the server is not
+    /// read meanwhile. An operator's remotes say one message each.
     fn show_news(&mut self, cx: &mut Context<'_>, console: &mut Console) {
         let may_wait = self.settings.partner == Partner::User;
         while !may_wait || cx.send_capacity() > 0 {
@@ -192,7 +190,7 @@ impl Chat {
         }
     }
 
-    /// On an operator's terminal: what was typed before the prompt names this guest is for another.
+    /// On an operator's terminal, what was typed before the prompt names this remote is for another one.
     fn turn_to(&self, cx: &mut Context<'_>, console: &mut Console, remote: PeerId) {
         let is_operator = self.settings.prompts && self.settings.partner == Partner::Operator;
         if is_operator && console.addressee != Some(remote) {
@@ -262,7 +260,7 @@ impl Chat {
             }
         }
         let framing = Framing::Auto;
-        // A client's guest says the quit word itself when our user has left, in whatever way he did.
+        // In a client, the remote's session sends the quit word itself once our user has left.
         if !(quits && self.settings.partner == Partner::User) {
             self.turns
                 .say(remote, Side::Host, Message { text, framing });
@@ -296,12 +294,10 @@ impl Chat {
         name: String,
     ) {
         match self.settings.partner {
-            Partner::User => console.screen.line(cx, format_args!("Connected")),
+            Partner::User => console.line(cx, format_args!("Connected")),
             Partner::Operator | Partner::Pair | Partner::Parrot => {
                 let name = Escaped(name.as_bytes());
-                console
-                    .screen
-                    .line(cx, format_args!("Connection from {name}"));
+                console.line(cx, format_args!("Connection from {name}"));
             }
         }
         console.names.insert(remote, name);
@@ -321,10 +317,8 @@ impl Chat {
         };
         let who = console.label(remote).to_string();
         let text = Escaped(without_line_end(&message.text));
-        console
-            .screen
-            .line(cx, format_args!("{them}{who} : {text}"));
-        // A server may say the next before it is answered, and has yet to hear that it may.
+        console.line(cx, format_args!("{them}{who} : {text}"));
+        // A server may say the next message before it is answered; its session does not know yet that it may.
         if self.settings.partner == Partner::User {
             cx.notify(remote);
             if console.to_answer.contains(&remote) {
@@ -340,7 +334,7 @@ impl Chat {
 
     fn show_left(&mut self, cx: &mut Context<'_>, console: &mut Console, remote: PeerId) {
         let who = console.label(remote).to_string();
-        console.screen.line(cx, format_args!("Disconnected{who}"));
+        console.line(cx, format_args!("Disconnected{who}"));
         let name = console.names.remove(&remote).unwrap_or_default();
         let rest = console.rests.remove(&remote);
         console.to_answer.retain(|&other| other != remote);
@@ -365,16 +359,14 @@ impl Chat {
                 }
                 if was_asked_for || rest.is_some() {
                     let name = Escaped(name.as_bytes());
-                    console
-                        .screen
-                        .line(cx, format_args!("(not sent: {name} has left)"));
+                    console.line(cx, format_args!("(not sent: {name} has left)"));
                 }
             }
             Partner::Operator | Partner::Pair | Partner::Parrot => {}
         }
     }
 
-    /// Our user is gone: every talk ends, and a guest that comes finds nobody to talk to.
+    /// Our user is gone: every talk ends, and new remotes find no partner.
     pub fn close_console(&mut self, cx: &mut Context<'_>, reason: CloseReason) {
         self.console = None;
         self.news.clear();
@@ -387,8 +379,8 @@ impl Chat {
         }
     }
 
-    /// How many typed bytes our user may hand in now: none while it is nobody's turn to be answered. A
-    /// client on a terminal hears its user at any time, since he may leave at any time.
+    /// How many typed bytes are read now: none while no remote waits for an answer. A client on a
+    /// terminal reads its user at any time, since the user may leave at any time.
     pub fn read_limit_of_console(&self, console: &Console) -> usize {
         let is_open = match (self.settings.partner, self.settings.prompts) {
             (Partner::User, true) => true,

@@ -1,9 +1,9 @@
-//! What a guest can do wrong, in words: for itself, and for an operator. What follows from it is not
+//! What a remote can do wrong, in words: for itself, and for an operator. What follows from it is not
 //! decided here.
 
 use super::Settings;
 
-/// What a guest can do wrong.
+/// What a remote can do wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     TooLong,
@@ -11,7 +11,7 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    /// In the words that the guest itself is told, and the log.
+    /// In words, for the remote itself and for the log.
     pub(super) fn words(self) -> &'static str {
         match self {
             Fault::TooLong => "message too long",

@@ -1,4 +1,4 @@
-//! How a guest leaves: what it is told, and who learns of it. When it does is decided elsewhere.
+//! How a remote leaves: what it is sent, and which sessions learn of it. When it leaves is decided elsewhere.
 
 use super::remote::{Remote, Seat};
 use super::{Chat, Fault, News, Partner};
@@ -15,8 +15,8 @@ impl Chat {
                 let framing = remote.decoder.framing();
                 cx.send_with(|out| encode(framing, words.as_bytes(), out));
             }
-            // Guests of each other are told nothing but each other's messages, and a client
-            // tells its own user.
+            // Clients in a pair get nothing but each other's messages; a client shows its own user
+            // what happened.
             Partner::Pair | Partner::User => {}
         }
         if self.settings.partner == Partner::Operator {
@@ -27,9 +27,8 @@ impl Chat {
         self.unseat(cx, remote);
     }
 
-    /// A guest whose program compares with the quit word and does not look for the end of the
-    /// stream must still learn that we are leaving. Guests that talk with each other are told
-    /// nothing but each other's messages.
+    /// A remote whose program only compares with the quit word and does not look for EOF must still
+    /// learn that we are leaving. Clients in a pair get nothing but each other's messages.
     pub(super) fn say_goodbye(&self, cx: &mut Context<'_>, remote: &Remote) {
         let framing = remote.decoder.framing();
         match self.settings.partner {
@@ -42,8 +41,8 @@ impl Chat {
     }
 
     /// In a client our user has left. In turn, the server may compare with the quit word only. Out of
-    /// turn it may not even read: a word behind what it has not read would tell it nothing, a reset
-    /// does. If our user's terminal is gone, nobody left of his own will.
+    /// turn it may not even read: it would not see the quit word behind what it has not read, but it
+    /// notices a reset. If our user's terminal is gone, our user did not choose to leave.
     pub(super) fn follow_its_partner(
         &mut self,
         cx: &mut Context<'_>,
@@ -51,7 +50,7 @@ impl Chat {
         talk: PeerId,
     ) {
         if self.settings.partner == Partner::User && self.console.is_some() {
-            let has_been_sent = remote.told_at != Some(cx.now());
+            let has_been_sent = remote.sent_at != Some(cx.now());
             if has_been_sent && self.turns.speaker(talk) == Some(Side::Remote) {
                 cx.abort();
                 return self.unseat(cx, remote);
@@ -92,7 +91,7 @@ impl Chat {
         }
     }
 
-    /// A guest is gone.
+    /// A remote is gone.
     pub fn close_remote(&mut self, cx: &mut Context<'_>, mut remote: Remote, reason: CloseReason) {
         if remote.seat != Seat::Gone {
             self.remote_ending = Some(reason);

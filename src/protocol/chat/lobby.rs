@@ -9,7 +9,7 @@ use crate::protocol::turns::Side;
 /// A place in a conversation: its name, and the side.
 pub(super) type Place = (PeerId, Side);
 
-/// The guests that are to talk with each other. Two never wait at the same time.
+/// Remotes that are to talk with each other. At most one waits at any time.
 #[derive(Debug, Default)]
 pub(super) struct Lobby {
     queue: VecDeque<PeerId>,
@@ -17,17 +17,17 @@ pub(super) struct Lobby {
 }
 
 impl Lobby {
-    /// A guest waits, behind the others.
+    /// Puts a remote at the end of the queue.
     pub(super) fn wait(&mut self, remote: PeerId) {
         self.queue.push_back(remote);
     }
 
-    /// A guest waits, before the others.
+    /// Puts a remote at the head of the queue.
     pub(super) fn wait_first(&mut self, remote: PeerId) {
         self.queue.push_front(remote);
     }
 
-    /// A guest waits no more.
+    /// Takes a remote out of the queue.
     pub(super) fn leave(&mut self, remote: PeerId) {
         self.queue.retain(|&waiting| waiting != remote);
     }
@@ -43,7 +43,7 @@ impl Lobby {
         Some(pair)
     }
 
-    /// Where a guest talks from now on, once after each time that it was matched.
+    /// The place of a remote that was matched; returned once for each match.
     pub(super) fn take_place(&mut self, remote: PeerId) -> Option<Place> {
         self.matched.remove(&remote)
     }

@@ -1,4 +1,4 @@
-//! A guest in a chat: the machine of one connection, on a server a client and in a client the
+//! A remote in a chat: the machine of one connection, on a server a client and in a client the
 //! server. It cuts what arrives into messages and says them in its turn; whose turn it is, and who
 //! the partner is, it asks.
 
@@ -15,23 +15,23 @@ pub struct Remote {
     /// Since when it has been asked for the first message of a pair; until it has said it.
     asked_first: Option<Time>,
     /// When it was last sent a message: in the same turn that may be on its way to the kernel.
-    pub(super) told_at: Option<Time>,
+    pub(super) sent_at: Option<Time>,
 }
 
-/// Where a guest stands. Whose turn it is in a talk is not repeated here.
+/// The state of a remote. Whose turn it is in a talk is not stored here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Seat {
     /// It waits for a partner.
     Lobby,
     /// It talks with the parrot.
     Parrot,
-    /// It has this side of the talk that is named by this guest.
+    /// It has this side of the talk that is named by this remote.
     Talk(PeerId, Side),
     /// It is leaving.
     Gone,
 }
 
-/// What can happen to a guest, drawn from its events, its decoder and the talk.
+/// What can happen to a remote, drawn from its events, its decoder and the talk.
 #[derive(Debug)]
 enum Input {
     /// It has a partner, or another one than before.
@@ -46,14 +46,14 @@ enum Input {
     Silent,
     /// It will say no more.
     Ended,
-    /// The partner left, and everything it said was heard.
+    /// The partner left, and everything it said was delivered.
     Deserted,
     /// The program ends.
     Stopping,
 }
 
 impl Chat {
-    /// A guest comes in. With [`Partner::Operator`] and [`Partner::User`] the console must be open.
+    /// Opens a remote's session. With [`Partner::Operator`] and [`Partner::User`] the console must be open.
     pub fn open_remote(&mut self, cx: &mut Context<'_>, peer: &Peer<'_>) -> Remote {
         let me = cx.me();
         let seat = match (self.settings.partner, self.console) {
@@ -69,7 +69,7 @@ impl Chat {
                 self.join_console(cx, console, peer)
             }
             (Partner::User, Some(console)) => {
-                self.turns.open(me, console, Side::Host, Order::FreeGuest);
+                self.turns.open(me, console, Side::Host, Order::FreeRemote);
                 self.join_console(cx, console, peer)
             }
             (Partner::Operator | Partner::User, None) => {
@@ -87,7 +87,7 @@ impl Chat {
             decoder,
             seat,
             asked_first: None,
-            told_at: None,
+            sent_at: None,
         }
     }
 
@@ -107,7 +107,7 @@ impl Chat {
         }
     }
 
-    /// Something happened to a guest.
+    /// An event for a remote.
     pub fn step_remote(&mut self, cx: &mut Context<'_>, remote: &mut Remote, event: Event<'_>) {
         match event {
             Event::Received(bytes) => remote.decoder.receive(bytes, cx.now()),
@@ -135,7 +135,7 @@ impl Chat {
             self.take(cx, remote, Input::Stopping);
         }
         cx.set_timer(if cx.send_capacity() > 0 {
-            self.wake_guest_at(remote)
+            self.timer_of(remote)
         } else {
             None
         });
@@ -167,7 +167,7 @@ impl Chat {
                 return Some(Input::Deserted);
             }
         }
-        // Who takes no answers says nothing: each would bring another. It is woken when there is room.
+        // A remote that takes no answers is not read: each message would bring another answer. `Writable` resumes it.
         if self.may_speak(remote) && cx.send_capacity() > 0 {
             return self.next_spoken(silent_until, remote);
         }
@@ -202,7 +202,7 @@ impl Chat {
         Some(begun.after(self.settings.message_time_max?))
     }
 
-    fn wake_guest_at(&self, remote: &Remote) -> Option<Time> {
+    fn timer_of(&self, remote: &Remote) -> Option<Time> {
         if !self.may_speak(remote) {
             return None;
         }
@@ -212,7 +212,7 @@ impl Chat {
         silence.into_iter().chain(deadline).chain(first_turn).min()
     }
 
-    /// The transitions of a guest: one row a pair of seat and input.
+    /// The transitions of a remote: one row for each pair of seat and input.
     fn take(&mut self, cx: &mut Context<'_>, remote: &mut Remote, input: Input) {
         match (remote.seat, input) {
             (Seat::Lobby | Seat::Talk(..), Input::Matched((talk, side))) => {
@@ -230,7 +230,7 @@ impl Chat {
                 };
                 cx.send_with(|out| encode(framing, &message.text, out));
                 remote.decoder.restart(cx.now());
-                remote.told_at = Some(cx.now());
+                remote.sent_at = Some(cx.now());
             }
             (Seat::Talk(talk, side), Input::Spoke(text)) => {
                 remote.asked_first = None;
@@ -283,7 +283,7 @@ impl Chat {
     }
 
     /// Its partner is to wait for it no longer, and speaks first with whoever comes next; that may be
-    /// this guest again. If it has begun to say something to that partner, nobody else is to hear the
+    /// this remote again. If it has begun to say something to that partner, nobody else is to hear the
     /// end of it.
     fn go_to_the_end(&mut self, cx: &mut Context<'_>, remote: &mut Remote, talk: PeerId) {
         remote.asked_first = None;
@@ -309,7 +309,7 @@ impl Chat {
         cx.notify(listener);
     }
 
-    /// Where a guest stands, for an observer.
+    /// The state of a remote, for an observer.
     pub fn state_of_remote(&self, remote: &Remote) -> StateName {
         let state = match remote.seat {
             Seat::Lobby => "lobby",
@@ -323,7 +323,7 @@ impl Chat {
         }
     }
 
-    /// How many bytes a guest may send now.
+    /// How many bytes a remote may send now.
     pub fn read_limit_of_remote(&self, remote: &Remote) -> usize {
         if self.may_speak(remote) {
             remote.decoder.read_limit()

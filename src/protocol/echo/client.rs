@@ -18,7 +18,7 @@ pub const IN_FLIGHT_BYTES_MAX: usize = 64 << 20;
 /// How long, once everything has come back, the server's end is awaited, or a byte too many.
 pub const END_TIME_MAX: Duration = Duration::from_millis(200);
 
-/// By which door a peer of an echo client comes in.
+/// Where a peer of an echo client came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// Our user: input and output.
@@ -58,19 +58,19 @@ impl Tally {
     }
 }
 
-/// The standing of our user.
+/// The state of our user.
 const CONSOLE: StateName = StateName {
     protocol: "terminal",
     state: "open",
 };
 
-/// The standing of whatever asks for the end.
+/// The state of the signals.
 const INTERRUPT: StateName = StateName {
     protocol: "signals",
     state: "waiting",
 };
 
-/// The standing of a server that echoes.
+/// The state of the server.
 fn remote(state: &'static str) -> StateName {
     StateName {
         protocol: "echo",
@@ -83,7 +83,7 @@ enum Input {
     Open,
     /// The input has ended, and what it gave is not all handed over.
     Ended,
-    /// Everything was handed over, and the server told so by a half-close.
+    /// Everything was handed over, and the connection was half-closed.
     Finished,
 }
 
@@ -206,7 +206,7 @@ impl Relay {
                 self.wake_console(cx);
             }
             Event::Eof => {
-                // Nothing more comes back: whether it takes what we still owe it makes no difference.
+                // Nothing more comes back, so it does not matter whether the server takes the rest.
                 self.tally.cut_short = self.input == Input::Open;
                 return cx.abort();
             }

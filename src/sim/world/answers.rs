@@ -11,7 +11,7 @@ use crate::sim::talker::OPERATOR;
 /// A message: its speaker, and which of the speaker's.
 type Said = (usize, u32);
 
-/// What was shown, and what was heard of the answers.
+/// What was shown, and which answers have arrived.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
     /// In which place each message was shown. One for which the terminal had no room has none.
@@ -29,7 +29,7 @@ impl Answers {
         }
     }
 
-    /// A guest hears this answer after having said that.
+    /// A client gets this answer after having said that.
     pub(super) fn heard(&mut self, answer: u32, said: Said) -> Result<(), String> {
         let place = self.shown.get(&said).copied();
         if self.heard.insert(answer, place).is_some() {

@@ -1,5 +1,5 @@
 //! Whether each listener gets its turn: nobody's crowd waits while others are served again and again. Whom a
-//! listener takes first it does not judge.
+//! listener takes first it does not check.
 
 use super::PORTS;
 use crate::sim::net::Net;
@@ -36,7 +36,7 @@ impl Queues {
         self.served = [false; PORTS];
         self.failed = [false; PORTS];
         for port in 0..PORTS {
-            // Of whom epoll has yet to tell, the server cannot know.
+            // Of whom epoll has yet to report, the server cannot know.
             let is_waiting = net.waiting(port) > 0 && !net.is_listed(port);
             let is_passed_over = is_waiting && !served[port] && !failed[port];
             self.passed_over[port] = match is_passed_over {

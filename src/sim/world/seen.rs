@@ -1,4 +1,4 @@
-//! What the world saw the server do, written into the books of whom it was done to.
+//! What the world saw the server do, recorded in the ledger of the connection.
 
 use super::answers::is_out_of_place;
 use super::{ADDRESSES, SIGNALS, TERMINAL, World};
@@ -31,10 +31,10 @@ impl World {
         }
         let client = &mut self.clients[serial];
         match action {
-            Action::Told => {
-                self.told_in_turn += 1;
-                client.ledger.look_by = Some(self.turn + self.told_in_turn as u64 + 1);
-                self.told.push(serial);
+            Action::Reported => {
+                self.reported_in_turn += 1;
+                client.ledger.look_by = Some(self.turn + self.reported_in_turn as u64 + 1);
+                self.reported.push(serial);
             }
             Action::Accepted => self.accepted(net, id),
             Action::Read(bytes) => {
@@ -47,7 +47,7 @@ impl World {
             Action::ReadEnd | Action::ReadNothing => client.ledger.look_by = None,
             Action::Written(bytes) => {
                 // It may be wanted again from now on.
-                let again = self.turn + self.told_in_turn as u64 + 2;
+                let again = self.turn + self.reported_in_turn as u64 + 2;
                 client.ledger.look_by = client.ledger.look_by.map(|_| again);
                 self.written(net, id, bytes);
             }
@@ -56,8 +56,8 @@ impl World {
             Action::Closed => self.closed(net, id, true),
             Action::Reset => self.closed(net, id, false),
         }
-        self.touch(serial);
-        if !matches!(action, Action::Told | Action::ReadNothing) {
+        self.mark_dirty(serial);
+        if !matches!(action, Action::Reported | Action::ReadNothing) {
             let at = net.now.after(self.clients[serial].pause());
             self.schedule(serial, at);
         }

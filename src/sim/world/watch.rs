@@ -18,8 +18,8 @@ impl World {
         self.looks += u32::from(self.plan.limits.spin.is_zero());
         if is_asleep {
             self.looks = 0;
-            for serial in std::mem::take(&mut self.touched) {
-                self.clients[serial].ledger.is_touched = false;
+            for serial in std::mem::take(&mut self.dirty) {
+                self.clients[serial].ledger.is_dirty = false;
                 let client = &self.clients[serial];
                 if let Some(id) = client.ledger.held {
                     let verdict = client.is_no_ghost(net.socket(id));
@@ -61,12 +61,12 @@ impl World {
         }
     }
 
-    /// Nobody who was told of may wait for more turns than there were ready.
+    /// Nobody who was reported of may wait for more turns than there were ready.
     fn check_fairness(&mut self, net: &Net) {
         let turn = self.turn;
         let mut wrong = None;
-        let mut told = std::mem::take(&mut self.told);
-        told.retain(|&serial| {
+        let mut reported = std::mem::take(&mut self.reported);
+        reported.retain(|&serial| {
             let client = &self.clients[serial];
             let (Some(look_by), Some(id)) = (client.ledger.look_by, client.id) else {
                 return false;
@@ -83,11 +83,11 @@ impl World {
             }
             false
         });
-        self.told = told;
+        self.reported = reported;
         if let Some(wrong) = wrong {
             self.accuse(wrong);
         }
-        self.told_in_turn = 0;
+        self.reported_in_turn = 0;
     }
 
     pub(super) fn check_patience(&mut self, net: &Net) {

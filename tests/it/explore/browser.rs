@@ -101,12 +101,12 @@ fn the_page_shows_the_connections_and_where_they_stand() {
     assert_eq!(chromium.text(&cell(&echo, "interest")), "read");
     chromium.until(&format!("{} === '1'", count("echo", "echoing")));
 
-    let guests = [(); 2].map(|()| server.connect("chat"));
+    let clients = [(); 2].map(|()| server.connect("chat"));
     chromium.until(&format!("{} === '1'", count("chat", "speaking")));
     chromium.until(&format!("{} === '1'", count("chat", "listening")));
     assert!(!read_to_end(&mut server.connect("hello")).is_empty());
 
-    drop((echo.try_clone().unwrap(), guests));
+    drop((echo.try_clone().unwrap(), clients));
     chromium.until(&format!("{} === '0'", count("chat", "listening")));
     chromium.until(&format!("{} === '1'", count("echo", "echoing")));
     let gone = format!("!{}", row(&echo));

@@ -8,7 +8,7 @@ use source::{Code, Source, sources, top};
 use table::{AUDITED, AUDITED_ALONE, LAYERS, LIBRARY_NEEDS, Layer};
 
 mod circles;
-mod source;
+pub mod source;
 mod table;
 
 const FILE_LINES_MAX: usize = 400;

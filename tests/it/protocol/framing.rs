@@ -271,19 +271,19 @@ proptest! {
 
 /// What may happen to a decoder, in any order.
 #[derive(Clone, Debug)]
-enum Deed {
+enum Action {
     Receive(Vec<u8>),
     Pass(u64),
     Finish,
     Restart,
 }
 
-fn deed() -> impl Strategy<Value = Deed> {
+fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
-        8 => wire(1..6).prop_map(Deed::Receive),
-        4 => (0_u64..80_000_000).prop_map(Deed::Pass),
-        1 => Just(Deed::Finish),
-        1 => Just(Deed::Restart),
+        8 => wire(1..6).prop_map(Action::Receive),
+        4 => (0_u64..80_000_000).prop_map(Action::Pass),
+        1 => Just(Action::Finish),
+        1 => Just(Action::Restart),
     ]
 }
 
@@ -295,7 +295,7 @@ proptest! {
         framing in framing(),
         text_bytes_max in prop_oneof![0_usize..12, Just(4096)],
         is_typed in any::<bool>(),
-        deeds in prop::collection::vec(deed(), 0..30),
+        actions in prop::collection::vec(action(), 0..30),
     ) {
         let mut decoder = if is_typed {
             Decoder::for_typed_lines(text_bytes_max)
@@ -303,12 +303,12 @@ proptest! {
             Decoder::new(framing, text_bytes_max)
         };
         let mut now = Time::ZERO;
-        for deed in deeds {
-            match deed {
-                Deed::Receive(bytes) => decoder.receive(&bytes, now),
-                Deed::Pass(nanos) => now = now.after(Duration::from_nanos(nanos)),
-                Deed::Finish => decoder.finish(),
-                Deed::Restart => decoder.restart(now),
+        for action in actions {
+            match action {
+                Action::Receive(bytes) => decoder.receive(&bytes, now),
+                Action::Pass(nanos) => now = now.after(Duration::from_nanos(nanos)),
+                Action::Finish => decoder.finish(),
+                Action::Restart => decoder.restart(now),
             }
             let mut decoded = Decoded::new();
             decoded.take_all(&mut decoder, now);

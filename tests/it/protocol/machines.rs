@@ -12,9 +12,9 @@ mod console;
 mod echo;
 mod echo_client;
 mod echo_verdict;
-mod guest;
 mod hello;
 mod pair;
+mod remote;
 mod seated;
 
 /// Just short of the silence that means something.

@@ -1,5 +1,5 @@
 //! A stage for machines: it stands where the reactor stands, with peers that are byte queues and a
-//! clock that the test moves. No socket, no thread, no real time; what a machine wishes is recorded.
+//! clock that the test moves. No socket, no thread, no real time; the effects of a machine are recorded.
 
 use std::collections::VecDeque;
 use std::time::Duration;

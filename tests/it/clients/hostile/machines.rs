@@ -70,16 +70,16 @@ fn framed(framing: Framing, attack: &[u8]) -> (Vec<u8>, Vec<u8>) {
 }
 
 #[test]
-fn no_guest_can_act_on_the_operators_terminal() {
+fn no_remote_can_act_on_the_operators_terminal() {
     for (seed, attack) in (0..).zip(attacks(MIXTURES)) {
         for framing in FRAMINGS {
             let (attack, bytes) = framed(framing, &attack);
             let prompts = seed % 2 == 0;
             let mut script = chat(Partner::Operator, framing, prompts);
             let console = script.open(Origin::Console);
-            let guest = script.open(Origin::Remote);
+            let remote = script.open(Origin::Remote);
             assert_eq!(script.shown(console), "Connection from peer-1\n");
-            send_in_pieces(&mut script, guest, &bytes, seed);
+            send_in_pieces(&mut script, remote, &bytes, seed);
             script.advance(SILENCE);
             let shown = script.shown(console);
             let end = if prompts { "\nme > " } else { "\n" };
@@ -139,7 +139,7 @@ fn no_name_can_act_on_the_operators_terminal() {
         );
         for slot in [1, 2] {
             let mut cx = effects.context(Time::ZERO, id(slot), ROOM);
-            let mut guest = chat.open(
+            let mut remote = chat.open(
                 &mut cx,
                 Origin::Remote,
                 &Peer {
@@ -148,7 +148,7 @@ fn no_name_can_act_on_the_operators_terminal() {
                     name: format_args!("{name}{slot}"),
                 },
             );
-            chat.step(&mut cx, &mut guest, Event::Received(b"hi\n"));
+            chat.step(&mut cx, &mut remote, Event::Received(b"hi\n"));
         }
         effects.clear();
         let mut cx = effects.context(Time::ZERO, id(0), ROOM);
@@ -224,9 +224,9 @@ fn korean_that_is_cut_anywhere_is_shown_as_it_is() {
         for framing in FRAMINGS {
             let mut script = chat(Partner::Operator, framing, false);
             let console = script.open(Origin::Console);
-            let guest = script.open(Origin::Remote);
+            let remote = script.open(Origin::Remote);
             let (_, bytes) = framed(framing, text.as_bytes());
-            send_in_pieces(&mut script, guest, &bytes, seed);
+            send_in_pieces(&mut script, remote, &bytes, seed);
             script.advance(SILENCE);
             let expected = format!("Connection from peer-1\nclient : {text}\n");
             assert_eq!(script.shown(console), expected);

@@ -231,8 +231,8 @@ fn of_five_thousand_two_hundred_are_shown_and_all_are_counted() {
         "{count} and the page's"
     );
     let rows = table["rows"].as_array().unwrap();
-    let guests = rows.iter().filter(|row| row["protocol"] == "echo").count();
-    assert_eq!(guests, 200);
+    let clients = rows.iter().filter(|row| row["protocol"] == "echo").count();
+    assert_eq!(clients, 200);
     assert_eq!(super::row_of(&table, &name).unwrap()["in"], 10);
     let tick = stream.until("tick", "a tick", |_| true);
     assert_eq!(tick["peers"]["echo"], count);

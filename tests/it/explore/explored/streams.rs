@@ -111,11 +111,11 @@ fn the_table_tells_of_each_connection_what_its_client_knows() {
         "the idle timeout: {row}"
     );
 
-    let guest = explored.server.connect("chat");
-    let name = guest.local_addr().unwrap().to_string();
-    stream.row(&name, "a lonely guest", |row| row["state"] == "lobby");
+    let client = explored.server.connect("chat");
+    let name = client.local_addr().unwrap().to_string();
+    stream.row(&name, "a lonely client", |row| row["state"] == "lobby");
     let second = explored.server.connect("chat");
-    stream.row(&name, "a guest with a partner", |row| {
+    stream.row(&name, "a client with a partner", |row| {
         row["state"] == "speaking"
     });
     let table = stream.until("table", "both talk", |table| {
@@ -127,7 +127,7 @@ fn the_table_tells_of_each_connection_what_its_client_knows() {
     assert_eq!(number(&table["total"]), rows.len() as u64, "all are shown");
 
     let name = echo.local_addr().unwrap().to_string();
-    drop((echo, guest, second));
+    drop((echo, client, second));
     let gone = |table: &Value| row_of(table, &name).is_none();
     stream.until("table", "the echo client is gone", gone);
     drop(stream);

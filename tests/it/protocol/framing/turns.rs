@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::cases;
 
 #[derive(Clone, Copy, Debug)]
-enum Deed {
+enum Action {
     Open(Side, Order),
     Dissolve,
     Say(Side),
@@ -18,15 +18,15 @@ enum Deed {
     Leave(Side),
 }
 
-fn deed() -> impl Strategy<Value = Deed> {
+fn action() -> impl Strategy<Value = Action> {
     let side = || prop_oneof![Just(Side::Remote), Just(Side::Host)];
-    let order = prop_oneof![Just(Order::Strict), Just(Order::FreeGuest)];
+    let order = prop_oneof![Just(Order::Strict), Just(Order::FreeRemote)];
     prop_oneof![
-        1 => (side(), order).prop_map(|(first, order)| Deed::Open(first, order)),
-        1 => Just(Deed::Dissolve),
-        8 => side().prop_map(Deed::Say),
-        8 => side().prop_map(Deed::Hear),
-        1 => side().prop_map(Deed::Leave),
+        1 => (side(), order).prop_map(|(first, order)| Action::Open(first, order)),
+        1 => Just(Action::Dissolve),
+        8 => side().prop_map(Action::Say),
+        8 => side().prop_map(Action::Hear),
+        1 => side().prop_map(Action::Leave),
     ]
 }
 
@@ -47,12 +47,12 @@ impl Log {
     }
 
     fn may_speak(&self, side: Side) -> bool {
-        let is_free = side == Side::Remote && self.order == Order::FreeGuest;
+        let is_free = side == Side::Remote && self.order == Order::FreeRemote;
         (self.turn() == side || is_free) && self.heard == self.said.len() && self.left.is_none()
     }
 }
 
-fn guest(number: u32) -> PeerId {
+fn remote(number: u32) -> PeerId {
     PeerId {
         slot: number,
         generation: 1,
@@ -66,7 +66,7 @@ const HOST: PeerId = PeerId {
 
 fn peer(number: u32, side: Side) -> PeerId {
     match side {
-        Side::Remote => guest(number),
+        Side::Remote => remote(number),
         Side::Host => HOST,
     }
 }
@@ -78,11 +78,17 @@ fn message(text: u8) -> Message {
     }
 }
 
-/// Does one deed to both and compares the answers.
-fn compare(turns: &mut Turns, logs: &mut BTreeMap<u32, Log>, number: u32, deed: Deed, text: u8) {
-    let id = guest(number);
-    match (deed, logs.get_mut(&number)) {
-        (Deed::Open(first, order), None) => {
+/// Does one action to both and compares the answers.
+fn compare(
+    turns: &mut Turns,
+    logs: &mut BTreeMap<u32, Log>,
+    number: u32,
+    action: Action,
+    text: u8,
+) {
+    let id = remote(number);
+    match (action, logs.get_mut(&number)) {
+        (Action::Open(first, order), None) => {
             turns.open(id, HOST, first, order);
             let log = Log {
                 first,
@@ -93,12 +99,12 @@ fn compare(turns: &mut Turns, logs: &mut BTreeMap<u32, Log>, number: u32, deed: 
             };
             logs.insert(number, log);
         }
-        (Deed::Open(..), Some(_)) => {}
-        (Deed::Dissolve, log) => {
+        (Action::Open(..), Some(_)) => {}
+        (Action::Dissolve, log) => {
             assert_eq!(turns.dissolve(id), log.map(|_| HOST));
             logs.remove(&number);
         }
-        (Deed::Say(side), log) => {
+        (Action::Say(side), log) => {
             let log = log.filter(|log| log.may_speak(side));
             let listener = log.map(|log| {
                 log.said.push((side, text));
@@ -106,7 +112,7 @@ fn compare(turns: &mut Turns, logs: &mut BTreeMap<u32, Log>, number: u32, deed: 
             });
             assert_eq!(turns.say(id, side, message(text)), listener);
         }
-        (Deed::Hear(side), log) => {
+        (Action::Hear(side), log) => {
             let waiting = log.filter(|log| log.heard < log.said.len() && log.turn() == side);
             let expected = waiting.map(|log| {
                 log.heard += 1;
@@ -114,12 +120,12 @@ fn compare(turns: &mut Turns, logs: &mut BTreeMap<u32, Log>, number: u32, deed: 
             });
             assert_eq!(turns.hear(id, side), expected);
         }
-        (Deed::Leave(side), None) => assert_eq!(turns.leave(id, side), None),
-        (Deed::Leave(side), Some(log)) if log.left == Some(side.other()) => {
+        (Action::Leave(side), None) => assert_eq!(turns.leave(id, side), None),
+        (Action::Leave(side), Some(log)) if log.left == Some(side.other()) => {
             assert_eq!(turns.leave(id, side), None, "the partner knows already");
             logs.remove(&number);
         }
-        (Deed::Leave(side), Some(log)) => {
+        (Action::Leave(side), Some(log)) => {
             log.left = Some(side);
             assert_eq!(turns.leave(id, side), Some(peer(number, side.other())));
         }
@@ -131,22 +137,22 @@ proptest! {
 
     #[test]
     fn sides_alternate_and_every_message_is_heard_once(
-        deeds in prop::collection::vec((0_u32..3, deed()), 0..200),
+        actions in prop::collection::vec((0_u32..3, action()), 0..200),
     ) {
         let mut turns = Turns::default();
         let mut logs = BTreeMap::new();
-        for ((number, deed), text) in deeds.into_iter().zip((0..=u8::MAX).cycle()) {
-            compare(&mut turns, &mut logs, number, deed, text);
+        for ((number, action), text) in actions.into_iter().zip((0..=u8::MAX).cycle()) {
+            compare(&mut turns, &mut logs, number, action, text);
             prop_assert_eq!(turns.len(), logs.len());
             prop_assert_eq!(turns.is_empty(), logs.is_empty());
             for number in 0..3 {
                 let log = logs.get(&number);
-                prop_assert_eq!(turns.is_open(guest(number)), log.is_some());
+                prop_assert_eq!(turns.is_open(remote(number)), log.is_some());
                 for side in [Side::Remote, Side::Host] {
                     let may_speak = log.is_some_and(|log| log.may_speak(side));
-                    prop_assert_eq!(turns.may_speak(guest(number), side), may_speak);
+                    prop_assert_eq!(turns.may_speak(remote(number), side), may_speak);
                     let is_deserted = log.is_none_or(|log| log.left == Some(side.other()));
-                    prop_assert_eq!(turns.is_deserted(guest(number), side), is_deserted);
+                    prop_assert_eq!(turns.is_deserted(remote(number), side), is_deserted);
                 }
             }
         }

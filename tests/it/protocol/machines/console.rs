@@ -20,26 +20,26 @@ fn operator(prompts: bool) -> (Script<Chat>, PeerId) {
 }
 
 #[test]
-fn an_operator_and_a_guest_talk_in_turns() {
+fn an_operator_and_a_remote_talk_in_turns() {
     let (mut script, console) = operator(false);
     script.send(console, "typed early\nand more\n");
     assert!(script.unread(console) > 0, "nobody is there to answer");
-    let guest = script.open(Origin::Remote);
+    let remote = script.open(Origin::Remote);
     assert_eq!(script.shown(console), "Connection from peer-1\n");
-    assert_eq!(script.sent(guest), b"", "the guest speaks first");
+    assert_eq!(script.sent(remote), b"", "the remote speaks first");
     assert!(script.unread(console) > 0, "it is not the operator's turn");
-    script.send(guest, "hi\nagain\n");
+    script.send(remote, "hi\nagain\n");
     assert_eq!(script.shown(console), "client : hi\nclient : again\n");
-    assert_eq!(script.shown(guest), "typed early\nand more\n");
-    script.send(guest, "안녕\x1b[2J\r\n");
+    assert_eq!(script.shown(remote), "typed early\nand more\n");
+    script.send(remote, "안녕\x1b[2J\r\n");
     assert_eq!(script.shown(console), "client : 안녕\\x1b[2J\n");
-    assert_eq!(script.sent(guest), b"");
+    assert_eq!(script.sent(remote), b"");
     script.send(console, "네\r\n");
-    assert_eq!(script.shown(guest), "네\n");
-    script.send(guest, "QUIT\n");
+    assert_eq!(script.shown(remote), "네\n");
+    script.send(remote, "QUIT\n");
     assert_eq!(script.shown(console), "client : QUIT\nDisconnected\n");
-    assert_eq!(script.sent(guest), b"");
-    assert!(script.has_end(guest));
+    assert_eq!(script.sent(remote), b"");
+    assert!(script.has_end(remote));
     assert!(!script.has_stopped(), "others may come");
 }
 
@@ -84,18 +84,18 @@ fn prompts_ask_for_an_answer_and_come_again_below_other_lines() {
 #[test]
 fn a_message_is_asked_for_once_and_the_talk_goes_on() {
     let (mut script, console) = operator(true);
-    let guest = script.open(Origin::Remote);
+    let remote = script.open(Origin::Remote);
     script.shown(console);
     for _ in 0..3 {
-        script.send(guest, "hi\n");
+        script.send(remote, "hi\n");
         assert_eq!(script.shown(console), "client : hi\nme > ");
         script.send(console, "ho\n");
         assert_eq!(script.shown(console), "");
-        assert_eq!(script.shown(guest), "ho\n");
+        assert_eq!(script.shown(remote), "ho\n");
     }
-    script.send(guest, "hi\n");
+    script.send(remote, "hi\n");
     script.stop();
-    assert_eq!(script.shown(guest), "QUIT\n");
+    assert_eq!(script.shown(remote), "QUIT\n");
     let shown = script.shown(console);
     assert!(
         shown.ends_with('\n'),
@@ -106,21 +106,21 @@ fn a_message_is_asked_for_once_and_the_talk_goes_on() {
 #[test]
 fn the_one_that_has_waited_longest_is_answered_first() {
     let (mut script, console) = operator(false);
-    let guests: Vec<PeerId> = (0..3).map(|_| script.open(Origin::Remote)).collect();
+    let remotes: Vec<PeerId> = (0..3).map(|_| script.open(Origin::Remote)).collect();
     script.shown(console);
-    for guest in [guests[1], guests[2], guests[0]] {
-        script.send(guest, "hi\n");
+    for remote in [remotes[1], remotes[2], remotes[0]] {
+        script.send(remote, "hi\n");
     }
     let heard = "client peer-2 : hi\nclient peer-3 : hi\nclient peer-1 : hi\n";
     assert_eq!(script.shown(console), heard);
-    script.reset(guests[2]);
+    script.reset(remotes[2]);
     script.settle();
     assert_eq!(script.shown(console), "Disconnected peer-3\n");
     script.send(console, "one\ntwo\nthree\n");
-    assert_eq!(script.shown(guests[1]), "one\n");
-    assert_eq!(script.shown(guests[0]), "two\n");
-    script.send(guests[1], "again\n");
-    assert_eq!(script.shown(guests[1]), "three\n");
+    assert_eq!(script.shown(remotes[1]), "one\n");
+    assert_eq!(script.shown(remotes[0]), "two\n");
+    script.send(remotes[1], "again\n");
+    assert_eq!(script.shown(remotes[1]), "three\n");
 }
 
 #[test]
@@ -166,26 +166,26 @@ fn the_end_of_the_operators_input_quits_every_talk_in_its_turn() {
 }
 
 #[test]
-fn a_guest_that_says_something_and_ends_is_shown_and_not_answered() {
+fn a_remote_that_says_something_and_ends_is_shown_and_not_answered() {
     let (mut script, console) = operator(true);
-    let guest = script.open(Origin::Remote);
-    script.put(guest, "hi");
-    script.put_end(guest);
+    let remote = script.open(Origin::Remote);
+    script.put(remote, "hi");
+    script.put_end(remote);
     script.settle();
     let shown = "Connection from peer-1\nclient : hi\nDisconnected\n";
     assert_eq!(script.shown(console), shown);
-    assert_eq!(script.ending(guest), Some(CloseReason::Finished));
+    assert_eq!(script.ending(remote), Some(CloseReason::Finished));
     script.send(console, "too late\n");
     assert!(script.unread(console) > 0);
 }
 
 #[test]
-fn a_guest_that_breaks_a_rule_is_told_and_the_operator_sees_it_leave() {
+fn a_remote_that_breaks_a_rule_is_told_and_the_operator_sees_it_leave() {
     let (mut script, console) = operator(false);
-    let guest = script.open(Origin::Remote);
-    script.send(guest, [b'x'; 12]);
-    assert_eq!(script.refusal(guest), Some("message too long"));
-    assert_eq!(script.shown(guest), "message too long\n");
+    let remote = script.open(Origin::Remote);
+    script.send(remote, [b'x'; 12]);
+    assert_eq!(script.refusal(remote), Some("message too long"));
+    assert_eq!(script.shown(remote), "message too long\n");
     assert_eq!(
         script.shown(console),
         "Connection from peer-1\n(peer-1 was refused: message longer than 10 bytes)\nDisconnected\n"
@@ -201,40 +201,40 @@ fn a_guest_that_breaks_a_rule_is_told_and_the_operator_sees_it_leave() {
 }
 
 #[test]
-fn a_guests_time_begins_with_its_turn() {
+fn a_remotes_time_begins_with_its_turn() {
     let (mut script, console) = operator(false);
-    let guest = script.open(Origin::Remote);
-    script.send(guest, "hi\nha");
+    let remote = script.open(Origin::Remote);
+    script.send(remote, "hi\nha");
     script.advance(100 * A_SECOND);
     assert_eq!(
-        script.refusal(guest),
+        script.refusal(remote),
         None,
         "it is the operator who takes so long"
     );
     script.send(console, "ho\n");
     script.advance(A_SECOND / 2);
-    assert_eq!(script.refusal(guest), None);
+    assert_eq!(script.refusal(remote), None);
     script.advance(A_SECOND / 2);
-    assert_eq!(script.refusal(guest), Some("message took too long"));
+    assert_eq!(script.refusal(remote), Some("message took too long"));
 }
 
 #[test]
 fn a_long_line_goes_out_over_several_turns() {
     let (mut script, console) = operator(false);
-    let guest = script.open(Origin::Remote);
+    let remote = script.open(Origin::Remote);
     let typed = "가".repeat(TYPED_BYTES_MAX / 3 + 1);
-    script.send(guest, "hi\n");
+    script.send(remote, "hi\n");
     script.send(console, format!("{typed}\n"));
     assert_eq!(
-        script.shown(guest),
+        script.shown(remote),
         format!("{}\n", "가".repeat(TYPED_BYTES_MAX / 3))
     );
-    script.send(guest, "hi\n");
-    assert_eq!(script.shown(guest), "가\n");
+    script.send(remote, "hi\n");
+    assert_eq!(script.shown(remote), "가\n");
 }
 
 #[test]
-fn a_stop_says_the_quit_word_to_guests_whose_framing_is_known() {
+fn a_stop_says_the_quit_word_to_remotes_whose_framing_is_known() {
     let mut script = chat(Partner::Operator, Framing::Auto);
     let console = script.open(Origin::Console);
     let (silent, waiting) = (script.open(Origin::Remote), script.open(Origin::Remote));
@@ -250,25 +250,25 @@ fn a_stop_says_the_quit_word_to_guests_whose_framing_is_known() {
 #[test]
 fn a_stop_sends_what_the_operator_had_typed() {
     let (mut script, console) = operator(false);
-    let guest = script.open(Origin::Remote);
-    script.send(guest, "hi\n");
+    let remote = script.open(Origin::Remote);
+    script.send(remote, "hi\n");
     script.put(console, "ho\n");
     script.receive();
     assert_eq!(script.unread(console), 0);
     script.stop();
-    assert_eq!(script.shown(guest), "ho\nQUIT\n");
+    assert_eq!(script.shown(remote), "ho\nQUIT\n");
 }
 
 #[test]
 fn lines_for_a_stuck_terminal_are_dropped_and_the_talks_go_on() {
     let (mut script, console) = operator(true);
-    let guest = script.open(Origin::Remote);
+    let remote = script.open(Origin::Remote);
     script.block(console);
     for _ in 0..3000 {
         let passer_by = script.open(Origin::Remote);
         script.finish(passer_by);
     }
-    script.send(guest, "lost\n");
+    script.send(remote, "lost\n");
     let shown = script.shown(console);
     assert!((ROOM..ROOM + 100).contains(&shown.len()), "{}", shown.len());
     assert!(shown.ends_with('\n'), "what is shown is whole lines");
@@ -279,8 +279,8 @@ fn lines_for_a_stuck_terminal_are_dropped_and_the_talks_go_on() {
         "it is asked for the answer all the same"
     );
     script.send(console, "ho\n");
-    script.send(guest, "hi\n");
-    assert_eq!(script.shown(guest), "ho\n");
+    script.send(remote, "hi\n");
+    assert_eq!(script.shown(remote), "ho\n");
     let shown = script.shown(console);
     assert_eq!(shown, "client peer-1 : hi\nme to peer-1 > ");
 }
@@ -377,15 +377,15 @@ fn a_client_whose_terminal_is_gone_stops_without_a_word_of_its_own() {
 }
 
 #[test]
-fn an_operator_whose_terminal_is_gone_leaves_every_guest() {
+fn an_operator_whose_terminal_is_gone_leaves_every_remote() {
     let (mut script, console) = operator(false);
     let (spoke, silent) = (script.open(Origin::Remote), script.open(Origin::Remote));
     script.send(spoke, "hi\n");
     script.reset(console);
     script.settle();
-    for guest in [spoke, silent] {
-        assert!(script.has_end(guest), "nobody will ever answer it");
-        script.finish(guest);
+    for remote in [spoke, silent] {
+        assert!(script.has_end(remote), "nobody will ever answer it");
+        script.finish(remote);
     }
     let late = script.open(Origin::Remote);
     assert_eq!(script.refusal(late), Some("there is nobody to talk to"));

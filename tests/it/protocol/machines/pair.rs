@@ -1,4 +1,4 @@
-//! Two guests talk with each other: turns, arrivals and leavings.
+//! Two remotes talk with each other: turns, arrivals and leavings.
 
 use epollo::protocol::chat::{Chat, Origin, Partner, Settings};
 use epollo::protocol::framing::{Framing, PADDED_BYTES};
@@ -72,15 +72,15 @@ fn waiting_for_the_partner_costs_no_deadline() {
 #[test]
 fn the_lobby_keeps_the_order_of_arrival() {
     let mut script = chat(Partner::Pair, Framing::Line);
-    let guests: Vec<PeerId> = (0..5).map(|_| script.open(Origin::Remote)).collect();
-    for two in guests.chunks_exact(2) {
+    let remotes: Vec<PeerId> = (0..5).map(|_| script.open(Origin::Remote)).collect();
+    for two in remotes.chunks_exact(2) {
         script.send(two[0], format!("to {}\n", two[1]));
         assert_eq!(script.shown(two[1]), format!("to {}\n", two[1]));
     }
-    script.send(guests[4], "hello?\n");
-    assert_eq!(script.unread(guests[4]), 7, "the fifth waits");
-    script.nudge(guests[4]);
-    assert!(!script.has_end(guests[4]));
+    script.send(remotes[4], "hello?\n");
+    assert_eq!(script.unread(remotes[4]), 7, "the fifth waits");
+    script.nudge(remotes[4]);
+    assert!(!script.has_end(remotes[4]));
     let sixth = script.open(Origin::Remote);
     assert_eq!(script.shown(sixth), "hello?\n");
 }
@@ -236,9 +236,9 @@ fn a_stop_tells_a_pair_nothing() {
     script.send(first, "a1\n");
     script.sent(second);
     script.stop();
-    for guest in [first, second] {
-        assert_eq!(script.sent(guest), b"");
-        assert!(script.has_end(guest));
+    for remote in [first, second] {
+        assert_eq!(script.sent(remote), b"");
+        assert!(script.has_end(remote));
     }
 }
 
@@ -291,15 +291,15 @@ fn a_console_for_other_things_takes_no_part_in_a_pair() {
 fn a_console_for_other_things_ends_no_talk_before_its_last_words() {
     let mut script = chat(Partner::Pair, Framing::Line);
     script.open(Origin::Console);
-    let guests: Vec<PeerId> = (0..4).map(|_| script.open(Origin::Remote)).collect();
-    script.put_end(guests[0]);
-    script.put(guests[2], "QUIT\n");
+    let remotes: Vec<PeerId> = (0..4).map(|_| script.open(Origin::Remote)).collect();
+    script.put_end(remotes[0]);
+    script.put(remotes[2], "QUIT\n");
     script.settle();
-    assert_eq!(script.shown(guests[3]), "QUIT\n");
+    assert_eq!(script.shown(remotes[3]), "QUIT\n");
 }
 
 #[test]
-fn a_guest_who_takes_nothing_says_nothing_so_that_no_more_than_an_outbox_waits_for_it() {
+fn a_remote_who_takes_nothing_says_nothing_so_that_no_more_than_an_outbox_waits_for_it() {
     let longest = 4_096;
     let settings = Settings {
         message_bytes_max: longest,
@@ -325,72 +325,72 @@ fn a_guest_who_takes_nothing_says_nothing_so_that_no_more_than_an_outbox_waits_f
     assert_eq!(script.shown(first), "\n".repeat(100));
 }
 
-/// Guests whose first turn lasts a second at the most.
+/// Remotes whose first turn lasts a second at the most.
 fn timed(count: usize) -> (Script<Chat>, Vec<PeerId>) {
     let mut script = Script::new(Chat::new(Settings {
         turn_time_max: Some(A_SECOND),
         ..settings(Partner::Pair)
     }));
-    let guests = (0..count).map(|_| script.open(Origin::Remote)).collect();
-    (script, guests)
+    let remotes = (0..count).map(|_| script.open(Origin::Remote)).collect();
+    (script, remotes)
 }
 
 #[test]
 fn who_does_not_take_the_first_turn_goes_behind_all_that_wait() {
-    let (mut script, guests) = timed(3);
-    script.put(guests[1], "b1\n");
+    let (mut script, remotes) = timed(3);
+    script.put(remotes[1], "b1\n");
     script.advance(A_SECOND - A_NANOSECOND);
-    assert_eq!(script.unread(guests[1]), 3, "the first has its time");
+    assert_eq!(script.unread(remotes[1]), 3, "the first has its time");
     script.advance(A_NANOSECOND);
-    assert_eq!(script.shown(guests[2]), "b1\n");
-    script.send(guests[2], "c1\n");
-    assert_eq!(script.shown(guests[1]), "c1\n");
-    script.send(guests[0], "a1\n");
-    assert_eq!(script.unread(guests[0]), 3, "it waits for a partner");
+    assert_eq!(script.shown(remotes[2]), "b1\n");
+    script.send(remotes[2], "c1\n");
+    assert_eq!(script.shown(remotes[1]), "c1\n");
+    script.send(remotes[0], "a1\n");
+    assert_eq!(script.unread(remotes[0]), 3, "it waits for a partner");
     let fourth = script.open(Origin::Remote);
     assert_eq!(script.shown(fourth), "a1\n", "and speaks first again");
     // Only the first turn has such a time.
     script.advance(100 * A_SECOND);
-    script.send(guests[1], "b2\n");
-    assert_eq!(script.shown(guests[2]), "b2\n");
-    assert_eq!(script.refusal(guests[0]), None);
+    script.send(remotes[1], "b2\n");
+    assert_eq!(script.shown(remotes[2]), "b2\n");
+    assert_eq!(script.refusal(remotes[0]), None);
 }
 
 #[test]
 fn two_that_are_alone_take_the_first_turn_by_turns() {
-    let (mut script, guests) = timed(2);
+    let (mut script, remotes) = timed(2);
     for number in 0..5 {
-        let (first, second) = (guests[number % 2], guests[1 - number % 2]);
+        let (first, second) = (remotes[number % 2], remotes[1 - number % 2]);
         assert!(
             script.read_limit(first) > 0 && script.read_limit(second) == 0,
             "{number}"
         );
         script.advance(A_SECOND);
     }
-    script.finish(guests[0]);
-    assert!(script.has_end(guests[1]), "its partner is gone");
+    script.finish(remotes[0]);
+    assert!(script.has_end(remotes[1]), "its partner is gone");
 }
 
 #[test]
 fn a_first_message_that_has_begun_may_be_ended() {
-    let (mut script, guests) = timed(2);
+    let (mut script, remotes) = timed(2);
     script.advance(A_SECOND / 2);
-    script.send(guests[0], "a");
+    script.send(remotes[0], "a");
     script.advance(A_SECOND - A_NANOSECOND);
-    script.send(guests[0], "1\n");
-    assert_eq!(script.shown(guests[1]), "a1\n");
+    script.send(remotes[0], "1\n");
+    assert_eq!(script.shown(remotes[1]), "a1\n");
 }
 
 #[test]
 fn whoever_leaves_while_it_is_matched_anew_is_missed_by_its_new_partner() {
     for leaver in 0..2 {
-        let (mut script, guests) = timed(3);
+        let (mut script, remotes) = timed(3);
         script.advance(A_SECOND);
-        script.reset(guests[1 + leaver]);
+        script.reset(remotes[1 + leaver]);
         script.settle();
-        assert!(script.has_end(guests[2 - leaver]), "{leaver}");
+        assert!(script.has_end(remotes[2 - leaver]), "{leaver}");
         let late = script.open(Origin::Remote);
-        script.send(guests[0], "hi\n");
+        script.send(remotes[0], "hi\n");
         assert_eq!(script.shown(late), "hi\n");
     }
 }

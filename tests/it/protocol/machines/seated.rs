@@ -94,12 +94,12 @@ fn nothing_is_said_of_one_that_was_not_being_answered() {
 #[test]
 fn the_rest_of_a_long_line_is_said_to_be_lost() {
     let (mut script, console) = operator();
-    let guest = script.open(Origin::Remote);
-    script.send(guest, "hi\n");
+    let remote = script.open(Origin::Remote);
+    script.send(remote, "hi\n");
     script.type_in(console, &format!("{}\n", "x".repeat(2_000)));
-    assert_eq!(script.shown(guest).len(), 1_024);
+    assert_eq!(script.shown(remote).len(), 1_024);
     script.shown(console);
-    script.finish(guest);
+    script.finish(remote);
     assert_eq!(
         script.shown(console),
         "Disconnected\n(not sent: peer-1 has left)\n"
@@ -124,8 +124,8 @@ fn a_pipe_hands_its_lines_on_whoever_leaves() {
 #[test]
 fn a_prompt_is_drawn_again_on_a_screen_that_was_drawn_over() {
     let (mut script, console) = operator();
-    let guest = script.open(Origin::Remote);
-    script.send(guest, "hi\n");
+    let remote = script.open(Origin::Remote);
+    script.send(remote, "hi\n");
     script.shown(console);
     let mut effects = epollo::protocol::Effects::default();
     let mut cx = effects.context(epollo::protocol::Time::ZERO, console, ROOM);
@@ -277,7 +277,7 @@ fn no_line_is_taken_while_news_waits_for_room() {
         address: None,
         name: format_args!("server"),
     };
-    let mut guest = chat.open_remote(&mut effects.context(Time::ZERO, server, ROOM), &peer);
+    let mut remote = chat.open_remote(&mut effects.context(Time::ZERO, server, ROOM), &peer);
     let mut step = |chat: &mut Chat, room, event| {
         let mut cx = effects.context(Time::ZERO, me, room);
         chat.step_console(&mut cx, &mut console, event);
@@ -286,9 +286,9 @@ fn no_line_is_taken_while_news_waits_for_room() {
     step(&mut chat, ROOM, Event::Notified);
     let mut heard = Effects::default();
     let mut cx = heard.context(Time::ZERO, server, ROOM);
-    chat.step_remote(&mut cx, &mut guest, Event::Received(b"a\n"));
+    chat.step_remote(&mut cx, &mut remote, Event::Received(b"a\n"));
     step(&mut chat, 0, Event::Received(b"typed\n"));
     step(&mut chat, ROOM, Event::Notified);
-    chat.step_remote(&mut cx, &mut guest, Event::Notified);
+    chat.step_remote(&mut cx, &mut remote, Event::Notified);
     assert_eq!(heard.bytes(), b"typed\n");
 }

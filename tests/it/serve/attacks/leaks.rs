@@ -155,14 +155,14 @@ fn visit(server: &Server, count: usize) -> usize {
         heard += swarm
             .turn(timeout)
             .iter()
-            .map(|guest| guest.heard)
+            .map(|remote| remote.heard)
             .sum::<usize>();
     }
     heard
         + swarm
             .finish()
             .iter()
-            .map(|guest| guest.heard)
+            .map(|remote| remote.heard)
             .sum::<usize>()
 }
 

@@ -44,7 +44,7 @@ struct Play {
     console: Option<PeerId>,
     console_has_finished: bool,
     typed: usize,
-    guests: Vec<Remote>,
+    remotes: Vec<Remote>,
     ledger: Ledger,
     /// Peers send any bytes: who said what can no more be told.
     is_wild: bool,
@@ -86,23 +86,23 @@ impl Play {
             console,
             console_has_finished: false,
             typed: 0,
-            guests: Vec::new(),
+            remotes: Vec::new(),
             ledger: Ledger::new(partner, prompts),
             is_wild,
         };
-        play.guest_comes(choices);
+        play.remote_comes(choices);
         play
     }
 
     fn act(&mut self, choices: &mut Choices<'_>) {
-        let at = choices.below(self.guests.len());
+        let at = choices.below(self.remotes.len());
         match choices.below(24) {
-            0..=2 => self.guest_comes(choices),
-            3..=10 => self.guest_speaks(at, choices),
+            0..=2 => self.remote_comes(choices),
+            3..=10 => self.remote_speaks(at, choices),
             11..=15 => self.console_types(choices),
             16 | 17 => self.script.advance(choices.pause()),
-            18 => self.guest_finishes(at),
-            19 => self.guest_stalls(at, choices),
+            18 => self.remote_finishes(at),
+            19 => self.remote_stalls(at, choices),
             20 => self.nudge(at),
             21 => self.garbage(at, choices),
             22 if choices.once_in(3) => self.reset(at, choices),
@@ -111,12 +111,12 @@ impl Play {
         }
     }
 
-    fn guest_comes(&mut self, choices: &mut Choices<'_>) {
+    fn remote_comes(&mut self, choices: &mut Choices<'_>) {
         let most = match self.partner {
             Partner::User => 1,
             Partner::Operator | Partner::Pair | Partner::Parrot => GUESTS_MAX,
         };
-        if self.script.has_stopped() || self.guests.len() == most {
+        if self.script.has_stopped() || self.remotes.len() == most {
             return;
         }
         let framing = match self.framing {
@@ -128,7 +128,7 @@ impl Play {
             ]),
             Framing::Line | Framing::Nul | Framing::Padded(_) | Framing::Chunk => self.framing,
         };
-        self.guests.push(Remote {
+        self.remotes.push(Remote {
             id: self.script.open(Origin::Remote),
             framing,
             has_finished: false,
@@ -138,27 +138,27 @@ impl Play {
     }
 
     fn can_send(&self, at: usize) -> bool {
-        let guest = &self.guests[at];
-        !guest.has_finished && self.script.ending(guest.id).is_none()
+        let remote = &self.remotes[at];
+        !remote.has_finished && self.script.ending(remote.id).is_none()
     }
 
-    fn guest_speaks(&mut self, at: usize, choices: &mut Choices<'_>) {
+    fn remote_speaks(&mut self, at: usize, choices: &mut Choices<'_>) {
         let shape = choices.byte();
         let filler = choices.text(usize::from(shape % 4));
         if !self.can_send(at) {
             return;
         }
-        let guest = &mut self.guests[at];
+        let remote = &mut self.remotes[at];
         let text = if shape > 250 {
             self.ledger.is_cut_off(at);
             "QUIT".to_owned()
         } else {
-            guest.said += 1;
-            format!("<{at}.{}{filler}>", guest.said - 1)
+            remote.said += 1;
+            format!("<{at}.{}{filler}>", remote.said - 1)
         };
         let mut bytes = Vec::new();
-        encode(guest.framing, text.as_bytes(), &mut bytes);
-        let id = guest.id;
+        encode(remote.framing, text.as_bytes(), &mut bytes);
+        let id = remote.id;
         if shape % 8 == 7 {
             self.script.put(id, &bytes);
         } else {
@@ -199,16 +199,16 @@ impl Play {
         }
     }
 
-    fn guest_finishes(&mut self, at: usize) {
+    fn remote_finishes(&mut self, at: usize) {
         if self.can_send(at) {
-            self.guests[at].has_finished = true;
+            self.remotes[at].has_finished = true;
             self.ledger.finishes(at);
-            self.script.finish(self.guests[at].id);
+            self.script.finish(self.remotes[at].id);
         }
     }
 
-    fn guest_stalls(&mut self, at: usize, choices: &mut Choices<'_>) {
-        let id = self.guests[at].id;
+    fn remote_stalls(&mut self, at: usize, choices: &mut Choices<'_>) {
+        let id = self.remotes[at].id;
         if self.script.ending(id).is_some() {
             return;
         }
@@ -220,13 +220,13 @@ impl Play {
     }
 
     fn nudge(&mut self, at: usize) {
-        self.script.nudge(self.guests[at].id);
+        self.script.nudge(self.remotes[at].id);
         if let Some(console) = self.console {
             self.script.nudge(console);
         }
     }
 
-    /// Anything at all, from a guest or typed; only where nobody counts.
+    /// Anything at all, from a remote or typed; only where nobody counts.
     fn garbage(&mut self, at: usize, choices: &mut Choices<'_>) {
         let pieces = choices.below(6);
         let bytes = choices.wire(pieces);
@@ -237,7 +237,7 @@ impl Play {
             Some(console) if bytes.len().is_multiple_of(4) && self.can_type() => {
                 self.script.send(console, bytes);
             }
-            _ if self.can_send(at) => self.script.send(self.guests[at].id, bytes),
+            _ if self.can_send(at) => self.script.send(self.remotes[at].id, bytes),
             _ => {}
         }
     }
@@ -248,7 +248,7 @@ impl Play {
             Some(console) if self.is_wild && choices.once_in(3) => self.script.reset(console),
             _ => {
                 self.ledger.is_cut_off(at);
-                self.script.reset(self.guests[at].id);
+                self.script.reset(self.remotes[at].id);
             }
         }
         self.script.settle();
@@ -260,11 +260,11 @@ impl Play {
 
     /// What everybody has been sent, put down and checked.
     fn look(&mut self) {
-        for (at, guest) in self.guests.iter().enumerate() {
-            assert_eq!(self.script.sent_too_late(guest.id), 0, "sent to who left");
-            let sent = self.script.sent(guest.id);
+        for (at, remote) in self.remotes.iter().enumerate() {
+            assert_eq!(self.script.sent_too_late(remote.id), 0, "sent to who left");
+            let sent = self.script.sent(remote.id);
             if !self.is_wild {
-                self.ledger.guest_hears(at, &sent);
+                self.ledger.remote_hears(at, &sent);
             }
         }
         if let Some(console) = self.console {
@@ -289,22 +289,22 @@ impl Play {
 
     /// Everybody takes what waits for them, and time enough passes.
     fn calm_down(&mut self) {
-        for guest in &self.guests {
-            if self.script.ending(guest.id).is_none() {
-                self.script.unblock(guest.id);
+        for remote in &self.remotes {
+            if self.script.ending(remote.id).is_none() {
+                self.script.unblock(remote.id);
             }
         }
         self.script.advance(SILENCE * 3);
         self.look();
         if !self.is_wild && self.is_exact() && !self.script.has_stopped() {
-            let said: Vec<usize> = self.guests.iter().map(|guest| guest.said).collect();
+            let said: Vec<usize> = self.remotes.iter().map(|remote| remote.said).collect();
             self.ledger.check_that_all_is_said(&said, self.typed);
         }
     }
 
     fn end(&mut self) {
-        let guests = self.guests.iter().map(|guest| guest.id);
-        let mut ids: Vec<PeerId> = guests.chain(self.console).collect();
+        let remotes = self.remotes.iter().map(|remote| remote.id);
+        let mut ids: Vec<PeerId> = remotes.chain(self.console).collect();
         if self.typed.is_multiple_of(2) {
             ids.reverse();
         }

@@ -8,7 +8,7 @@ use epollo::protocol::chat::Partner;
 
 use super::CONSOLE;
 
-/// What one guest heard and did.
+/// What one remote heard and did.
 #[derive(Debug, Default)]
 struct Member {
     /// How many messages it heard.
@@ -16,7 +16,7 @@ struct Member {
     /// How many of its own were shown on the console.
     shown: usize,
     latest_typed: Option<usize>,
-    /// Who speaks to it, where that is another guest.
+    /// Who speaks to it, where that is another remote.
     partner: Option<usize>,
     has_finished: bool,
     /// It was reset, or it said the quit word: what it says later, or it is told, may be lost.
@@ -58,8 +58,8 @@ impl Ledger {
         self.members[at].is_cut_off = true;
     }
 
-    /// A guest was sent these bytes.
-    pub(super) fn guest_hears(&mut self, at: usize, bytes: &[u8]) {
+    /// A remote was sent these bytes.
+    pub(super) fn remote_hears(&mut self, at: usize, bytes: &[u8]) {
         for (speaker, number) in tags(bytes) {
             let heard = self.members[at].heard;
             self.members[at].heard += 1;
@@ -73,14 +73,14 @@ impl Ledger {
                 }
                 Partner::Pair => {
                     assert_ne!(speaker, at, "nobody talks to himself");
-                    assert_eq!(number, heard, "guest {at} hears all, once, and in order");
+                    assert_eq!(number, heard, "remote {at} hears all, once, and in order");
                     self.match_up(at, speaker);
                     self.match_up(speaker, at);
                 }
                 Partner::Operator | Partner::User => {
-                    assert_eq!(speaker, CONSOLE, "guests of a console hear nobody else");
+                    assert_eq!(speaker, CONSOLE, "remotes of a console hear nobody else");
                     assert!(self.members[at].latest_typed < Some(number), "in order");
-                    assert!(self.typed_heard.insert(number), "one line, one guest");
+                    assert!(self.typed_heard.insert(number), "one line, one remote");
                     self.members[at].latest_typed = Some(number);
                 }
             }
@@ -89,14 +89,14 @@ impl Ledger {
 
     fn match_up(&mut self, at: usize, partner: usize) {
         let known = *self.members[at].partner.get_or_insert(partner);
-        assert_eq!(known, partner, "guest {at} has one partner");
+        assert_eq!(known, partner, "remote {at} has one partner");
     }
 
     /// The console was sent these bytes.
     pub(super) fn console_hears(&mut self, bytes: &[u8]) {
         for (speaker, number) in tags(bytes) {
             let shown = self.members[speaker].shown;
-            assert_eq!(number, shown, "all of guest {speaker}, once, and in order");
+            assert_eq!(number, shown, "all of remote {speaker}, once, and in order");
             self.members[speaker].shown += 1;
         }
     }

@@ -1,4 +1,4 @@
-//! A guest alone with the parrot: framing, limits, deadlines and endings, one row of its table after
+//! A remote alone with the parrot: framing, limits, deadlines and endings, one row of its table after
 //! the other, and one in a pair that is too slow. The other rows of a talk are in `pair` and `console`.
 
 use epollo::protocol::chat::{Chat, Origin, Partner, Settings};
@@ -18,58 +18,58 @@ fn buffer(text: &str, garbage: u8) -> Vec<u8> {
 
 fn parrot(framing: Framing) -> (Script<Chat>, PeerId) {
     let mut script = chat(Partner::Parrot, framing);
-    let guest = script.open(Origin::Remote);
-    (script, guest)
+    let remote = script.open(Origin::Remote);
+    (script, remote)
 }
 
 #[test]
 fn a_parrot_repeats_every_message() {
     for read_bytes in [1, 3, usize::MAX] {
         let mut script = chat(Partner::Parrot, Framing::Line).reading_at_most(read_bytes);
-        let guest = script.open(Origin::Remote);
-        script.send(guest, "a\n\r\n안녕\r\n\nb");
-        assert_eq!(script.shown(guest), "a\n\n안녕\n\n");
-        script.finish(guest);
-        assert_eq!(script.shown(guest), "b\n", "the end completes the last");
-        assert!(script.has_end(guest));
-        assert_eq!(script.ending(guest), Some(CloseReason::Finished));
+        let remote = script.open(Origin::Remote);
+        script.send(remote, "a\n\r\n안녕\r\n\nb");
+        assert_eq!(script.shown(remote), "a\n\n안녕\n\n");
+        script.finish(remote);
+        assert_eq!(script.shown(remote), "b\n", "the end completes the last");
+        assert!(script.has_end(remote));
+        assert_eq!(script.ending(remote), Some(CloseReason::Finished));
     }
 }
 
 #[test]
-fn a_parrot_answers_in_the_framing_of_its_guest() {
+fn a_parrot_answers_in_the_framing_of_its_remote() {
     for (sent, answer) in [
         (b"hi\r\n".to_vec(), b"hi\n".to_vec()),
         (b"hi\0".to_vec(), b"hi\0".to_vec()),
         (buffer("hi", b'\n'), buffer("hi", 0)),
         (b"hi".to_vec(), b"hi".to_vec()),
     ] {
-        let (mut script, guest) = parrot(Framing::Auto);
-        script.send(guest, &sent);
+        let (mut script, remote) = parrot(Framing::Auto);
+        script.send(remote, &sent);
         if !sent.contains(&b'\n') || sent.len() == PADDED_BYTES {
             script.advance(ALMOST_SILENCE);
-            assert_eq!(script.sent(guest), b"", "a silence decides");
+            assert_eq!(script.sent(remote), b"", "a silence decides");
             script.advance(A_NANOSECOND);
         }
-        assert_eq!(script.sent(guest), answer);
+        assert_eq!(script.sent(remote), answer);
     }
 }
 
 #[test]
 fn a_chunk_is_what_came_before_a_silence() {
-    let (mut script, guest) = parrot(Framing::Chunk);
+    let (mut script, remote) = parrot(Framing::Chunk);
     for byte in ["a", "\n", "b"] {
-        script.send(guest, byte);
+        script.send(remote, byte);
         script.advance(ALMOST_SILENCE);
-        script.nudge(guest);
+        script.nudge(remote);
     }
-    assert_eq!(script.sent(guest), b"");
+    assert_eq!(script.sent(remote), b"");
     script.advance(A_NANOSECOND);
-    assert_eq!(script.sent(guest), b"a\nb");
-    script.send(guest, "QUIT\n");
+    assert_eq!(script.sent(remote), b"a\nb");
+    script.send(remote, "QUIT\n");
     script.advance(A_SECOND);
-    assert_eq!(script.sent(guest), b"QUIT\n");
-    assert!(script.has_end(guest));
+    assert_eq!(script.sent(remote), b"QUIT\n");
+    assert!(script.has_end(remote));
 }
 
 #[test]
@@ -82,23 +82,23 @@ fn the_quit_word_ends_the_talk_and_nothing_after_it_is_heard() {
         ("QUITS\n", false),
         ("a QUIT\n", false),
     ] {
-        let (mut script, guest) = parrot(Framing::Line);
-        script.send(guest, sent);
-        assert_eq!(script.has_end(guest), quits, "{sent:?}");
+        let (mut script, remote) = parrot(Framing::Line);
+        script.send(remote, sent);
+        assert_eq!(script.has_end(remote), quits, "{sent:?}");
         if quits {
-            assert_eq!(script.shown(guest), "QUIT\n");
-            script.send(guest, "and more\n");
-            script.nudge(guest);
+            assert_eq!(script.shown(remote), "QUIT\n");
+            script.send(remote, "and more\n");
+            script.nudge(remote);
             script.advance(10 * A_SECOND);
             script.stop();
-            assert_eq!(script.shown(guest), "");
-            assert_eq!(script.refusal(guest), None);
+            assert_eq!(script.shown(remote), "");
+            assert_eq!(script.refusal(remote), None);
         }
     }
     for word in ["QUIT\0", "QUIT\n\0"] {
-        let (mut script, guest) = parrot(Framing::Nul);
-        script.send(guest, word);
-        assert!(script.has_end(guest), "{word:?}");
+        let (mut script, remote) = parrot(Framing::Nul);
+        script.send(remote, word);
+        assert!(script.has_end(remote), "{word:?}");
     }
 }
 
@@ -115,13 +115,13 @@ fn a_message_at_the_limit_passes_and_one_byte_more_is_refused() {
         ] {
             for read_bytes in [1, usize::MAX] {
                 let mut script = chat(Partner::Parrot, framing).reading_at_most(read_bytes);
-                let guest = script.open(Origin::Remote);
-                script.send(guest, format!("{text}{end}"));
+                let remote = script.open(Origin::Remote);
+                script.send(remote, format!("{text}{end}"));
                 script.advance(A_SECOND / 2);
-                assert_eq!(script.refusal(guest), refusal, "{framing} {text}");
-                assert_eq!(script.has_end(guest), refusal.is_some());
+                assert_eq!(script.refusal(remote), refusal, "{framing} {text}");
+                assert_eq!(script.has_end(remote), refusal.is_some());
                 let answer = refusal.unwrap_or(text);
-                assert_eq!(script.shown(guest), format!("{answer}{end}"));
+                assert_eq!(script.shown(remote), format!("{answer}{end}"));
             }
         }
     }
@@ -129,14 +129,14 @@ fn a_message_at_the_limit_passes_and_one_byte_more_is_refused() {
 
 #[test]
 fn a_message_without_an_end_is_refused_before_its_end() {
-    let (mut script, guest) = parrot(Framing::Line);
-    script.send(guest, "ok\n");
-    script.send(guest, [b'x'; 100]);
-    assert_eq!(script.refusal(guest), Some("message too long"));
-    assert_eq!(script.shown(guest), "ok\nmessage too long\n");
-    assert_eq!(script.unread(guest), 0, "the rest is thrown away");
-    script.finish(guest);
-    assert_eq!(script.ending(guest), Some(CloseReason::Finished));
+    let (mut script, remote) = parrot(Framing::Line);
+    script.send(remote, "ok\n");
+    script.send(remote, [b'x'; 100]);
+    assert_eq!(script.refusal(remote), Some("message too long"));
+    assert_eq!(script.shown(remote), "ok\nmessage too long\n");
+    assert_eq!(script.unread(remote), 0, "the rest is thrown away");
+    script.finish(remote);
+    assert_eq!(script.ending(remote), Some(CloseReason::Finished));
 }
 
 #[test]
@@ -153,22 +153,22 @@ fn a_dribbler_has_so_long_for_a_message_however_it_dribbles() {
             message_bytes_max: 100,
             ..settings(Partner::Parrot)
         }));
-        let guest = script.open(Origin::Remote);
+        let remote = script.open(Origin::Remote);
         script.advance(100 * A_SECOND);
         for _ in 0..25 {
-            script.send(guest, "x");
+            script.send(remote, "x");
             script.advance(A_SECOND / 25 - A_NANOSECOND);
         }
         script.advance(24 * A_NANOSECOND);
-        assert_eq!(script.refusal(guest), None, "{framing}");
+        assert_eq!(script.refusal(remote), None, "{framing}");
         script.advance(A_NANOSECOND);
         assert_eq!(
-            script.refusal(guest),
+            script.refusal(remote),
             Some("message took too long"),
             "{framing}"
         );
-        assert!(script.has_end(guest));
-        let words = String::from_utf8(script.sent(guest)).unwrap();
+        assert!(script.has_end(remote));
+        let words = String::from_utf8(script.sent(remote)).unwrap();
         assert!(
             words.starts_with("message took too long"),
             "{framing}: {words}"
@@ -178,18 +178,18 @@ fn a_dribbler_has_so_long_for_a_message_however_it_dribbles() {
 
 #[test]
 fn a_message_that_is_whole_at_the_last_moment_passes_and_the_next_has_its_own_time() {
-    let (mut script, guest) = parrot(Framing::Line);
+    let (mut script, remote) = parrot(Framing::Line);
     for _ in 0..3 {
-        script.send(guest, "x");
+        script.send(remote, "x");
         script.advance(A_SECOND - A_NANOSECOND);
-        script.send(guest, "\ny");
-        assert_eq!(script.shown(guest).lines().count(), 1);
+        script.send(remote, "\ny");
+        assert_eq!(script.shown(remote).lines().count(), 1);
         script.advance(A_SECOND - A_NANOSECOND);
-        script.send(guest, "\n");
-        assert_eq!(script.shown(guest), "y\n");
+        script.send(remote, "\n");
+        assert_eq!(script.shown(remote), "y\n");
         script.advance(100 * A_SECOND);
     }
-    assert_eq!(script.refusal(guest), None);
+    assert_eq!(script.refusal(remote), None);
 }
 
 #[test]
@@ -198,19 +198,19 @@ fn without_a_deadline_a_message_may_take_for_ever() {
         message_time_max: None,
         ..settings(Partner::Parrot)
     }));
-    let guest = script.open(Origin::Remote);
-    script.send(guest, "x");
+    let remote = script.open(Origin::Remote);
+    script.send(remote, "x");
     script.advance(100_000 * A_SECOND);
-    script.send(guest, "\n");
-    assert_eq!(script.shown(guest), "x\n");
+    script.send(remote, "\n");
+    assert_eq!(script.shown(remote), "x\n");
 }
 
 #[test]
-fn a_stop_says_the_quit_word_to_a_guest_whose_framing_is_known() {
-    let (mut script, guest) = parrot(Framing::Line);
+fn a_stop_says_the_quit_word_to_a_remote_whose_framing_is_known() {
+    let (mut script, remote) = parrot(Framing::Line);
     script.stop();
-    assert_eq!(script.shown(guest), "QUIT\n");
-    assert!(script.has_end(guest));
+    assert_eq!(script.shown(remote), "QUIT\n");
+    assert!(script.has_end(remote));
     let mut script = chat(Partner::Parrot, Framing::Auto);
     let (silent, nul) = (script.open(Origin::Remote), script.open(Origin::Remote));
     script.send(nul, "hi\0");
@@ -222,20 +222,20 @@ fn a_stop_says_the_quit_word_to_a_guest_whose_framing_is_known() {
         "it may not be a chat program at all"
     );
     assert_eq!(script.sent(nul), b"hi\0QUIT\0");
-    for guest in [silent, nul] {
-        assert!(script.has_end(guest));
-        script.finish(guest);
-        assert_eq!(script.ending(guest), Some(CloseReason::Finished));
+    for remote in [silent, nul] {
+        assert!(script.has_end(remote));
+        script.finish(remote);
+        assert_eq!(script.ending(remote), Some(CloseReason::Finished));
     }
 }
 
 #[test]
-fn a_guest_that_only_ends_gets_only_the_end() {
+fn a_remote_that_only_ends_gets_only_the_end() {
     for framing in [Framing::Auto, Framing::Line, Framing::Padded(16)] {
-        let (mut script, guest) = parrot(framing);
-        script.finish(guest);
-        assert_eq!(script.sent(guest), b"");
-        assert_eq!(script.ending(guest), Some(CloseReason::Finished));
+        let (mut script, remote) = parrot(framing);
+        script.finish(remote);
+        assert_eq!(script.sent(remote), b"");
+        assert_eq!(script.ending(remote), Some(CloseReason::Finished));
         assert_eq!(
             script.service.remote_ending(),
             None,
@@ -246,9 +246,9 @@ fn a_guest_that_only_ends_gets_only_the_end() {
 
 #[test]
 fn a_reset_is_remembered() {
-    let (mut script, guest) = parrot(Framing::Line);
-    script.send(guest, "half");
-    script.reset(guest);
+    let (mut script, remote) = parrot(Framing::Line);
+    script.send(remote, "half");
+    script.reset(remote);
     script.settle();
     assert!(matches!(
         script.service.remote_ending(),
@@ -260,14 +260,14 @@ fn a_reset_is_remembered() {
 fn without_a_console_there_is_nobody_to_talk_to() {
     for partner in [Partner::Operator, Partner::User] {
         let mut script = chat(partner, Framing::Line);
-        let guest = script.open(Origin::Remote);
-        assert_eq!(script.refusal(guest), Some("there is nobody to talk to"));
-        assert!(script.has_end(guest));
-        script.send(guest, "hello?\n");
-        script.nudge(guest);
-        script.finish(guest);
-        assert_eq!(script.sent(guest), b"");
-        assert_eq!(script.ending(guest), Some(CloseReason::Finished));
+        let remote = script.open(Origin::Remote);
+        assert_eq!(script.refusal(remote), Some("there is nobody to talk to"));
+        assert!(script.has_end(remote));
+        script.send(remote, "hello?\n");
+        script.nudge(remote);
+        script.finish(remote);
+        assert_eq!(script.sent(remote), b"");
+        assert_eq!(script.ending(remote), Some(CloseReason::Finished));
     }
 }
 
@@ -278,12 +278,12 @@ fn a_message_begun_for_one_partner_never_goes_to_another() {
         message_time_max: None,
         ..settings(Partner::Pair)
     }));
-    let guests: Vec<PeerId> = (0..3).map(|_| script.open(Origin::Remote)).collect();
-    script.send(guests[0], "for b");
-    script.put(guests[1], "b1\n");
+    let remotes: Vec<PeerId> = (0..3).map(|_| script.open(Origin::Remote)).collect();
+    script.send(remotes[0], "for b");
+    script.put(remotes[1], "b1\n");
     script.advance(2 * A_SECOND);
-    assert_eq!(script.refusal(guests[0]), Some("message took too long"));
-    assert_eq!(script.shown(guests[2]), "b1\n", "nobody waits for it");
-    script.send(guests[2], "c1\n");
-    assert_eq!(script.shown(guests[1]), "c1\n");
+    assert_eq!(script.refusal(remotes[0]), Some("message took too long"));
+    assert_eq!(script.shown(remotes[2]), "b1\n", "nobody waits for it");
+    script.send(remotes[2], "c1\n");
+    assert_eq!(script.shown(remotes[1]), "c1\n");
 }
