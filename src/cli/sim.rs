@@ -23,7 +23,7 @@ use crate::sim::{self, Mass, Origins, Outcome, Plan, QUIT};
 /// Seeds that are run if none are named.
 const SEEDS_DEFAULT: Range<u64> = 0..100;
 /// How many violations are spelled out; with so many, no further seed is begun.
-const VIOLATIONS_TOLD_MAX: usize = 10;
+const VIOLATIONS_SHOWN_MAX: usize = 10;
 /// Characters of the names of figures.
 const NAME_WIDTH: usize = 11;
 

@@ -40,7 +40,7 @@ const DEMO_SEGMENT_BYTES: u32 = 1460;
 /// # Errors
 /// Only if the kernel cannot wait any more.
 pub fn run<S: Service, O: Observer>(reactor: &mut ExplorerReactor<S, O>) -> io::Result<()> {
-    let mut pump = Feed {
+    let mut pump = Pump {
         is_watched: false,
         ticked: Time::ZERO,
         tabled: Time::ZERO,
@@ -59,7 +59,7 @@ pub fn run<S: Service, O: Observer>(reactor: &mut ExplorerReactor<S, O>) -> io::
     Ok(())
 }
 
-struct Feed {
+struct Pump {
     is_watched: bool,
     /// When the last tick was sent, and what the totals were.
     ticked: Time,

@@ -157,7 +157,7 @@ fn latency(points: &[Point], note: Option<String>) -> Option<Drawing> {
         ("max", |second| second.max),
     ];
     let mut table = vec![row(["of one second", "lowest", "median", "highest"])];
-    let mut told = Vec::new();
+    let mut parts = Vec::new();
     for (name, of) in figures {
         let values: Vec<f64> = answered.iter().map(|second| of(second) as f64).collect();
         let [least, middle, most] = spread(&values, time);

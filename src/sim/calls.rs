@@ -154,7 +154,7 @@ impl<O: Environment> Kernel for SimKernel<O> {
             Some(Fault::Crowded) => 1 + self.rng.below(2),
             Some(_) | None => self.fault_profile.batch,
         };
-        self.net.tell(batch, ready);
+        self.net.report(batch, ready);
         if ready.len() < batch {
             ready.extend(self.waker.take());
         }

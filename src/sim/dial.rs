@@ -110,7 +110,7 @@ impl Net {
         let socket = self.socket_mut(id);
         socket.die();
         socket.error = Some(fault);
-        socket.is_far_open = false;
+        socket.is_remote_open = false;
         self.wake(id, Key::Any);
     }
 }

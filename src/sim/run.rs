@@ -107,7 +107,7 @@ pub fn run<S: Service>(plan: &Plan, service: S, origins: Origins<S::Origin>) -> 
 fn set_up<S: Service>(
     plan: &Plan,
     service: S,
-    origins: Doors<S::Origin>,
+    origins: Origins<S::Origin>,
 ) -> Reactor<SimKernel<World>, Probing<S>> {
     let mut kernel = SimKernel::new(plan.seed, plan.fault_profile, World::new(plan.clone()));
     let ports = [origins.hello, origins.echo, origins.chat]

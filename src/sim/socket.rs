@@ -70,7 +70,7 @@ pub struct Socket {
     /// We have called, and there is no answer yet.
     pub(super) is_connecting: bool,
     /// The far end has a descriptor of it.
-    pub(super) is_far_open: bool,
+    pub(super) is_remote_open: bool,
     /// We have read its end.
     pub(super) end_was_read: bool,
     /// Something was read or written.
@@ -113,7 +113,7 @@ impl Socket {
             error: None,
             is_dead: false,
             is_connecting: false,
-            is_far_open: true,
+            is_remote_open: true,
             end_was_read: false,
             is_used: false,
             owes: false,
