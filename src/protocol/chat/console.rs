@@ -9,7 +9,7 @@ use crate::protocol::display::{Escaped, cut_at, without_line_end};
 use crate::protocol::framing::{Decoder, Framing};
 use crate::protocol::screen::Screen;
 use crate::protocol::turns::{Message, Side};
-use crate::protocol::{CloseReason, Context, Event, PeerId, StateName};
+use crate::protocol::{CloseReason, Context, Event, PeerId};
 
 /// Our own user's machine. Where it stands follows from its fields: with nobody in `to_answer` it
 /// listens, else it is asked to speak; once its decoder is finished it quits every talk in turn.
@@ -93,14 +93,6 @@ impl Console {
 }
 
 impl Chat {
-    /// Where the user's terminal stands, for an observer.
-    pub(crate) fn state_of_console() -> StateName {
-        StateName {
-            protocol: "terminal",
-            state: "open",
-        }
-    }
-
     /// Our user comes in; before any guest does.
     pub fn open_console(&mut self, cx: &mut Context<'_>) -> Console {
         self.console = Some(cx.me());

@@ -4,7 +4,7 @@ use super::answers::is_out_of_place;
 use super::{ADDRESSES, SIGNALS, TERMINAL, World};
 use crate::protocol::chat::Partner;
 use crate::sim::client::Client;
-use crate::sim::dial::DIALLED;
+use crate::sim::fate::DIALLED;
 use crate::sim::judge::Circumstances;
 use crate::sim::kernel::{Clock, Deed};
 use crate::sim::net::{Net, SocketId};

@@ -18,7 +18,7 @@ pub const LAYERS: [Layer; 10] = [
         name: "protocol",
         layers: "",
         crates: Some(""),
-        words: "net io env fs process thread Instant SystemTime Rc RefCell dyn",
+        words: "TcpStream TcpListener UdpSocket ToSocketAddrs io env fs process thread Instant SystemTime Rc RefCell dyn",
     },
     Layer {
         name: "trace",
@@ -29,7 +29,7 @@ pub const LAYERS: [Layer; 10] = [
     Layer {
         name: "reactor",
         layers: "protocol trace",
-        crates: Some("libc log mio rustix slab socket2"),
+        crates: Some("libc log mio nix rustix slab socket2"),
         words: "Rc RefCell dyn",
     },
     Layer {
