@@ -200,3 +200,44 @@ fn a_session_is_told_once_that_its_outbox_has_room_again() {
     assert!(received > 100_000, "{received} bytes");
     assert_eq!(rig.reactor.service().writable, 1);
 }
+
+/// Asks at every piece for a timer that is over at once, and remembers what it had received when one came.
+struct Hasty {
+    received: usize,
+    expired_after: Vec<usize>,
+}
+
+impl Service for Hasty {
+    type Session = ();
+    type Origin = ();
+
+    fn open(&mut self, _: &mut Context<'_>, (): (), _: &Peer<'_>) {}
+
+    fn step(&mut self, cx: &mut Context<'_>, (): &mut (), event: Event<'_>) {
+        match event {
+            Event::Received(bytes) => {
+                self.received += bytes.len();
+                cx.set_timer(Some(cx.now()));
+            }
+            Event::TimerExpired(_) => self.expired_after.push(self.received),
+            Event::Eof | Event::Connected | Event::Notified | Event::Writable | Event::Stopping => {
+                panic!("{event:?}")
+            }
+        }
+    }
+
+    fn close(&mut self, _: &mut Context<'_>, (): (), _: CloseReason) {}
+}
+
+#[test]
+fn a_timer_comes_after_all_that_was_sent_in_time_however_many_turns_that_takes() {
+    let service = Hasty {
+        received: 0,
+        expired_after: Vec::new(),
+    };
+    let mut rig = Rig::new(service, 100, &[()]);
+    let client = rig.connect(0, (1 << 20, 1_000));
+    rig.send(client, &[b'.'; 300_000]);
+    rig.settle();
+    assert_eq!(rig.reactor.service().expired_after, [300_000]);
+}
