@@ -115,6 +115,14 @@ impl Chat {
         self.remote_ending
     }
 
+    /// Where the user's terminal stands, for an observer.
+    pub(crate) fn state_of_console() -> StateName {
+        StateName {
+            protocol: "terminal",
+            state: "open",
+        }
+    }
+
     fn is_quit(&self, text: &[u8]) -> bool {
         without_line_end(text) == self.settings.quit
     }

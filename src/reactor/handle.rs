@@ -6,18 +6,9 @@ use std::io;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Kernel, Reactor, Run};
+use super::{Kernel, Reactor, Run, Waker};
 use crate::protocol::{Event, PeerId, Service};
 use crate::trace::Observer;
-
-/// Ends the wait of a [`Kernel`], from any thread.
-pub trait Waker: Clone + Send + Sync {
-    /// The wait that is under way ends, or else the next one does at once. Never blocks.
-    ///
-    /// # Errors
-    /// Those of write(2) to an eventfd(2).
-    fn wake(&self) -> io::Result<()>;
-}
 
 /// A reactor, for other threads: made by [`Reactor::handle`], cheap to clone.
 ///

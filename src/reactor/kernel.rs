@@ -6,7 +6,6 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::handle::Waker;
 use super::token::Token;
 use crate::protocol::Time;
 use crate::trace::Flags;
@@ -210,6 +209,15 @@ pub trait Kernel {
 
     /// Closes a listener.
     fn close_listener(&mut self, listener: Self::Listener);
+}
+
+/// Ends the wait of a [`Kernel`], from any thread.
+pub trait Waker: Clone + Send + Sync {
+    /// The wait that is under way ends, or else the next one does at once. Never blocks.
+    ///
+    /// # Errors
+    /// Those of write(2) to an eventfd(2).
+    fn wake(&self) -> io::Result<()>;
 }
 
 /// What has become of the bytes that were written to a stream.

@@ -38,8 +38,8 @@ mod wait;
 
 pub use accept::{ACCEPT_PAUSE, ACCEPTS_PER_TURN_MAX};
 pub use counters::Counters;
-pub use handle::{Handle, Waker};
-pub use kernel::{Batch, Delivery, EVENTS_PER_TURN_MAX, Interest, Kernel, Readiness};
+pub use handle::Handle;
+pub use kernel::{Batch, Delivery, EVENTS_PER_TURN_MAX, Interest, Kernel, Readiness, Waker};
 pub use limits::{ConnectOptions, Holdings, Limits, Policy};
 #[cfg(feature = "os")]
 pub use os::listen::{ListenOptions, bind};

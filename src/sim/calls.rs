@@ -5,11 +5,12 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::dial::ANSWER_TIME_MAX;
+use super::fate::ANSWER_TIME_MAX;
 use super::fault::{Call, Fault, State};
-use super::kernel::{Action, Clock, Environment, SimKernel, SimWaker, error_of};
+use super::kernel::{Action, Clock, Environment, SimKernel, error_of};
 use super::net::SocketId;
 use super::socket::Key;
+use super::waker::SimWaker;
 use crate::protocol::Time;
 use crate::reactor::{Batch, Delivery, Interest, Kernel, Readiness, Token};
 

@@ -1,56 +1,15 @@
-//! Connections of the process's own making: when their far end answers, and how. The port that is called
-//! says which it will be, so that whoever calls knows what it ought to be told.
+//! Connections of the process's own making: when their far end answers, and how. What they are to be told
+//! is decided by nobody here.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::fate::{DIALLED, Dial, Fate, GREETING, SILENCE};
 use super::fault::Fault;
 use super::net::{Net, SocketId};
 use super::queue::Route;
 use super::socket::{Key, Place, Socket};
 use crate::protocol::Time;
-
-/// Who owns the connections that the process makes.
-pub(super) const DIALLED: usize = usize::MAX - 2;
-/// What a server that answers says before it closes.
-pub(super) const GREETING: &[u8] = b"welcome";
-/// How long an answer takes, at most, and how long the kernel waits for one that never comes.
-pub(super) const ANSWER_TIME_MAX: Duration = Duration::from_secs(5);
-const SILENCE: Duration = Duration::from_secs(127);
-
-/// What becomes of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// It is answered; the server says its greeting and closes.
-    Answered,
-    /// Nobody listens.
-    Refused,
-    /// Nobody answers at all.
-    TimedOut,
-    /// It is answered and reset at once.
-    Reset,
-}
-
-impl Fate {
-    pub(super) const ALL: [Fate; 4] = [Fate::Answered, Fate::Refused, Fate::TimedOut, Fate::Reset];
-
-    /// Whom to call for it.
-    pub(super) fn address(self) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, 1 + self as u16))
-    }
-
-    pub(super) fn of(address: SocketAddr) -> Fate {
-        let place = usize::from(address.port()).wrapping_sub(1);
-        Fate::ALL.get(place).copied().unwrap_or(Fate::Refused)
-    }
-}
-
-/// A call that is under way.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Dial {
-    at: Time,
-    fate: Fate,
-}
 
 impl Net {
     /// connect(2), whose answer takes so long if there is one.

@@ -4,16 +4,15 @@
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::fault::{Call, Fault, REACHABLE, State, Tally};
 use super::net::{Net, SocketId};
 use super::random::Random;
 use super::socket::Key;
+use super::waker::SimWaker;
 use crate::protocol::Time;
-use crate::reactor::{Readiness, Token, Waker};
+use crate::reactor::{Readiness, Token};
 
 /// For how long bytes may be said not to be there yet.
 const DELAY: Duration = Duration::from_millis(5);
@@ -110,9 +109,7 @@ impl Environment for () {
     fn saw(&mut self, _net: &mut Net, _id: SocketId, _action: Action<'_>) {}
 
     fn accept_failed(&mut self, _net: &Net) {}
-
     fn asked_in_vain(&mut self, _listener: usize) {}
-
     fn waits(&mut self, _net: &Net, _is_asleep: bool) {}
 
     fn never_waits(&mut self, _calls: u64) {}
@@ -400,34 +397,6 @@ impl<O: Environment> SimKernel<O> {
             must_drain: flags & 4 != 0,
             has_failed: flags & 4 != 0,
         }
-    }
-}
-
-/// Ends the wait of a [`SimKernel`].
-#[derive(Clone, Debug, Default)]
-pub struct SimWaker(Arc<AtomicBool>);
-
-impl SimWaker {
-    fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// What epoll tells of it, once.
-    pub(super) fn take(&self) -> Option<Readiness> {
-        self.0.swap(false, Ordering::Relaxed).then_some(Readiness {
-            token: Token::WAKER,
-            readable: true,
-            writable: false,
-            must_drain: false,
-            has_failed: false,
-        })
-    }
-}
-
-impl Waker for SimWaker {
-    fn wake(&self) -> io::Result<()> {
-        self.0.store(true, Ordering::Relaxed);
-        Ok(())
     }
 }
 

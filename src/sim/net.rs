@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use slab::Slab;
 
-use super::dial::Dial;
+use super::fate::Dial;
 use super::fault::Fault;
 use super::queue::Route;
 use super::socket::{Key, Place, Socket};

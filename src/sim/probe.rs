@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::dial::{ANSWER_TIME_MAX, Fate, GREETING};
+use super::fate::{ANSWER_TIME_MAX, Fate, GREETING};
 use crate::protocol::{CloseReason, Context, Event, Peer, Service, StateName};
 
 /// When a call that is answered or refused must have been told of.

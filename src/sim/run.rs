@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::dial::Fate;
+use super::fate::Fate;
 use super::fault::Tally;
 use super::kernel::SimKernel;
 use super::plan::Plan;

@@ -9,7 +9,7 @@ use crate::protocol::display::{Escaped, cut_at, without_line_end};
 use crate::protocol::framing::{Decoder, Framing};
 use crate::protocol::screen::Screen;
 use crate::protocol::turns::{Message, Side};
-use crate::protocol::{CloseReason, Context, Event, PeerId, StateName};
+use crate::protocol::{CloseReason, Context, Event, PeerId};
 
 /// Our own user's machine. Its state follows from its fields: with nobody in `to_answer` it
 /// listens, else it is asked to speak; once its decoder has finished, it quits every talk in turn.
@@ -93,14 +93,6 @@ impl Console {
 }
 
 impl Chat {
-    /// The state of the user's terminal, for an observer.
-    pub(crate) fn state_of_console() -> StateName {
-        StateName {
-            protocol: "terminal",
-            state: "open",
-        }
-    }
-
     /// Opens our user's session; before any remote's.
     pub fn open_console(&mut self, cx: &mut Context<'_>) -> Console {
         self.console = Some(cx.me());

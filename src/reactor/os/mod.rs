@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use mio::net::{TcpListener, TcpStream};
 
-use super::handle::Waker;
-use super::kernel::{Batch, Delivery, EVENTS_PER_TURN_MAX, Interest, Kernel, Readiness};
+use super::kernel::{Batch, Delivery, EVENTS_PER_TURN_MAX, Interest, Kernel, Readiness, Waker};
 use super::token::Token;
 use crate::protocol::Time;
 use crate::trace::Flags;

@@ -5,7 +5,7 @@ use super::{ADDRESSES, SIGNALS, TERMINAL, World};
 use crate::protocol::chat::Partner;
 use crate::sim::checker::Circumstances;
 use crate::sim::client::Client;
-use crate::sim::dial::DIALLED;
+use crate::sim::fate::DIALLED;
 use crate::sim::kernel::{Action, Clock};
 use crate::sim::net::{Net, SocketId};
 use crate::sim::talker::{Heard, LATE, OPERATOR};

@@ -4,8 +4,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use epollo::protocol::Service;
 use epollo::protocol::echo::{Echo, Settings};
+use epollo::protocol::{CloseReason, Context, Event, Peer, Service};
 use epollo::reactor::{EVENTS_PER_TURN_MAX, Limits, Policy, Reactor};
 use epollo::sim::{FaultProfile, Received, SimKernel, SocketId};
 
@@ -165,4 +165,79 @@ fn who_takes_nearly_everything_keeps_no_memory_that_is_not_counted() {
     );
     // Each could keep 64 KiB. Most of this is for the simulation, and for other tests beside it.
     assert!(grown < 128 * 1024, "{grown} KiB for {count}");
+}
+
+/// Sends more than an outbox takes, and counts how often it is told that there is room again.
+struct Flood {
+    writable: usize,
+}
+
+impl Service for Flood {
+    type Session = ();
+    type Origin = ();
+
+    fn open(&mut self, cx: &mut Context<'_>, (): (), _: &Peer<'_>) {
+        let bytes = vec![b'.'; 2 * cx.send_capacity()];
+        cx.send(&bytes);
+        assert_eq!(cx.send_capacity(), 0);
+    }
+
+    fn step(&mut self, _: &mut Context<'_>, (): &mut (), event: Event<'_>) {
+        assert_eq!(event, Event::Writable);
+        self.writable += 1;
+    }
+
+    fn close(&mut self, _: &mut Context<'_>, (): (), _: CloseReason) {}
+}
+
+#[test]
+fn a_session_is_told_once_that_its_outbox_has_room_again() {
+    let mut rig = Rig::new(Flood { writable: 0 }, 100, &[()]);
+    let client = rig.connect(0, (1_000, 1_000));
+    rig.settle();
+    assert_eq!(rig.reactor.service().writable, 0, "it is full");
+    let (received, _) = rig.receive_all(client);
+    assert!(received > 100_000, "{received} bytes");
+    assert_eq!(rig.reactor.service().writable, 1);
+}
+
+/// Asks at every piece for a timer that is over at once, and remembers what it had received when one came.
+struct Hasty {
+    received: usize,
+    expired_after: Vec<usize>,
+}
+
+impl Service for Hasty {
+    type Session = ();
+    type Origin = ();
+
+    fn open(&mut self, _: &mut Context<'_>, (): (), _: &Peer<'_>) {}
+
+    fn step(&mut self, cx: &mut Context<'_>, (): &mut (), event: Event<'_>) {
+        match event {
+            Event::Received(bytes) => {
+                self.received += bytes.len();
+                cx.set_timer(Some(cx.now()));
+            }
+            Event::TimerExpired(_) => self.expired_after.push(self.received),
+            Event::Eof | Event::Connected | Event::Notified | Event::Writable | Event::Stopping => {
+                panic!("{event:?}")
+            }
+        }
+    }
+
+    fn close(&mut self, _: &mut Context<'_>, (): (), _: CloseReason) {}
+}
+
+#[test]
+fn a_timer_comes_after_all_that_was_sent_in_time_however_many_turns_that_takes() {
+    let service = Hasty {
+        received: 0,
+        expired_after: Vec::new(),
+    };
+    let mut rig = Rig::new(service, 100, &[()]);
+    let client = rig.connect(0, (1 << 20, 1_000));
+    rig.send(client, &[b'.'; 300_000]);
+    rig.settle();
+    assert_eq!(rig.reactor.service().expired_after, [300_000]);
 }

@@ -29,7 +29,7 @@ pub const LAYERS: [Layer; 10] = [
     Layer {
         name: "reactor",
         layers: "protocol trace",
-        crates: Some("libc log mio rustix slab socket2"),
+        crates: Some("libc log mio nix rustix slab socket2"),
         words: "Rc RefCell dyn",
     },
     Layer {
