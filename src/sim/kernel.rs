@@ -14,6 +14,7 @@ use super::random::Random;
 use super::socket::Key;
 use crate::protocol::Time;
 use crate::reactor::{Readiness, Token, Waker};
+use crate::trace::Flags;
 
 /// For how long bytes may be said not to be there yet.
 const MOMENT: Duration = Duration::from_millis(5);
@@ -392,14 +393,11 @@ impl<O: Environment> SimKernel<O> {
     }
 
     fn any_readiness(&mut self, token: Token) -> Readiness {
-        let flags = self.rng.below(7) + 1;
-        Readiness {
-            token,
-            readable: flags & 1 != 0,
-            writable: flags & 2 != 0,
-            must_drain: flags & 4 != 0,
-            has_failed: flags & 4 != 0,
-        }
+        let drawn = self.rng.below(7) + 1;
+        let flags = Flags::IN.only_if(drawn & 1 != 0)
+            | Flags::OUT.only_if(drawn & 2 != 0)
+            | Flags::ERR.only_if(drawn & 4 != 0);
+        Readiness { token, flags }
     }
 }
 
@@ -416,10 +414,7 @@ impl SimWaker {
     pub(super) fn take(&self) -> Option<Readiness> {
         self.0.swap(false, Ordering::Relaxed).then_some(Readiness {
             token: Token::WAKER,
-            readable: true,
-            writable: false,
-            must_drain: false,
-            has_failed: false,
+            flags: Flags::IN,
         })
     }
 }
