@@ -143,8 +143,8 @@ impl<Stream, Session> Connection<Stream, Session> {
         if let Some(outbox) = &mut self.outbox {
             outbox.is_blocked = false;
         }
-        self.must_drain |= readiness.must_drain;
-        self.has_failed |= readiness.has_failed;
+        self.must_drain |= readiness.must_drain();
+        self.has_failed |= readiness.has_failed();
     }
 
     /// The peer has answered our call.

@@ -27,23 +27,43 @@ pub enum Interest {
 pub struct Readiness {
     /// About whom.
     pub token: Token,
-    /// There may be something to read or to accept.
-    pub readable: bool,
-    /// There may be room to write.
-    pub writable: bool,
-    /// The peer will send no more, or something out of the ordinary waits (urgent data, an error):
-    /// a short read proves nothing, read until told that there is no more.
-    pub must_drain: bool,
-    /// The connection has ended by an error. A read tells it once all that arrived was read, and
-    /// [`Kernel::take_error`] at once.
-    pub has_failed: bool,
+    /// In epoll's words.
+    pub flags: Flags,
 }
 
 impl Readiness {
+    /// There may be something to read or to accept.
+    #[inline]
+    pub fn is_readable(self) -> bool {
+        self.flags.contains(Flags::IN)
+    }
+
     /// Whether it says more than that there may be something to read.
     #[inline]
-    pub(super) fn has_more(&self) -> bool {
-        self.writable | self.must_drain | self.has_failed
+    pub(super) fn has_more(self) -> bool {
+        let more = Flags::OUT | Flags::RDHUP | Flags::PRI | Flags::ERR;
+        self.flags.contains_any(more)
+    }
+
+    /// There may be room to write.
+    #[inline]
+    pub fn is_writable(self) -> bool {
+        self.flags.contains(Flags::OUT)
+    }
+
+    /// The peer will send no more, or something out of the ordinary waits (urgent data, an error):
+    /// a short read proves nothing, read until told that there is no more.
+    #[inline]
+    pub fn must_drain(self) -> bool {
+        self.flags
+            .contains_any(Flags::RDHUP | Flags::PRI | Flags::ERR)
+    }
+
+    /// The connection has ended by an error. A read tells it once all that arrived was read, and
+    /// [`Kernel::take_error`] at once.
+    #[inline]
+    pub fn has_failed(self) -> bool {
+        self.flags.contains(Flags::ERR)
     }
 }
 
@@ -62,14 +82,6 @@ pub trait Kernel {
 
     /// The time for an observer in the middle of a turn. Asking changes nothing.
     fn clock(&self) -> Time;
-
-    /// What epoll said about the nth event of the latest wait, which became this readiness. Only for an
-    /// observer; the loop goes by [`Readiness`].
-    fn flags(&self, _nth: usize, readiness: &Readiness) -> Flags {
-        Flags::IN.only_if(readiness.readable)
-            | Flags::OUT.only_if(readiness.writable)
-            | Flags::RDHUP.only_if(readiness.must_drain)
-    }
 
     /// Waits until something is ready, at most for `timeout` (`None`: as long as it takes), and
     /// appends it to `ready`. Returns whether there may be more that did not fit. The only call

@@ -253,8 +253,8 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     fn receive(&mut self) {
         let carried_over = self.unread.len();
         let ready = mem::take(&mut self.ready);
-        for (nth, readiness) in ready.iter().enumerate() {
-            self.kernel.ready(nth, readiness);
+        for readiness in &ready {
+            self.kernel.ready(readiness);
             match readiness.token.target() {
                 Target::Peer(id) => {
                     if self.on_ready(id, readiness) {

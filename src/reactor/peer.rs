@@ -90,7 +90,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         if readiness.has_more() {
             self.on_more_than_readable(id, readiness);
         }
-        let may_be_read = readiness.readable | readiness.must_drain;
+        let may_be_read = readiness.is_readable() | readiness.must_drain();
         find(&mut self.peers, id).is_some_and(|peer| may_be_read && peer.is_to_be_read())
     }
 

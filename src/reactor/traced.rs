@@ -66,16 +66,16 @@ impl<K: Kernel, O: Observer> TracedKernel<K, O> {
         (from, O::IS_ON.then(|| service.state(session)))
     }
 
-    /// What the kernel has said about the nth source of this turn.
+    /// What the kernel has said about a listener or a peer.
     #[inline]
-    pub(super) fn ready(&mut self, nth: usize, readiness: &Readiness) {
+    pub(super) fn ready(&mut self, readiness: &Readiness) {
         if O::IS_ON {
             let source = match readiness.token.target() {
                 Target::Peer(id) => Source::Peer(id),
                 Target::Listener(index) => Source::Listener(index),
                 Target::Waker => Source::Waker,
             };
-            let flags = self.kernel.flags(nth, readiness);
+            let flags = readiness.flags;
             self.note(&TraceEvent::Ready { source, flags });
         }
     }

@@ -13,6 +13,7 @@ use super::socket::Key;
 use super::waker::SimWaker;
 use crate::protocol::Time;
 use crate::reactor::{Readiness, Token};
+use crate::trace::Flags;
 
 /// For how long bytes may be said not to be there yet.
 const DELAY: Duration = Duration::from_millis(5);
@@ -389,14 +390,11 @@ impl<O: Environment> SimKernel<O> {
     }
 
     fn any_readiness(&mut self, token: Token) -> Readiness {
-        let flags = self.rng.below(7) + 1;
-        Readiness {
-            token,
-            readable: flags & 1 != 0,
-            writable: flags & 2 != 0,
-            must_drain: flags & 4 != 0,
-            has_failed: flags & 4 != 0,
-        }
+        let drawn = self.rng.below(7) + 1;
+        let flags = Flags::IN.only_if(drawn & 1 != 0)
+            | Flags::OUT.only_if(drawn & 2 != 0)
+            | Flags::ERR.only_if(drawn & 4 != 0);
+        Readiness { token, flags }
     }
 }
 

@@ -14,6 +14,7 @@ use super::queue::Route;
 use super::socket::{Key, Place, Socket};
 use crate::protocol::Time;
 use crate::reactor::{Interest, Readiness, Token};
+use crate::trace::Flags;
 
 /// Names a connection or terminal of a [`Net`], until both ends have closed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -270,10 +271,7 @@ impl Net {
         let token = backlog.token.filter(|_| !backlog.waiting.is_empty())?;
         Some(Readiness {
             token,
-            readable: true,
-            writable: false,
-            must_drain: false,
-            has_failed: false,
+            flags: Flags::IN,
         })
     }
 
@@ -281,7 +279,7 @@ impl Net {
         let socket = &mut self.sockets[index];
         socket.is_listed = false;
         let readiness = socket.readiness();
-        let is_readable = readiness.is_some_and(|flags| flags.readable || flags.must_drain);
+        let is_readable = readiness.is_some_and(|one| one.is_readable() || one.must_drain());
         self.reported.extend(is_readable.then_some(SocketId(index)));
         readiness
     }

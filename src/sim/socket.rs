@@ -12,6 +12,7 @@ use super::fault::{Fault, State};
 use super::queue::{MEMORY_BYTES_MIN, MemoryLevel, Outbound, Route};
 use crate::protocol::Time;
 use crate::reactor::{Interest, Readiness, Token};
+use crate::trace::Flags;
 
 /// For whom a wake-up is: epoll leaves those alone who watch for something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -272,15 +273,15 @@ impl Socket {
         let readable = reads && (!self.inbound.is_empty() || is_ended);
         let has_room = self.is_shut() || self.is_dead || self.outbound.is_roomy();
         self.wants_room |= writes && !has_room;
-        let readiness = Readiness {
-            token,
-            readable,
-            writable: writes && has_room,
-            must_drain: is_hung_up || (readable && is_ended) || self.error.is_some(),
-            has_failed: self.error.is_some(),
-        };
-        let says_something = readiness.readable || readiness.writable || readiness.must_drain;
-        says_something.then_some(readiness)
+        let writable = writes && has_room;
+        let has_failed = self.error.is_some();
+        let is_read_closed = is_hung_up || (readable && is_ended);
+        let flags = Flags::IN.only_if(readable)
+            | Flags::OUT.only_if(writable)
+            | Flags::RDHUP.only_if(is_read_closed)
+            | Flags::HUP.only_if(is_hung_up || (is_read_closed && writable && has_failed))
+            | Flags::ERR.only_if(has_failed);
+        (flags != Flags::NONE).then_some(Readiness { token, flags })
     }
 
     /// Whether a wake-up of this kind reaches whoever watches it.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::reactor::{Readiness, Token, Waker};
+use crate::trace::Flags;
 
 /// Ends the wait of a [`SimKernel`](super::SimKernel).
 #[derive(Clone, Debug, Default)]
@@ -19,10 +20,7 @@ impl SimWaker {
     pub(super) fn take(&self) -> Option<Readiness> {
         self.0.swap(false, Ordering::Relaxed).then_some(Readiness {
             token: Token::WAKER,
-            readable: true,
-            writable: false,
-            must_drain: false,
-            has_failed: false,
+            flags: Flags::IN,
         })
     }
 }

@@ -4,9 +4,9 @@ use std::fmt;
 use std::ops::BitOr;
 
 /// Bits of `epoll_event.events` (epoll_ctl(2)), as far as the library under the kernel lets us tell
-/// them: `HUP` is told where both halves are closed.
+/// them: `HUP` is told where both halves are closed. The numbers are Linux's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Flags(u8);
+pub struct Flags(u16);
 
 impl Flags {
     /// Nothing.
@@ -18,11 +18,11 @@ impl Flags {
     /// EPOLLOUT: there may be room to write.
     pub const OUT: Flags = Flags(4);
     /// EPOLLRDHUP: the peer has ended its half.
-    pub const RDHUP: Flags = Flags(8);
+    pub const RDHUP: Flags = Flags(0x2000);
     /// EPOLLHUP: both halves have ended.
-    pub const HUP: Flags = Flags(16);
+    pub const HUP: Flags = Flags(0x10);
     /// EPOLLERR: something is wrong; the next call says what.
-    pub const ERR: Flags = Flags(32);
+    pub const ERR: Flags = Flags(8);
 
     const NAMES: [(Flags, &'static str); 6] = [
         (Flags::IN, "IN"),
@@ -35,20 +35,28 @@ impl Flags {
 
     /// Whether all of these are among them.
     #[must_use]
-    pub fn contains(self, others: Flags) -> bool {
+    pub const fn contains(self, others: Flags) -> bool {
         self.0 & others.0 == others.0
     }
 
-    /// These flags if `holds`, else none.
+    /// Whether at least one of these is among them.
     #[must_use]
+    pub const fn contains_any(self, others: Flags) -> bool {
+        self.0 & others.0 != 0
+    }
+
+    /// These flags if `holds`, else none. Without branches: it is asked for every event.
+    #[must_use]
+    #[inline]
     pub fn only_if(self, holds: bool) -> Flags {
-        if holds { self } else { Flags::NONE }
+        Flags(self.0 * u16::from(holds))
     }
 }
 
 impl BitOr for Flags {
     type Output = Flags;
 
+    #[inline]
     fn bitor(self, other: Flags) -> Flags {
         Flags(self.0 | other.0)
     }

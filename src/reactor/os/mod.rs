@@ -78,29 +78,12 @@ impl Kernel for OsKernel {
         Time::from_nanos(elapsed.as_secs() * 1_000_000_000 + u64::from(elapsed.subsec_nanos()))
     }
 
-    fn flags(&self, nth: usize, _: &Readiness) -> Flags {
-        let Some(event) = self.events.iter().nth(nth) else {
-            return Flags::NONE;
-        };
-        let is_over = event.is_read_closed() && event.is_write_closed();
-        Flags::IN.only_if(event.is_readable())
-            | Flags::PRI.only_if(event.is_priority())
-            | Flags::OUT.only_if(event.is_writable())
-            | Flags::RDHUP.only_if(event.is_read_closed())
-            | Flags::HUP.only_if(is_over)
-            | Flags::ERR.only_if(event.is_error())
-    }
-
     fn wait(&mut self, timeout: Option<Duration>, ready: &mut Vec<Readiness>) -> io::Result<Batch> {
         self.poll.poll(&mut self.events, timeout)?;
         for event in &self.events {
             ready.push(Readiness {
                 token: event.token().into(),
-                readable: event.is_readable(),
-                writable: event.is_writable(),
-                // Without branches: it is asked for every event.
-                must_drain: event.is_read_closed() | event.is_priority() | event.is_error(),
-                has_failed: event.is_error(),
+                flags: flags_of(event),
             });
         }
         Ok(match ready.len() {
@@ -278,6 +261,21 @@ impl Kernel for OsKernel {
 /// The address as [`Peer`](crate::protocol::Peer) promises it.
 fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+/// What mio lets us tell of epoll's flags.
+#[inline]
+fn flags_of(event: &mio::event::Event) -> Flags {
+    let flags = Flags::IN.only_if(event.is_readable())
+        | Flags::PRI.only_if(event.is_priority())
+        | Flags::OUT.only_if(event.is_writable())
+        | Flags::ERR.only_if(event.is_error());
+    if event.is_read_closed() {
+        // Once for each peer: the others are spared it.
+        flags | Flags::RDHUP | Flags::HUP.only_if(event.is_write_closed())
+    } else {
+        flags
+    }
 }
 
 impl From<Interest> for mio::Interest {

@@ -204,9 +204,9 @@ pub fn told(outcome: &Outcome) -> String {
             Target::Peer(id) => id.slot.to_string(),
         };
         let flags = [
-            (event.readable, "r"),
-            (event.writable, "w"),
-            (event.must_drain, "+"),
+            (event.is_readable(), "r"),
+            (event.is_writable(), "w"),
+            (event.must_drain(), "+"),
         ];
         let flags = flags.iter().filter(|(is_set, _)| *is_set);
         whom + ":" + &flags.map(|&(_, flag)| flag).collect::<String>()
