@@ -28,8 +28,9 @@ const TOLD: [&str; 9] = [
     "self.kernel.watched(",
 ];
 /// Blocks that are there for it only, as they begin.
-const BLOCKS: [&str; 2] = [
+const BLOCKS: [&str; 3] = [
     "if O::IS_ON {",
+    "if O::IS_ON && self.kernel.is_socket(stream) {",
     "if result.is_err() {\n            self.watched(",
 ];
 

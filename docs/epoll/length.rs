@@ -39,29 +39,27 @@ impl Service for Length {
 }
 
 /// A line for each event of the trace.
-struct Lines(Directory, Text);
+struct Lines(Text);
 
 impl Observer for Lines {
-    fn observe(&mut self, at: Time, moment: &TraceEvent<'_>) {
-        self.0.see(at, moment);
-        eprint!("{}", self.1.line(at, &self.0, moment));
+    fn observe(&mut self, at: Time, directory: &Directory, event: &TraceEvent<'_>) {
+        eprint!("{}", self.0.line(at, directory, event));
     }
 }
 
 fn main() -> Result<()> {
-    let address = format!("127.0.0.1:{}", std::env::args().nth(1).unwrap_or_default());
-    let listener = bind(
-        address.parse().map_err(Error::other)?,
-        ListenOptions::default(),
-    )?;
+    let port = std::env::args().nth(1).unwrap_or_default();
+    let address = format!("127.0.0.1:{port}").parse().map_err(Error::other)?;
+    let listener = bind(address, ListenOptions::default())?;
     println!("listening {}", listener.local_addr()?);
     let text = Text {
         is_coloured: false,
         payload: 16,
         error_word: |error| format!("{:?}", error.kind()).into(),
     };
-    let lines = Lines(Directory::new(vec!["length".to_owned()]), text);
-    let mut reactor = Reactor::observed(OsKernel::new()?, Length, Limits::default(), lines);
+    let limits = Limits::default();
+    let mut reactor = Reactor::observed(OsKernel::new()?, Length, limits, Lines(text));
+    reactor.name_listeners(vec!["length".to_owned()]);
     reactor.listen(listener, (), Policy::default())?;
     reactor.run()
 }

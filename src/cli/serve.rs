@@ -45,11 +45,7 @@ pub(super) fn run(mut arguments: ServeArguments, log: &Log) -> Result<(), Failur
     let announcements = announcements(&services, page.as_ref()).map_err(cannot_tell)?;
     let announced = announcements.iter().map(|line| line.len() + 1).sum();
     let server = Server::new(settings(&arguments), announcements);
-    let traced = page.iter().map(|_| explore::PAGE.to_owned());
-    let traced = traced.chain(services.iter().map(|(name, _)| name.clone()));
-    let trace = arguments
-        .trace
-        .open(log, "epollo serve", traced.collect())?;
+    let trace = arguments.trace.open(log, "epollo serve")?;
     let places = descriptors::places(page.as_ref().map_or(0, |_| explore::SESSIONS_MAX));
     let limits = limits::plan(&arguments, places)?;
     let cannot_start = |error| Failure::cannot("start the event loop", &error);
@@ -66,7 +62,8 @@ pub(super) fn run(mut arguments: ServeArguments, log: &Log) -> Result<(), Failur
         }
         (None, Some(trace)) => {
             let kernel = OsKernel::new().map_err(cannot_start)?;
-            let reactor = Reactor::observed(kernel, server, limits, trace);
+            let mut reactor = Reactor::observed(kernel, server, limits, trace);
+            reactor.name_listeners(services.into_iter().map(|(name, _)| name).collect());
             let same = |origin| origin;
             serve(reactor, same, |server| server, Reactor::run, plan)
         }

@@ -37,7 +37,7 @@ const LIMITS: Limits = Limits {
 
 /// Prints the greeting.
 pub(super) fn hello(arguments: &ClientArguments, log: &Log) -> Result<(), Failure> {
-    let trace = arguments.trace.open(log, "epollo hello", Vec::new())?;
+    let trace = arguments.trace.open(log, "epollo hello")?;
     watch_signals()?;
     let (stream, address) = connect(&arguments.server)?;
     let policy = Policy {
@@ -63,7 +63,7 @@ pub(super) fn hello(arguments: &ClientArguments, log: &Log) -> Result<(), Failur
 /// Sends what the user types or the pipe gives, and shows what comes back.
 pub(super) fn echo(arguments: &EchoArguments, log: &Log) -> Result<(), Failure> {
     let client = &arguments.client;
-    let trace = client.trace.open(log, "epollo echo", Vec::new())?;
+    let trace = client.trace.open(log, "epollo echo")?;
     let exits_at_once = watch_signals()?;
     let (stream, address) = connect(&client.server)?;
     if stdio::is_terminal() {
@@ -165,7 +165,7 @@ fn judge(
 
 /// Talks in turns.
 pub(super) fn chat(arguments: ChatArguments, log: &Log) -> Result<(), Failure> {
-    let trace = arguments.trace.open(log, "epollo chat", Vec::new())?;
+    let trace = arguments.trace.open(log, "epollo chat")?;
     watch_signals()?;
     let (stream, address) = connect(&arguments.server)?;
     let console = console(chat::Origin::Console)?;

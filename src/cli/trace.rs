@@ -24,15 +24,8 @@ pub(super) struct TraceArguments {
 
 impl TraceArguments {
     /// The trace that was asked for, if one was: see [`TraceWriter::open`].
-    pub(super) fn open(
-        &self,
-        log: &Log,
-        program: &str,
-        listeners: Vec<String>,
-    ) -> Result<Option<TraceWriter>, Failure> {
-        let open = |destination| {
-            TraceWriter::open(destination, self.trace_payload, log, program, listeners)
-        };
+    pub(super) fn open(&self, log: &Log, program: &str) -> Result<Option<TraceWriter>, Failure> {
+        let open = |destination| TraceWriter::open(destination, self.trace_payload, log, program);
         self.trace
             .as_ref()
             .map(open)

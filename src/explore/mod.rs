@@ -175,8 +175,9 @@ pub fn reactor<S: Service, O: Observer>(
     } else {
         0
     };
-    let observer = (StatsObserver::new(listeners, payload), second);
+    let observer = (StatsObserver::new(payload), second);
     let mut reactor = Reactor::observed(OsKernel::new()?, service, limits, observer);
+    reactor.name_listeners(listeners);
     let policy = Policy {
         idle_timeout: Some(Duration::from_secs(60)),
         write_timeout: Some(Duration::from_secs(10)),

@@ -132,7 +132,7 @@ impl Pump {
         }
         if now.since(self.tabled) >= TABLE_EVERY {
             self.tabled = now;
-            let table = snapshot::table(&reactor.observer().0, reactor.peers(), now);
+            let table = snapshot::table(reactor.directory(), reactor.peers(), now);
             reactor
                 .service_mut()
                 .broadcast

@@ -72,9 +72,9 @@ function isShown(moment) {
   return peerMatches(moment.peer, moment.name ?? peer?.name, protocol, peer?.state);
 }
 
-const FRAME = new Set(["wait", "woke", "end"]);
+const FRAME = new Set(["wait", "wake", "end"]);
 
-/// The steps of a turn that are to be shown, without its frame of wait, woke and end. How a
+/// The steps of a turn that are to be shown, without its frame of wait, wake and end. How a
 /// connection came in belongs to it: its listener is shown with it.
 function stepsOf(turn) {
   const steps = turn.moments.filter((moment) => !FRAME.has(moment.moment));

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::{DEMO, PAGE, PAGE_LISTENER};
 use crate::protocol::{Event, PeerId, Time};
 use crate::trace::json;
-use crate::trace::{Directory, TraceEvent};
+use crate::trace::{Directory, Subject, TraceEvent};
 
 /// Turns written down in one tick, at most.
 const TURNS_MAX: usize = 20;
@@ -30,8 +30,7 @@ const BYTES_MAX: usize = 40 * 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Sample {
     payload: usize,
-    /// Demo clients by their addresses, and the peers of services that they talk to.
-    demos: Vec<String>,
+    /// Demo clients, and the peers of services that they talk to.
     followed: Vec<PeerId>,
     /// Whole turns, and how many bytes their events take.
     turns: Vec<Turn>,
@@ -85,7 +84,6 @@ impl Sample {
     /// Forgets the turns, and not whom it follows.
     pub(crate) fn forget(&mut self) {
         *self = Sample {
-            demos: mem::take(&mut self.demos),
             followed: mem::take(&mut self.followed),
             ..Sample::new(self.payload)
         };
@@ -100,30 +98,26 @@ impl Sample {
         has_any.then(|| serde_json::to_vec(&taken).expect("numbers and what is JSON already"))
     }
 
-    /// To be called for every event, whether a stream is open or not: who talks with a demo client?
-    pub(crate) fn follow(&mut self, directory: &Directory, moment: &TraceEvent<'_>) {
-        let address = |peer| {
-            let name = directory.peer(peer).map_or("", |known| known.name.as_str());
-            name.split(' ').next().unwrap_or(name)
-        };
-        if let TraceEvent::Opened { peer, state, .. } = *moment {
-            if state.protocol == DEMO {
-                self.demos.push(address(peer).to_owned());
-                self.followed.push(peer);
-            } else if self.demos.iter().any(|demo| demo == address(peer)) {
+    /// To be called for every event of a connection, whether somebody looks or not: who talks with a demo
+    /// client?
+    pub(crate) fn follow(&mut self, directory: &Directory, event: &TraceEvent<'_>) {
+        if let TraceEvent::Opened { peer, state, .. } = *event {
+            let mut followed = self.followed.iter();
+            let is_of_demo = state.protocol == DEMO
+                || followed.any(|&demo| address(directory, demo) == address(directory, peer));
+            if is_of_demo {
                 self.followed.push(peer);
             }
-        } else if let TraceEvent::Closed { peer, .. } = *moment
-            && self.followed.contains(&peer)
-        {
+        } else if let TraceEvent::Closed { peer, .. } = *event {
             self.followed.retain(|&other| other != peer);
-            self.demos.retain(|demo| demo != address(peer));
         }
     }
 
-    fn is_followed(&self, moment: &TraceEvent<'_>) -> bool {
-        let peer = moment.peer();
-        peer.is_some_and(|peer| self.followed.contains(&peer))
+    fn is_followed(&self, event: &TraceEvent<'_>) -> bool {
+        match event.subject() {
+            Subject::Peer(peer) => self.followed.contains(&peer),
+            Subject::Loop | Subject::Waker | Subject::Listener(_) => false,
+        }
     }
 
     /// Records the event if its turn is being recorded.
@@ -132,18 +126,18 @@ impl Sample {
         at: Time,
         directory: &Directory,
         timeout: Option<Duration>,
-        moment: &TraceEvent<'_>,
+        event: &TraceEvent<'_>,
     ) {
-        if is_of_demo(moment) {
+        if is_of_demo(event) {
             self.wanted_for_demo = TURNS_AFTER_DEMO;
         }
-        if let TraceEvent::Woken { events } = moment {
+        if let TraceEvent::Woken { events } = event {
             self.begin(at);
             self.events = *events.as_ref().unwrap_or(&0);
-        } else if let TraceEvent::Ended = moment {
+        } else if let TraceEvent::Ended = event {
             self.end(at, directory, timeout);
-        } else if !matches!(moment, TraceEvent::Waiting { .. }) {
-            self.add(at, directory, moment);
+        } else if !matches!(event, TraceEvent::Waiting { .. }) {
+            self.add(at, directory, event);
         }
     }
 
@@ -175,12 +169,12 @@ impl Sample {
         true
     }
 
-    fn add(&mut self, at: Time, directory: &Directory, moment: &TraceEvent<'_>) {
-        let is_followed = self.is_followed(moment);
+    fn add(&mut self, at: Time, directory: &Directory, event: &TraceEvent<'_>) {
+        let is_followed = self.is_followed(event);
         let Some(moments) = &mut self.moments else {
             return;
         };
-        self.is_own = self.is_own && is_own(directory, moment);
+        self.is_own = self.is_own && is_own(directory, event);
         let kept = if is_followed {
             &mut self.moments_followed
         } else {
@@ -190,7 +184,7 @@ impl Sample {
             self.moments_cut += 1;
             return;
         }
-        let written = json::raw(at, directory, moment, self.payload);
+        let written = json::raw(at, directory, event, self.payload);
         self.moment_bytes += written.get().len();
         moments.push(written);
         *kept += 1;
@@ -204,15 +198,14 @@ impl Sample {
             self.skipped += 1;
             return;
         }
-        let busy = directory.busy(at);
         self.bytes += self.moment_bytes;
         self.turns.push(Turn {
             n: directory.turn(),
-            t: at.as_nanos() - nanos(busy),
+            t: directory.woke().as_nanos(),
             waited: nanos(directory.waited()),
             timeout: timeout.map(nanos),
             ready: self.events,
-            busy: nanos(busy),
+            busy: nanos(directory.busy(at)),
             cut: self.moments_cut,
             moments,
         });
@@ -220,20 +213,31 @@ impl Sample {
 }
 
 /// Whether a demo client begins to do something.
-fn is_of_demo(moment: &TraceEvent<'_>) -> bool {
+fn is_of_demo(event: &TraceEvent<'_>) -> bool {
     matches!(
-        moment,
+        event,
         TraceEvent::Opened { state, .. } | TraceEvent::Dispatched { event: Event::Notified, state, .. }
             if state.protocol == DEMO
     )
 }
 
-/// Whether an event is about the page's own connections only.
-fn is_own(directory: &Directory, moment: &TraceEvent<'_>) -> bool {
-    let known = moment.peer().and_then(|peer| directory.peer(peer));
-    let is_clients = known.is_some_and(|known| known.protocol != PAGE && known.protocol != DEMO);
-    !is_clients
-        && !matches!(moment, TraceEvent::Accepted { listener, .. } if *listener != PAGE_LISTENER)
+/// Whether an event is about the page's own connections and nobody else.
+fn is_own(directory: &Directory, event: &TraceEvent<'_>) -> bool {
+    match event.subject() {
+        Subject::Loop | Subject::Waker => true,
+        Subject::Listener(index) => {
+            index == PAGE_LISTENER || !matches!(event, TraceEvent::Accepted { .. })
+        }
+        Subject::Peer(peer) => directory
+            .peer(peer)
+            .is_none_or(|known| matches!(known.state.protocol, PAGE | DEMO)),
+    }
+}
+
+/// As its name begins: a demo client has its own address there, its peer the same one.
+fn address(directory: &Directory, peer: PeerId) -> Option<&str> {
+    let known = directory.peer(peer)?;
+    known.name.split(' ').next()
 }
 
 pub(crate) fn nanos(duration: Duration) -> u64 {

@@ -9,6 +9,7 @@ use super::stats::{StatsObserver, Totals};
 use super::{DEMO, PAGE};
 use crate::protocol::Time;
 use crate::reactor::{Interest, PeerView};
+use crate::trace::Directory;
 
 /// Rows of the table; of so many connections a reader sees nothing anyway.
 const ROWS_MAX: usize = 200;
@@ -90,7 +91,7 @@ struct Row<'a> {
 /// The connections as they are now: those that moved last, in the order of their ids. `total` counts
 /// also those that have no row.
 pub(crate) fn table(
-    recorder: &StatsObserver,
+    directory: &Directory,
     peers: impl Iterator<Item = PeerView>,
     now: Time,
 ) -> Vec<u8> {
@@ -111,7 +112,7 @@ pub(crate) fn table(
     clients.sort_unstable_by_key(|peer| peer.id);
     let rows = clients
         .iter()
-        .map(|peer| row(recorder, peer, now))
+        .map(|peer| row(directory, peer, now))
         .collect();
     let table = Table {
         total,
@@ -129,16 +130,13 @@ fn keep_latest(peers: &mut Vec<PeerView>, count: usize) {
     }
 }
 
-fn row<'a>(recorder: &'a StatsObserver, peer: &PeerView, now: Time) -> Row<'a> {
-    let traffic = recorder.traffic(peer.id);
+fn row<'a>(directory: &'a Directory, peer: &PeerView, now: Time) -> Row<'a> {
+    let known = directory.peer(peer.id);
     let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(0);
     let timer = (peer.deadline < Time::NEVER).then(|| millis(peer.deadline.since(now)));
     Row {
         peer: peer.id.to_string(),
-        name: recorder
-            .directory
-            .peer(peer.id)
-            .map_or("", |known| known.name.as_str()),
+        name: known.map_or("", |known| known.name.as_str()),
         protocol: peer.state.protocol,
         state: peer.state.state,
         interest: match peer.interest {
@@ -146,8 +144,8 @@ fn row<'a>(recorder: &'a StatsObserver, peer: &PeerView, now: Time) -> Row<'a> {
             Interest::Writable => "write",
             Interest::Both => "both",
         },
-        r#in: traffic.bytes_in,
-        out: traffic.bytes_out,
+        r#in: known.map_or(0, |known| known.bytes_in),
+        out: known.map_or(0, |known| known.bytes_out),
         outbox: peer.unsent,
         idle_ms: millis(now.since(peer.active)),
         timer_ms: timer,

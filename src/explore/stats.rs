@@ -41,29 +41,15 @@ pub(crate) struct Totals {
     pub(crate) accept_pauses: u64,
 }
 
-/// What one connection has moved.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Traffic {
-    generation: u32,
-    /// It came in by a listener other than the page's.
-    is_client: bool,
-    pub(crate) bytes_in: u64,
-    pub(crate) bytes_out: u64,
-}
-
 /// The observer behind the explorer page.
 #[derive(Debug)]
 pub struct StatsObserver {
-    pub(crate) directory: Directory,
     pub(crate) totals: Totals,
     /// Connections that are there, by protocol.
     pub(crate) peers: BTreeMap<&'static str, u64>,
     pub(crate) closed: BTreeMap<CloseReason, u64>,
     /// Turns that were at most so long; the last are those that were longer than all.
     pub(crate) lengths: [u64; BUCKETS_US.len() + 1],
-    traffic: Vec<Traffic>,
-    /// The peer that is opened next has just been accepted for a service.
-    is_client_next: bool,
     is_watched: bool,
     timeout: Option<Duration>,
     /// Nanoseconds of each turn of this tick.
@@ -72,17 +58,13 @@ pub struct StatsObserver {
 }
 
 impl StatsObserver {
-    /// Nothing has happened yet. The listeners are named in the order in which the reactor gets them.
-    /// Of what a peer says, so many bytes are shown.
-    pub(crate) fn new(listeners: Vec<String>, payload: usize) -> StatsObserver {
+    /// Nothing has happened yet. Of what a peer says, so many bytes are shown.
+    pub(crate) fn new(payload: usize) -> StatsObserver {
         StatsObserver {
-            directory: Directory::new(listeners),
             totals: Totals::default(),
             peers: BTreeMap::new(),
             closed: BTreeMap::new(),
             lengths: [0; BUCKETS_US.len() + 1],
-            traffic: Vec::new(),
-            is_client_next: false,
             is_watched: false,
             timeout: None,
             tick: Histogram::new_with_bounds(1, LENGTH_MAX, 2).expect("these are in order"),
@@ -97,12 +79,6 @@ impl StatsObserver {
             self.tick.reset();
             self.sample.forget();
         }
-    }
-
-    pub(crate) fn traffic(&self, peer: PeerId) -> Traffic {
-        let traffic = self.traffic.get(peer.slot as usize).copied();
-        let traffic = traffic.filter(|traffic| traffic.generation == peer.generation);
-        traffic.unwrap_or_default()
     }
 
     /// The lengths of the turns since it was called last, in nanoseconds: p50, p99, the longest.
@@ -123,87 +99,51 @@ impl StatsObserver {
         self.sample.take()
     }
 
-    fn is_of_service(&self, peer: PeerId) -> bool {
-        self.traffic(peer).is_client
+    #[inline]
+    fn count(&mut self, at: Time, directory: &Directory, event: &TraceEvent<'_>) {
+        if let TraceEvent::Read { peer, result, .. } = *event {
+            if is_of_service(directory, peer) {
+                self.totals.reads += 1;
+                self.totals.bytes_in += result.map_or(0, |bytes| bytes.len() as u64);
+                self.totals.would_block += u64::from(would_block(result.err()));
+            }
+        } else if let TraceEvent::Wrote { peer, result, .. } = *event {
+            if is_of_service(directory, peer) {
+                self.totals.writes += 1;
+                self.totals.bytes_out += result.map_or(0, |count| count as u64);
+                self.totals.would_block += u64::from(would_block(result.err()));
+            }
+        } else if let TraceEvent::Waiting { timeout } = *event {
+            self.timeout = timeout;
+        } else if let TraceEvent::Woken { events } = *event {
+            self.totals.turns += 1;
+            self.totals.asleep += nanos(directory.waited());
+            self.totals.events += events.map_or(0, |count| count as u64);
+        } else if let TraceEvent::Ended = *event {
+            self.turn_ended(directory.busy(at));
+        } else {
+            self.count_connection(directory, event);
+        }
     }
 
-    fn traffic_of(&mut self, peer: PeerId) -> &mut Traffic {
-        let slot = peer.slot as usize;
-        if self.traffic.len() <= slot {
-            self.traffic.resize(slot + 1, Traffic::default());
-        }
-        let traffic = &mut self.traffic[slot];
-        if traffic.generation != peer.generation {
-            *traffic = Traffic {
-                generation: peer.generation,
-                ..Traffic::default()
-            };
-        }
-        traffic
-    }
-
-    fn count(&mut self, at: Time, moment: &TraceEvent<'_>) {
-        let moved = |result: &Result<usize, _>| result.map_or(0, |count| count as u64);
-        match *moment {
-            TraceEvent::Waiting { timeout } => self.timeout = timeout,
-            TraceEvent::Woken { events } => {
-                self.totals.turns += 1;
-                self.totals.asleep += nanos(self.directory.waited());
-                self.totals.events += events.map_or(0, |count| count as u64);
+    #[inline(never)]
+    fn count_connection(&mut self, directory: &Directory, event: &TraceEvent<'_>) {
+        self.sample.follow(directory, event);
+        if let TraceEvent::AcceptPaused { .. } = *event {
+            self.totals.accept_pauses += 1;
+        } else if let TraceEvent::Opened { peer, state, .. } = *event {
+            *self.peers.entry(state.protocol).or_insert(0) += 1;
+            self.totals.opened += u64::from(is_of_service(directory, peer));
+        } else if let TraceEvent::Closed { peer, reason } = *event {
+            let known = directory.peer(peer);
+            let protocol = known.map_or("", |known| known.state.protocol);
+            if let Some(count) = self.peers.get_mut(protocol) {
+                *count -= 1;
             }
-            TraceEvent::Ended => {
-                // Whoever was accepted and turned away was not opened.
-                self.is_client_next = false;
-                self.turn_ended(self.directory.busy(at));
+            if is_of_service(directory, peer) {
+                self.totals.closed += 1;
+                *self.closed.entry(reason).or_insert(0) += 1;
             }
-            TraceEvent::AcceptPaused { .. } => self.totals.accept_pauses += 1,
-            TraceEvent::Accepted { listener, result } => {
-                self.is_client_next = listener != PAGE_LISTENER && result.is_ok();
-            }
-            TraceEvent::Opened { peer, state, .. } => {
-                *self.peers.entry(state.protocol).or_insert(0) += 1;
-                let is_client = std::mem::take(&mut self.is_client_next);
-                self.traffic_of(peer).is_client = is_client;
-                self.totals.opened += u64::from(self.is_of_service(peer));
-            }
-            TraceEvent::Closed { peer, reason } => {
-                let protocol = self.directory.peer(peer).map_or("", |known| known.protocol);
-                if let Some(count) = self.peers.get_mut(protocol) {
-                    *count -= 1;
-                }
-                if self.is_of_service(peer) {
-                    self.totals.closed += 1;
-                    *self.closed.entry(reason).or_insert(0) += 1;
-                }
-            }
-            TraceEvent::Read { peer, result, .. } => {
-                let count = moved(&result.map(<[u8]>::len));
-                self.traffic_of(peer).bytes_in += count;
-                if self.is_of_service(peer) {
-                    self.totals.reads += 1;
-                    self.totals.bytes_in += count;
-                    self.totals.would_block += u64::from(would_block(result.err()));
-                }
-            }
-            TraceEvent::Wrote { peer, result, .. } => {
-                let count = moved(&result);
-                self.traffic_of(peer).bytes_out += count;
-                if self.is_of_service(peer) {
-                    self.totals.writes += 1;
-                    self.totals.bytes_out += count;
-                    self.totals.would_block += u64::from(would_block(result.err()));
-                }
-            }
-            TraceEvent::Ready { .. }
-            | TraceEvent::ReadPaused { .. }
-            | TraceEvent::Peeked { .. }
-            | TraceEvent::ShutDown { .. }
-            | TraceEvent::Dispatched { .. }
-            | TraceEvent::Moved { .. }
-            | TraceEvent::Effect { .. }
-            | TraceEvent::Registered { .. }
-            | TraceEvent::TimerSet { .. }
-            | TraceEvent::Fired { .. } => {}
         }
     }
 
@@ -221,15 +161,23 @@ impl StatsObserver {
 }
 
 impl Observer for StatsObserver {
-    fn observe(&mut self, at: Time, moment: &TraceEvent<'_>) {
-        self.directory.see(at, moment);
-        self.count(at, moment);
-        self.sample.follow(&self.directory, moment);
+    fn wants_details(&self) -> bool {
+        self.is_watched
+    }
+
+    #[inline]
+    fn observe(&mut self, at: Time, directory: &Directory, event: &TraceEvent<'_>) {
+        self.count(at, directory, event);
         if self.is_watched {
-            self.sample
-                .write_down(at, &self.directory, self.timeout, moment);
+            self.sample.write_down(at, directory, self.timeout, event);
         }
     }
+}
+
+/// Whether it came in by a listener other than the page's.
+fn is_of_service(directory: &Directory, peer: PeerId) -> bool {
+    let listener = directory.peer(peer).and_then(|known| known.listener);
+    listener.is_some_and(|listener| listener != PAGE_LISTENER)
 }
 
 /// Whether it is no trouble: nothing to read, or no room to write.

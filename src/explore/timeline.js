@@ -3,9 +3,10 @@
 
 const LANES = ["sleep", "ready", "read", "decide", "write", "arm"];
 const LANE_OF = {
-  wait: "sleep", woke: "sleep", end: "sleep", ready: "ready", accept: "read", read: "read", peek: "read", hold: "read",
-  told: "decide", state: "decide", wish: "decide", open: "decide", close: "decide",
+  wait: "sleep", wake: "sleep", end: "sleep", ready: "ready", accept: "read", read: "read", peek: "read", hold: "read",
+  event: "decide", state: "decide", effect: "decide", open: "decide", close: "decide",
   write: "write", shutdown: "write", interest: "arm", timer: "arm", fire: "ready", pause: "arm",
+  delivery: "arm", error: "arm",
 };
 const STEP = 5;
 const GAP = 9;

@@ -1,4 +1,4 @@
-// The chosen turn in words: one line a step, what was told beside it. Peer bytes come escaped and
+// The chosen turn in words: one line a step, the raw event beside it. Peer bytes come escaped and
 // are only ever put in as text.
 
 const ERRNO = { 32: "EPIPE", 104: "ECONNRESET", 110: "ETIMEDOUT", 111: "ECONNREFUSED", 113: "EHOSTUNREACH" };
@@ -14,7 +14,7 @@ function split(text) {
   return [name, rest];
 }
 
-function toldWords(prefix, text) {
+function traceWords(prefix, text) {
   const [name, rest] = split(text);
   const key = `${prefix}_${name}`;
   if (!has(key)) return String(text);
@@ -49,14 +49,18 @@ function sentence(moment) {
       return say(`hold_${moment.why}`, { n: bytes(moment.unsent ?? 0) });
     case "accept": case "read": case "peek": case "write": case "shutdown":
       return callWords(moment);
+    case "delivery":
+      return moment.result === undefined ? say(moment.complete ? "delivery_all" : "delivery_some", { n: bytes(moment.acknowledged) }) : say("delivery_error", { e: moment.result });
+    case "error":
+      return moment.result === "ok" ? say("asked_none") : say("asked_error", { e: moment.result });
     case "open":
       return say("open", { p: moment.protocol ?? "" });
     case "close":
-      return say("close", { r: toldWords("reason", moment.reason) });
-    case "told":
-      return say("told", { x: toldWords("told", moment.event) });
-    case "wish":
-      return say("wish", { x: toldWords("wish", moment.effect) });
+      return say("close", { r: traceWords("reason", moment.reason) });
+    case "event":
+      return say("event", { x: traceWords("event", moment.event) });
+    case "effect":
+      return say("effect", { x: traceWords("effect", moment.effect) });
     case "state":
       return say("state", { from: moment.from, to: moment.to });
     case "interest": {
@@ -77,7 +81,7 @@ function sentence(moment) {
 
 const PLAIN = new Set(["t", "turn", "moment", "peer", "name", "protocol", "listener", "data"]);
 
-/// What was told, as in a line of the trace.
+/// The event as in a line of the trace.
 function raw(moment) {
   const fields = Object.entries(moment).filter(([key]) => !PLAIN.has(key));
   return [moment.moment, ...fields.map(([key, value]) => `${key}=${value}`)].join(" ");
@@ -90,8 +94,8 @@ function who(moment) {
 
 function wakeWords(turn) {
   const d = duration(turn.waited ?? 0);
-  if (typeof turn.ready === "string") return say("woke_error", { d, e: turn.ready });
-  return turn.ready === 0 ? say("woke_none", { d }) : say("woke", { d, ready: readyWords(turn) });
+  if (typeof turn.ready === "string") return say("wake_error", { d, e: turn.ready });
+  return turn.ready === 0 ? say("wake_none", { d }) : say("wake", { d, ready: readyWords(turn) });
 }
 
 function readyWords(turn) {
@@ -109,11 +113,11 @@ function waitWords(turn) {
 
 /// The lines of a turn: its frame around the steps that are shown.
 function linesOf(turn) {
-  const frame = (moment, what, told) => ({ moment: { moment }, what, told });
+  const frame = (moment, what, raw) => ({ moment: { moment }, what, raw });
   return [
     frame("wait", waitWords(turn), `wait timeout=${turn.timeout ?? "none"}`),
-    frame("woke", wakeWords(turn), `woke waited=${turn.waited} events=${turn.ready}`),
-    ...turn.steps.map((moment) => ({ moment, what: sentence(moment), told: raw(moment) })),
+    frame("wake", wakeWords(turn), `wake waited=${turn.waited} events=${turn.ready}`),
+    ...turn.steps.map((moment) => ({ moment, what: sentence(moment), raw: raw(moment) })),
     frame("end", say("over", { d: duration(turn.busy ?? 0) }), `end busy=${turn.busy}`),
   ];
 }
@@ -147,7 +151,7 @@ function turnShow() {
   ].join(" ");
 }
 
-function lineRow({ moment, what, told }) {
+function lineRow({ moment, what, raw }) {
   const lane = laneOf(moment);
   const row = element("tr", { className: `lane-${lane}` });
   if (moment === record.step) {
@@ -172,7 +176,7 @@ function lineRow({ moment, what, told }) {
   }
   const words = element("td", { className: `what ${outcome}` }, what);
   if (moment.data !== undefined) words.append(" ", element("code", {}, moment.data));
-  row.append(phase, subject, words, element("td", { className: "raw" }, element("code", {}, told)));
+  row.append(phase, subject, words, element("td", { className: "raw" }, element("code", {}, raw)));
   // On a phone a line is laid out as a grid, which would take the roles away.
   row.setAttribute("role", "row");
   for (const cell of row.children) cell.setAttribute("role", "cell");

@@ -51,7 +51,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             return;
         };
         if connection.take_failure()
-            && let Ok(Some(error)) = self.kernel.kernel.take_error(&connection.stream)
+            && let Ok(Some(error)) = self.kernel.take_error(id, &connection.stream)
         {
             self.close(id, broken(&error));
         }
@@ -87,7 +87,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         self.forget_debts(id, &policy);
         self.last_words.remove(&id);
         let is_overdue = reason == CloseReason::Lingered && policy.resets_after_linger;
-        if is_overdue || self.is_to_be_forgotten(&connection, reason) {
+        if is_overdue || self.is_to_be_forgotten(id, &connection, reason) {
             self.kernel.kernel.reset(connection.stream);
             self.resume_listeners();
         } else {
@@ -122,13 +122,14 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// off must not look like a whole one, and what a deadline ended shall not live on in the kernel.
     fn is_to_be_forgotten(
         &mut self,
+        id: PeerId,
         connection: &Connection<K::Stream, S::Session>,
         reason: CloseReason,
     ) -> bool {
         match reason {
             CloseReason::WriteStalled | CloseReason::Evicted | CloseReason::Aborted => true,
             CloseReason::Idle => {
-                let delivery = self.kernel.kernel.delivery(&connection.stream);
+                let delivery = self.kernel.delivery(id, &connection.stream);
                 !told(delivery, connection.unsent()).is_complete
             }
             // The kernel may go on to deliver what it has; the process will not.

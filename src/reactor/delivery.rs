@@ -155,7 +155,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             return;
         };
         connection.on_looked(now);
-        let delivery = self.kernel.kernel.delivery(&connection.stream);
+        let delivery = self.kernel.delivery(id, &connection.stream);
         let delivery = told(delivery, connection.unsent());
         if delivery.is_complete {
             let had_debt = self.debts.remove(id);

@@ -161,6 +161,11 @@ pub trait Kernel {
     /// `WouldBlock` while nobody knows; else the error of connect(2), by which the connection has failed.
     fn connected(&mut self, stream: &mut Self::Stream) -> io::Result<()>;
 
+    /// The number of its descriptor, where it has one. Only for an observer.
+    fn descriptor(&self, _stream: &Self::Stream) -> Option<i32> {
+        None
+    }
+
     /// Throws away what our user has typed and nobody has read, a line that is not ended among it, if
     /// the stream is a terminal whose keys are ours now (tcflush(3), tcgetpgrp(3)). Of other streams
     /// nothing is thrown away.

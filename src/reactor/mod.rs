@@ -137,7 +137,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     pub fn observed(mut kernel: K, service: S, limits: Limits, observer: O) -> Reactor<K, S, O> {
         let now = kernel.now();
         Reactor {
-            kernel: TracedKernel { kernel, observer },
+            kernel: TracedKernel::new(kernel, observer),
             service,
             limits,
             policies: Policies::default(),

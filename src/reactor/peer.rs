@@ -47,6 +47,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             let state = self.service.state(&session);
             self.kernel.note(&TraceEvent::Opened {
                 peer: id,
+                address,
                 name,
                 state,
             });

@@ -1,29 +1,51 @@
-//! A kernel with an observer at its side: every call that does something is handed on as it is, then told
-//! of; what the reactor only asks goes to the kernel itself. It changes nothing, and with
+//! A kernel with an observer at its side: what it does and what it answers is handed on as it is, and shown
+//! to the observer, with the directory of who is who. It changes nothing, and with
 //! [`Off`](crate::trace::Off) it is the kernel.
 
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{Batch, Interest, Kernel, Readiness, Target, Token};
+use super::{Batch, Delivery, Interest, Kernel, Readiness, Target, Token};
 use crate::protocol::{Context, Effects, Event, PeerId, Service, StateName, Time};
-use crate::trace::{Flags, Observer, Source, TraceEvent};
+use crate::trace::{Directory, Flags, Observer, Subject, TraceEvent};
 
 #[derive(Debug)]
 pub(super) struct TracedKernel<K, O> {
     pub(super) kernel: K,
     pub(super) observer: O,
+    /// Nothing is in it where nobody looks.
+    pub(super) directory: Directory,
+    /// When the clock was last read for the observer.
+    clocked: Time,
 }
 
 impl<K: Kernel, O: Observer> TracedKernel<K, O> {
-    /// Tells the observer, if there is one.
-    #[inline]
-    pub(super) fn note(&mut self, moment: &TraceEvent<'_>) {
-        if O::IS_ON {
-            let at = self.kernel.clock();
-            self.observer.observe(at, moment);
+    pub(super) fn new(kernel: K, observer: O) -> TracedKernel<K, O> {
+        TracedKernel {
+            kernel,
+            observer,
+            directory: Directory::default(),
+            clocked: Time::ZERO,
         }
+    }
+
+    /// Shows it to the observer, if there is one.
+    #[inline]
+    pub(super) fn note(&mut self, event: &TraceEvent<'_>) {
+        if O::IS_ON && (!event.is_detail() || self.observer.wants_details()) {
+            self.show(event);
+        }
+    }
+
+    /// Not inlined: it is big, and there are many calls.
+    #[inline(never)]
+    fn show(&mut self, event: &TraceEvent<'_>) {
+        if event.is_edge() || self.observer.wants_details() {
+            self.clocked = self.kernel.clock();
+        }
+        self.directory.see(self.clocked, event);
+        self.observer.observe(self.clocked, &self.directory, event);
     }
 
     /// A machine has had its step: where it went and what it asks for.
@@ -35,9 +57,19 @@ impl<K: Kernel, O: Observer> TracedKernel<K, O> {
         to: Option<StateName>,
         effects: &Effects,
     ) {
-        if !O::IS_ON {
-            return;
+        if O::IS_ON && self.observer.wants_details() {
+            self.show_step(peer, from, to, effects);
         }
+    }
+
+    #[inline(never)]
+    fn show_step(
+        &mut self,
+        peer: PeerId,
+        from: Option<StateName>,
+        to: Option<StateName>,
+        effects: &Effects,
+    ) {
         if let (Some(from), Some(to)) = (from, to)
             && from != to
         {
@@ -57,26 +89,27 @@ impl<K: Kernel, O: Observer> TracedKernel<K, O> {
         mut cx: Context<'_>,
         event: Event<'_>,
     ) -> (Option<StateName>, Option<StateName>) {
-        let from = O::IS_ON.then(|| service.state(session));
+        let is_shown = O::IS_ON && self.observer.wants_details();
+        let from = is_shown.then(|| service.state(session));
         if let Some(state) = from {
             let peer = cx.me();
             self.note(&TraceEvent::Dispatched { peer, event, state });
         }
         service.step(&mut cx, session, event);
-        (from, O::IS_ON.then(|| service.state(session)))
+        (from, is_shown.then(|| service.state(session)))
     }
 
     /// What the kernel has said about a listener or a peer.
     #[inline]
     pub(super) fn ready(&mut self, readiness: &Readiness) {
         if O::IS_ON {
-            let source = match readiness.token.target() {
-                Target::Peer(id) => Source::Peer(id),
-                Target::Listener(index) => Source::Listener(index),
-                Target::Waker => Source::Waker,
+            let subject = match readiness.token.target() {
+                Target::Peer(id) => Subject::Peer(id),
+                Target::Listener(index) => Subject::Listener(index),
+                Target::Waker => Subject::Waker,
             };
             let flags = readiness.flags;
-            self.note(&TraceEvent::Ready { source, flags });
+            self.note(&TraceEvent::Ready { subject, flags });
         }
     }
 
@@ -99,10 +132,15 @@ impl<K: Kernel, O: Observer> TracedKernel<K, O> {
         listener: &mut K::Listener,
     ) -> io::Result<(K::Stream, SocketAddr)> {
         let result = self.kernel.accept(listener);
-        self.note(&TraceEvent::Accepted {
-            listener: index,
-            result: result.as_ref().map(|&(_, address)| address),
-        });
+        if O::IS_ON {
+            let stream = result.as_ref().ok().map(|(stream, _)| stream);
+            let descriptor = stream.and_then(|stream| self.kernel.descriptor(stream));
+            self.note(&TraceEvent::Accepted {
+                listener: index,
+                result: result.as_ref().map(|&(_, address)| address),
+                descriptor,
+            });
+        }
         result
     }
 
@@ -148,9 +186,13 @@ impl<K: Kernel, O: Observer> TracedKernel<K, O> {
     ) -> io::Result<usize> {
         let result = self.kernel.read(stream, buffer);
         if O::IS_ON {
-            let result = result.as_ref().map(|&count| &buffer[..count]);
-            let room = buffer.len();
-            self.note(&TraceEvent::Read { peer, room, result });
+            let call = self.call(stream, "recvfrom", "read");
+            self.note(&TraceEvent::Read {
+                peer,
+                call,
+                room: buffer.len(),
+                result: result.as_ref().map(|&count| &buffer[..count]),
+            });
         }
         result
     }
@@ -166,10 +208,13 @@ impl<K: Kernel, O: Observer> TracedKernel<K, O> {
         buffer: &mut [u8],
     ) -> io::Result<usize> {
         let result = self.kernel.peek(stream, buffer);
-        self.note(&TraceEvent::Peeked {
-            peer,
-            result: result.as_ref().copied(),
-        });
+        // What is no socket is not asked.
+        if O::IS_ON && self.kernel.is_socket(stream) {
+            self.note(&TraceEvent::Peeked {
+                peer,
+                result: result.as_ref().copied(),
+            });
+        }
         result
     }
 
@@ -181,7 +226,7 @@ impl<K: Kernel, O: Observer> TracedKernel<K, O> {
         bytes: &[u8],
     ) -> io::Result<usize> {
         let result = self.kernel.write(stream, bytes);
-        self.wrote(peer, bytes, &result);
+        self.wrote(peer, stream, "sendto", bytes, &result);
         result
     }
 
@@ -192,20 +237,71 @@ impl<K: Kernel, O: Observer> TracedKernel<K, O> {
         bytes: &[u8],
     ) -> io::Result<usize> {
         let result = self.kernel.write_last(stream, bytes);
-        self.wrote(peer, bytes, &result);
+        self.wrote(peer, stream, "sendto(MSG_MORE)", bytes, &result);
         result
     }
 
     #[inline]
-    fn wrote(&mut self, peer: PeerId, offered: &[u8], result: &io::Result<usize>) {
-        self.note(&TraceEvent::Wrote {
-            peer,
-            offered,
-            result: result.as_ref().copied(),
-        });
+    fn wrote(
+        &mut self,
+        peer: PeerId,
+        stream: &K::Stream,
+        call: &'static str,
+        offered: &[u8],
+        result: &io::Result<usize>,
+    ) {
+        if O::IS_ON {
+            let call = self.call(stream, call, "write");
+            self.note(&TraceEvent::Wrote {
+                peer,
+                call,
+                offered,
+                result: result.as_ref().copied(),
+            });
+        }
     }
 
-    /// The wish was told of already.
+    /// What the system call is called that was made.
+    fn call(
+        &self,
+        stream: &K::Stream,
+        of_socket: &'static str,
+        of_file: &'static str,
+    ) -> &'static str {
+        if self.kernel.is_socket(stream) {
+            of_socket
+        } else {
+            of_file
+        }
+    }
+
+    pub(super) fn delivery(&mut self, peer: PeerId, stream: &K::Stream) -> io::Result<Delivery> {
+        let result = self.kernel.delivery(stream);
+        // What is no socket is not asked.
+        if O::IS_ON && self.kernel.is_socket(stream) {
+            self.note(&TraceEvent::Delivery {
+                peer,
+                acknowledged: result.as_ref().map(|delivery| delivery.acknowledged),
+                is_complete: result.as_ref().is_ok_and(|delivery| delivery.is_complete),
+            });
+        }
+        result
+    }
+
+    pub(super) fn take_error(
+        &mut self,
+        peer: PeerId,
+        stream: &K::Stream,
+    ) -> io::Result<Option<io::Error>> {
+        let result = self.kernel.take_error(stream);
+        if O::IS_ON && self.kernel.is_socket(stream) {
+            let found = result.as_ref().map_or_else(Some, Option::as_ref);
+            self.note(&TraceEvent::ErrorTaken { peer, found });
+        }
+        result
+    }
+
+    /// The effect was shown already.
     pub(super) fn discard_typed(&mut self, stream: &mut K::Stream) {
         self.kernel.discard_typed(stream);
     }

@@ -3,7 +3,7 @@
 use super::connection::{Inbound, Outbound};
 use super::{Interest, Kernel, Reactor, peer_id};
 use crate::protocol::{PeerId, Service, StateName, Time};
-use crate::trace::Observer;
+use crate::trace::{Directory, Observer};
 
 /// One peer between two turns.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +48,17 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                 Outbound::Finished => "finished",
             },
         })
+    }
+
+    /// What the listeners serve, in the order in which they are added, for the observer's
+    /// [`Directory`].
+    pub fn name_listeners(&mut self, names: Vec<String>) {
+        self.kernel.directory.name_listeners(names);
+    }
+
+    /// Who is who, as the observer is told; empty where nobody looks.
+    pub fn directory(&self) -> &Directory {
+        &self.kernel.directory
     }
 
     /// Whoever looks.

@@ -19,7 +19,6 @@ const BATCH_BYTES: usize = 32 * 1024;
 /// A trace; see the module. It ends with its value.
 #[derive(Debug)]
 pub struct TraceWriter {
-    directory: Directory,
     format: Format,
     payload: usize,
     /// Lines that are not written yet, and of how many events.
@@ -51,8 +50,7 @@ enum Format {
 }
 
 impl TraceWriter {
-    /// A trace that shows `payload` bytes of each read and write. `program` is what is traced;
-    /// `listeners` says what each of them serves, in the order in which the reactor gets them.
+    /// A trace that shows `payload` bytes of each read and write. `program` is what is traced.
     ///
     /// # Errors
     /// Why it cannot be written, in words for our user.
@@ -61,7 +59,6 @@ impl TraceWriter {
         payload: usize,
         log: &Log,
         program: &str,
-        listeners: Vec<String>,
     ) -> Result<TraceWriter, String> {
         let no_path = PathBuf::new();
         let (out, format, path) = match destination {
@@ -81,7 +78,6 @@ impl TraceWriter {
             ),
         };
         let mut writer = TraceWriter {
-            directory: Directory::new(listeners),
             format,
             payload,
             batch: Vec::new(),
@@ -114,27 +110,26 @@ impl TraceWriter {
 }
 
 impl Observer for TraceWriter {
-    fn observe(&mut self, at: Time, moment: &TraceEvent<'_>) {
+    fn observe(&mut self, at: Time, directory: &Directory, event: &TraceEvent<'_>) {
         if self.out.is_none() {
             self.missed += 1;
             return;
         }
         self.batched += 1;
-        self.directory.see(at, moment);
-        let (batch, directory) = (&mut self.batch, &self.directory);
+        let batch = &mut self.batch;
         match &mut self.format {
             Format::Text(text) => {
-                write!(batch, "{}", text.line(at, directory, moment))
+                write!(batch, "{}", text.line(at, directory, event))
                     .expect("a Vec takes everything");
             }
             Format::Lines => {
-                json::object(batch, at, directory, moment, self.payload);
+                json::object(batch, at, directory, event, self.payload);
                 batch.push(b'\n');
             }
-            Format::Chrome(chrome) => chrome.event(batch, at, directory, moment, self.payload),
+            Format::Chrome(chrome) => chrome.event(batch, at, directory, event, self.payload),
         }
         let sleeps =
-            matches!(moment, TraceEvent::Waiting { timeout } if *timeout != Some(Duration::ZERO));
+            matches!(event, TraceEvent::Waiting { timeout } if *timeout != Some(Duration::ZERO));
         if sleeps || self.batch.len() >= BATCH_BYTES {
             self.flush();
         }

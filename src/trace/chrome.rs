@@ -1,4 +1,4 @@
-//! Moments as Chrome trace events, which Perfetto opens: one track for the loop, one for each
+//! Events as Chrome trace events, which Perfetto opens: one track for the loop, one for each
 //! connection, a counter of connections. One JSON array, an event a line. Only what happened is
 //! written: nothing is kept to be told later.
 //!
@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::json::{self, Object};
-use super::{Directory, ReadPause, TraceEvent};
-use crate::protocol::{PeerId, Time};
+use super::json::{Object, Particulars};
+use super::text::Text;
+use super::{Directory, Subject, TraceEvent};
+use crate::protocol::Time;
 
 /// Closes the array.
 pub const LAST: &str = "]\n";
@@ -55,73 +56,55 @@ impl Chrome {
         );
     }
 
-    /// The lines of a moment that `directory` has seen.
+    /// The lines of an event that `directory` has seen.
     pub fn event(
         &mut self,
         out: &mut Vec<u8>,
         at: Time,
         directory: &Directory,
-        moment: &TraceEvent<'_>,
+        event: &TraceEvent<'_>,
         payload: usize,
     ) {
-        let args = json::Particulars(Object {
+        let args = Particulars(Object {
             at,
             directory,
-            moment,
+            event,
             payload,
         });
-        let track = moment.peer().map_or(LOOP, track);
-        match *moment {
-            TraceEvent::Waiting { .. } => {
-                let name = if directory.looks() { "look" } else { "asleep" };
-                line(out, &slice(at, track, name, &args));
+        let track = track(event.subject());
+        if let TraceEvent::Waiting { .. } = event {
+            let name = if directory.polls() { "poll" } else { "asleep" };
+            line(out, &slice(at, track, name, &args));
+        } else if let TraceEvent::Woken { .. } = event {
+            line(out, &end(at, track));
+            let name = format!("turn {}", directory.turn());
+            line(out, &slice(at, track, &name, &args));
+        } else if let TraceEvent::Ended = event {
+            line(out, &end(at, track));
+        } else if let TraceEvent::Opened { name, state, .. } = *event {
+            let protocol = state.protocol;
+            let mut name = name.to_string();
+            if !name.ends_with(protocol) {
+                name = format!("{name} {protocol}");
             }
-            TraceEvent::Woken { .. } => {
-                line(out, &end(at, track));
-                line(
-                    out,
-                    &slice(at, track, &format!("turn {}", directory.turn()), &args),
-                );
+            line(out, &named(at, track, "thread_name", &Name { name: &name }));
+            line(out, &slice(at, track, state.state, &args));
+            *self.open.entry(protocol).or_insert(0) += 1;
+            self.count(out, at);
+        } else if let TraceEvent::Moved { to, .. } = event {
+            line(out, &end(at, track));
+            line(out, &slice(at, track, to.state, &args));
+        } else {
+            let name = LABEL.line(at, directory, event).label();
+            line(out, &instant(at, track, &name, &args));
+        }
+        if let TraceEvent::Closed { peer, .. } = *event {
+            line(out, &end(at, track));
+            if let Some(known) = directory.peer(peer) {
+                let open = self.open.entry(known.state.protocol);
+                open.and_modify(|count| *count -= 1);
             }
-            TraceEvent::Ended => line(out, &end(at, track)),
-            TraceEvent::Opened { name, state, .. } => {
-                let protocol = state.protocol;
-                let mut name = name.to_string();
-                if !name.ends_with(protocol) {
-                    name = format!("{name} {protocol}");
-                }
-                line(out, &named(at, track, "thread_name", &Name { name: &name }));
-                line(out, &slice(at, track, state.state, &args));
-                *self.open.entry(protocol).or_insert(0) += 1;
-                self.count(out, at);
-            }
-            TraceEvent::Moved { to, .. } => {
-                line(out, &end(at, track));
-                line(out, &slice(at, track, to.state, &args));
-            }
-            TraceEvent::Closed { peer, .. } => {
-                line(out, &instant(at, track, &label(moment), &args));
-                line(out, &end(at, track));
-                if let Some(known) = directory.peer(peer) {
-                    self.open
-                        .entry(known.protocol)
-                        .and_modify(|count| *count -= 1);
-                }
-                self.count(out, at);
-            }
-            TraceEvent::Ready { .. }
-            | TraceEvent::Accepted { .. }
-            | TraceEvent::AcceptPaused { .. }
-            | TraceEvent::Read { .. }
-            | TraceEvent::ReadPaused { .. }
-            | TraceEvent::Peeked { .. }
-            | TraceEvent::Wrote { .. }
-            | TraceEvent::ShutDown { .. }
-            | TraceEvent::Dispatched { .. }
-            | TraceEvent::Effect { .. }
-            | TraceEvent::Registered { .. }
-            | TraceEvent::TimerSet { .. }
-            | TraceEvent::Fired { .. } => line(out, &instant(at, track, &label(moment), &args)),
+            self.count(out, at);
         }
     }
 
@@ -139,59 +122,24 @@ pub fn dropped(lines: u64) -> String {
     String::from_utf8(out).expect("JSON is UTF-8")
 }
 
-/// What an instant is called: its kind and the one thing that matters most about it.
-fn label(moment: &TraceEvent<'_>) -> String {
-    let kind = moment.kind();
-    let moved = |result: Result<usize, &_>| match result {
-        Ok(count) => format!("{kind} {count}"),
-        Err(error) => format!("{kind} {}", json::error_word(error)),
-    };
-    match *moment {
-        TraceEvent::Ready { flags, .. } => format!("{kind} {flags}"),
-        TraceEvent::Read { result, .. } => moved(result.map(<[u8]>::len)),
-        TraceEvent::Peeked { result, .. } | TraceEvent::Wrote { result, .. } => moved(result),
-        TraceEvent::Accepted {
-            result: Err(error), ..
-        }
-        | TraceEvent::ShutDown {
-            result: Err(error), ..
-        }
-        | TraceEvent::Registered {
-            result: Err(error), ..
-        } => moved(Err(error)),
-        TraceEvent::ReadPaused {
-            why: ReadPause::Outbox { .. },
-            ..
-        } => format!("{kind}: outbox"),
-        TraceEvent::ReadPaused {
-            why: ReadPause::Session,
-            ..
-        } => format!("{kind}: session"),
-        TraceEvent::Dispatched { event, .. } => format!("{kind} {event}"),
-        TraceEvent::Effect { effect, .. } => format!("{kind} {effect}"),
-        TraceEvent::Registered { interest, .. } => format!("{kind} {}", interest.interest()),
-        TraceEvent::Closed { reason, .. } => format!("{kind} {reason:?}"),
-        TraceEvent::Waiting { .. }
-        | TraceEvent::Woken { .. }
-        | TraceEvent::Ended
-        | TraceEvent::Accepted { .. }
-        | TraceEvent::AcceptPaused { .. }
-        | TraceEvent::Opened { .. }
-        | TraceEvent::ShutDown { .. }
-        | TraceEvent::Moved { .. }
-        | TraceEvent::TimerSet { .. }
-        | TraceEvent::Fired { .. } => kind.to_owned(),
-    }
-}
+/// What an instant is called: its kind, and what its line of text says, without bytes of a peer.
+const LABEL: Text = Text {
+    is_coloured: false,
+    payload: 0,
+    error_word: super::json::error_word,
+};
 
 #[derive(Serialize)]
 struct Name<'a> {
     name: &'a str,
 }
 
-/// The track of a peer. Its generation is its own, and begins at 1.
-fn track(peer: PeerId) -> u64 {
-    LOOP + u64::from(peer.generation)
+/// The track of a peer is its own: so is its generation, which begins at 1.
+fn track(subject: Subject) -> u64 {
+    match subject {
+        Subject::Loop | Subject::Waker | Subject::Listener(_) => LOOP,
+        Subject::Peer(peer) => LOOP + u64::from(peer.generation),
+    }
 }
 
 fn slice<'a, A>(at: Time, tid: u64, name: &'a str, args: A) -> Event<'a, A> {

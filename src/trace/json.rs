@@ -1,5 +1,5 @@
-//! One moment as one flat JSON object: a line of `--trace FILE.jsonl`, and what the explorer page is
-//! told. Where it is written to is not decided here.
+//! One event as one flat JSON object: a line of `--trace FILE.jsonl`, and what the explorer page
+//! gets. Where it is written to is not decided here.
 
 use std::borrow::Cow;
 use std::fmt::{Debug, Display};
@@ -10,23 +10,23 @@ use nix::errno::Errno;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{Directory, Flags, ReadPause, Source, TraceEvent};
+use super::{Directory, Flags, ReadPause, Subject, TraceEvent};
 use crate::protocol::Time;
 use crate::protocol::display::Escaped;
 
-/// Appends a moment that `directory` has seen to `out`, without a line end. At most `payload` bytes of
+/// Appends an event that `directory` has seen to `out`, without a line end. At most `payload` bytes of
 /// what a peer sends or is sent are shown, escaped.
 pub fn object(
     out: &mut Vec<u8>,
     at: Time,
     directory: &Directory,
-    moment: &TraceEvent<'_>,
+    event: &TraceEvent<'_>,
     payload: usize,
 ) {
     let object = Object {
         at,
         directory,
-        moment,
+        event,
         payload,
     };
     serde_json::to_writer(out, &object).expect("a Vec takes everything, and the keys are text");
@@ -36,37 +36,38 @@ pub fn object(
 pub fn raw(
     at: Time,
     directory: &Directory,
-    moment: &TraceEvent<'_>,
+    event: &TraceEvent<'_>,
     payload: usize,
 ) -> Box<RawValue> {
     let object = Object {
         at,
         directory,
-        moment,
+        event,
         payload,
     };
     to_raw_value(&object).expect("the keys are text")
 }
 
-/// A moment to be serialized.
+/// An event to be serialized.
 pub struct Object<'a> {
     /// When it was.
     pub at: Time,
     /// What has seen it.
     pub directory: &'a Directory,
     /// What happened.
-    pub moment: &'a TraceEvent<'a>,
+    pub event: &'a TraceEvent<'a>,
     /// How many bytes of a read or write are shown.
     pub payload: usize,
 }
 
-/// Only its turn and what this kind of moment has to say.
+/// Only its turn and what this kind of event has to say.
 pub struct Particulars<'a>(pub Object<'a>);
 
 impl Serialize for Particulars<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut fields = Fields(serializer.serialize_map(None)?);
         fields.put("turn", &self.0.directory.turn())?;
+        self.0.listener(&mut fields)?;
         self.0.particulars(&mut fields)?;
         fields.0.end()
     }
@@ -78,12 +79,15 @@ impl Serialize for Object<'_> {
         fields
             .put("t", &self.at.as_nanos())?
             .put("turn", &self.directory.turn())?
-            .put("moment", self.moment.kind())?;
-        if let Some(peer) = self.moment.peer() {
-            match self.directory.peer(peer) {
-                Some(known) => fields.put("peer", &known.id)?.put("name", &known.name)?,
-                None => fields.put("peer", &Shown(peer))?,
-            };
+            .put("moment", self.event.kind())?;
+        match self.event.subject() {
+            Subject::Loop | Subject::Waker | Subject::Listener(_) => self.listener(&mut fields)?,
+            Subject::Peer(peer) => {
+                fields.put("peer", &Shown(peer))?;
+                if let Some(known) = self.directory.peer(peer) {
+                    fields.put("name", &known.name)?;
+                }
+            }
         }
         self.particulars(&mut fields)?;
         fields.0.end()
@@ -91,51 +95,62 @@ impl Serialize for Object<'_> {
 }
 
 impl Object<'_> {
-    /// What this kind of moment has to say.
+    /// Which listener it is about, if it is about one.
+    fn listener<M: SerializeMap>(&self, fields: &mut Fields<M>) -> Result<(), M::Error> {
+        if let Subject::Listener(index) = self.event.subject() {
+            fields.put("listener", self.directory.listener(index))?;
+        }
+        Ok(())
+    }
+
+    /// What this kind of event has to say.
     fn particulars<M: SerializeMap>(&self, fields: &mut Fields<M>) -> Result<(), M::Error> {
-        let listener = |index| self.directory.listener(index);
-        match *self.moment {
+        match *self.event {
             TraceEvent::Waiting { timeout } => fields.put("timeout", &timeout.map(nanos))?,
             TraceEvent::Woken { events } => fields
                 .put("waited", &nanos(self.directory.waited()))?
                 .put("events", events.as_ref().unwrap_or(&0))?
                 .trouble(events.err())?,
             TraceEvent::Ended => fields.put("busy", &nanos(self.directory.busy(self.at)))?,
-            TraceEvent::Ready { source, flags } => match source {
-                Source::Listener(index) => fields.put("listener", listener(index))?,
-                Source::Peer(_) | Source::Waker => fields,
-            }
-            .put("flags", &Shown(flags))?,
+            TraceEvent::Ready { flags, .. } => fields.put("flags", &Shown(flags))?,
             TraceEvent::Accepted {
-                listener: index,
-                result,
-            } => match result {
-                Ok(address) => fields.put("address", &Shown(address))?,
-                Err(_) => fields,
-            }
-            .put("listener", listener(index))?
-            .done(result.map(|_| ()))?,
-            TraceEvent::AcceptPaused {
-                listener: index,
-                until,
+                result, descriptor, ..
             } => fields
-                .put("listener", listener(index))?
-                .put("until", &until.as_nanos())?,
+                .some("address", result.ok().map(Shown))?
+                .some("fd", descriptor)?
+                .done(result.map(|_| ()))?,
+            TraceEvent::AcceptPaused { until, .. } => fields.put("until", &until.as_nanos())?,
             TraceEvent::Opened { state, .. } => fields
                 .put("protocol", state.protocol)?
                 .put("state", state.state)?,
-            TraceEvent::Read { room, result, .. } => fields
+            TraceEvent::Read {
+                call, room, result, ..
+            } => fields
+                .put("call", call)?
                 .put("room", &room)?
                 .count(result.map(<[u8]>::len))?
                 .data(result.unwrap_or_default(), self.payload)?,
             TraceEvent::ReadPaused { why, .. } => fields.held(why)?,
             TraceEvent::Peeked { result, .. } => fields.count(result)?,
             TraceEvent::Wrote {
-                offered, result, ..
+                call,
+                offered,
+                result,
+                ..
             } => fields
+                .put("call", call)?
                 .put("offered", &offered.len())?
                 .count(result)?
                 .data(&offered[..result.unwrap_or(0)], self.payload)?,
+            TraceEvent::Delivery {
+                acknowledged,
+                is_complete,
+                ..
+            } => fields
+                .some("acknowledged", acknowledged.ok())?
+                .some("complete", acknowledged.ok().map(|_| is_complete))?
+                .trouble(acknowledged.err())?,
+            TraceEvent::ErrorTaken { found, .. } => fields.done(found.map_or(Ok(()), Err))?,
             TraceEvent::ShutDown { result, .. } => fields.done(result)?,
             TraceEvent::Dispatched { event, .. } => fields.put("event", &Shown(event))?,
             TraceEvent::Moved { from, to, .. } => {
@@ -149,12 +164,10 @@ impl Object<'_> {
             } => {
                 let before = self.directory.peer(peer).map(|known| known.interest_before);
                 let before = before.filter(|&before| result.is_ok() && before != Flags::NONE);
-                fields.put("interest", interest.interest())?;
-                match before {
-                    Some(before) => fields.put("was", before.interest())?,
-                    None => fields,
-                }
-                .trouble(result.err())?
+                fields
+                    .put("interest", interest.interest())?
+                    .some("was", before.map(Flags::interest))?
+                    .trouble(result.err())?
             }
             TraceEvent::TimerSet { at, .. } => fields.put("at", &at.as_nanos())?,
             TraceEvent::Fired { .. } => fields,
@@ -175,6 +188,18 @@ impl<M: SerializeMap> Fields<M> {
     ) -> Result<&mut Self, M::Error> {
         self.0.serialize_entry(key, value)?;
         Ok(self)
+    }
+
+    /// Only if there is one.
+    fn some(
+        &mut self,
+        key: &'static str,
+        value: Option<impl Serialize>,
+    ) -> Result<&mut Self, M::Error> {
+        match value {
+            Some(value) => self.put(key, &value),
+            None => Ok(self),
+        }
     }
 
     /// How many bytes a call moved, or why none.

@@ -1,14 +1,16 @@
-//! Moments as text for people, one line each: when, which turn, who, what. Where the lines go is not
-//! decided here, and bytes of a peer are shown only as far as asked, escaped.
+//! Events as text for people, one line each: when, which turn, who, what. A system call reads as
+//! strace(1) writes it, with its result, and then what that means. Where the lines go is not decided here,
+//! and bytes of a peer are shown only as far as asked, escaped.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{Directory, Flags, ReadPause, Source, TraceEvent};
+use super::{About, Directory, Flags, Phase, ReadPause, Subject, TraceEvent};
 use crate::protocol::display::Escaped;
-use crate::protocol::{CloseReason, Effect, Time};
+use crate::protocol::{CloseReason, Effect, PeerId, Time};
 
 /// How lines look.
 #[derive(Clone, Copy, Debug)]
@@ -22,30 +24,30 @@ pub struct Text {
 }
 
 impl Text {
-    /// One moment, which `directory` has seen, with its line end. A turn begins with an empty line.
+    /// One event, which `directory` has seen, with its line end. A turn begins with an empty line.
     #[must_use]
     pub fn line<'a>(
         &'a self,
         at: Time,
         directory: &'a Directory,
-        moment: &'a TraceEvent<'a>,
+        event: &'a TraceEvent<'a>,
     ) -> Line<'a> {
         Line {
             text: self,
             at,
             directory,
-            moment,
+            event,
         }
     }
 }
 
-/// One moment as a line.
+/// One event as a line.
 #[derive(Clone, Copy, Debug)]
 pub struct Line<'a> {
     text: &'a Text,
     at: Time,
     directory: &'a Directory,
-    moment: &'a TraceEvent<'a>,
+    event: &'a TraceEvent<'a>,
 }
 
 const PLAIN: &str = "\x1b[0m";
@@ -60,11 +62,12 @@ const CYAN: &str = "\x1b[36m";
 
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let TraceEvent::Waiting { .. } = self.moment {
+        if let TraceEvent::Waiting { .. } = self.event {
             f.write_str("\n")?;
         }
+        let about = self.event.about();
         let [dim, colour, plain] = if self.text.is_coloured {
-            [DIM, self.colour(), PLAIN]
+            [DIM, colour(&about), PLAIN]
         } else {
             [""; 3]
         };
@@ -72,190 +75,217 @@ impl fmt::Display for Line<'_> {
         let (seconds, micros) = (micros / 1_000_000, micros % 1_000_000);
         let turn = self.directory.turn();
         write!(f, "{dim}{seconds:>3}.{micros:06}  #{turn:<4}{plain}  ")?;
-        self.who(f)?;
-        write!(f, "  {colour}{:<8}{plain}  ", self.moment.kind())?;
+        self.who(f, about.subject)?;
+        write!(f, "  {colour}{:<8}{plain}  ", about.kind)?;
         self.what(f)?;
         f.write_str("\n")
     }
 }
 
-impl Line<'_> {
-    fn colour(&self) -> &'static str {
-        match self.moment {
-            TraceEvent::Waiting { .. } | TraceEvent::Ended => DIM,
-            TraceEvent::Woken { .. } => BOLD,
-            TraceEvent::Ready { .. } | TraceEvent::Fired { .. } | TraceEvent::ReadPaused { .. } => {
-                YELLOW
-            }
-            TraceEvent::Read {
-                result: Err(error), ..
-            }
-            | TraceEvent::Peeked {
-                result: Err(error), ..
-            }
-            | TraceEvent::Wrote {
-                result: Err(error), ..
-            }
-            | TraceEvent::Accepted {
-                result: Err(error), ..
-            } if error.kind() == io::ErrorKind::WouldBlock => DIM,
-            TraceEvent::Read { result: Err(_), .. }
-            | TraceEvent::Peeked { result: Err(_), .. }
-            | TraceEvent::Wrote { result: Err(_), .. }
-            | TraceEvent::Accepted { result: Err(_), .. }
-            | TraceEvent::ShutDown { result: Err(_), .. }
-            | TraceEvent::Registered { result: Err(_), .. }
-            | TraceEvent::AcceptPaused { .. } => RED,
-            TraceEvent::Accepted { .. } | TraceEvent::Opened { .. } | TraceEvent::Closed { .. } => {
-                MAGENTA
-            }
-            TraceEvent::Read { .. } | TraceEvent::Peeked { .. } => GREEN,
-            TraceEvent::Wrote { .. } | TraceEvent::ShutDown { .. } => CYAN,
-            TraceEvent::Dispatched { .. }
-            | TraceEvent::Moved { .. }
-            | TraceEvent::Effect { .. } => BLUE,
-            TraceEvent::Registered { .. } | TraceEvent::TimerSet { .. } => DIM,
-        }
+fn colour(about: &About<'_>) -> &'static str {
+    match (about.error, about.phase) {
+        (Some(error), _) if error.kind() == io::ErrorKind::WouldBlock => DIM,
+        (Some(_), _) | (None, Phase::Shortage) => RED,
+        (None, Phase::Sleep | Phase::Arm) => DIM,
+        (None, Phase::Wake) => BOLD,
+        (None, Phase::Ready) => YELLOW,
+        (None, Phase::Connection) => MAGENTA,
+        (None, Phase::Read) => GREEN,
+        (None, Phase::Decide) => BLUE,
+        (None, Phase::Write) => CYAN,
     }
+}
 
-    fn who(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let listener = match *self.moment {
-            TraceEvent::Accepted { listener, .. }
-            | TraceEvent::AcceptPaused { listener, .. }
-            | TraceEvent::Ready {
-                source: Source::Listener(listener),
-                ..
-            } => Some(listener),
-            TraceEvent::Waiting { .. }
-            | TraceEvent::Woken { .. }
-            | TraceEvent::Ended
-            | TraceEvent::Ready { .. }
-            | TraceEvent::Opened { .. }
-            | TraceEvent::Read { .. }
-            | TraceEvent::ReadPaused { .. }
-            | TraceEvent::Peeked { .. }
-            | TraceEvent::Wrote { .. }
-            | TraceEvent::ShutDown { .. }
-            | TraceEvent::Dispatched { .. }
-            | TraceEvent::Moved { .. }
-            | TraceEvent::Effect { .. }
-            | TraceEvent::Registered { .. }
-            | TraceEvent::TimerSet { .. }
-            | TraceEvent::Fired { .. }
-            | TraceEvent::Closed { .. } => None,
-        };
-        if let Some(index) = listener {
-            return write!(f, "listener {:<12}", self.directory.listener(index));
-        }
-        if let TraceEvent::Ready {
-            source: Source::Waker,
-            ..
-        } = self.moment
-        {
-            return write!(f, "{:<21}", "another thread");
-        }
-        match self.moment.peer() {
-            None => write!(f, "{:<21}", ""),
-            Some(peer) => match self.directory.peer(peer) {
+impl Line<'_> {
+    fn who(&self, f: &mut fmt::Formatter<'_>, subject: Subject) -> fmt::Result {
+        match subject {
+            Subject::Loop => write!(f, "{:<21}", ""),
+            Subject::Waker => write!(f, "{:<21}", "another thread"),
+            Subject::Listener(index) => {
+                write!(f, "listener {:<12}", self.directory.listener(index))
+            }
+            Subject::Peer(peer) => match self.directory.peer(peer) {
                 Some(known) => write!(f, "{:<21}", known.name),
                 None => write!(f, "peer {:<16}", peer.to_string()),
             },
         }
     }
 
+    /// Its kind and what happened, in a few words.
+    #[cfg(feature = "trace-json")]
+    pub(super) fn label(&self) -> String {
+        struct Label<'a>(&'a Line<'a>);
+        impl fmt::Display for Label<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{} ", self.0.event.kind())?;
+                self.0.what(f)
+            }
+        }
+        Label(self).to_string()
+    }
+
     fn what(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self.moment {
+        match *self.event {
             TraceEvent::Waiting { timeout } => match timeout {
                 None => f.write_str("sleeps until something is ready"),
-                Some(Duration::ZERO) => f.write_str("only looks: there is still work"),
+                Some(Duration::ZERO) => f.write_str("polls without sleeping: work is left"),
                 Some(timeout) => write!(f, "sleeps, at most {}", Span(timeout)),
             },
-            TraceEvent::Woken { events } => {
-                let verb = if self.directory.looks() {
-                    "looked"
-                } else {
-                    "slept"
-                };
-                write!(f, "{verb} {}, ", Span(self.directory.waited()))?;
-                match events {
-                    Ok(0) => f.write_str("nothing is ready"),
-                    Ok(count) => write!(f, "{count} ready"),
-                    Err(error) => self.trouble(f, error, ""),
-                }
-            }
+            TraceEvent::Woken { events } => self.woken(f, events),
             TraceEvent::Ended => write!(f, "worked {}", Span(self.directory.busy(self.at))),
             TraceEvent::Ready { flags, .. } => write!(f, "{flags}"),
-            TraceEvent::Accepted { result, .. } => match result {
-                Ok(address) => write!(f, "{address}"),
-                Err(error) => self.trouble(f, error, "nobody else waits"),
-            },
+            TraceEvent::Accepted {
+                result, descriptor, ..
+            } => self.accepted(f, result, descriptor),
             TraceEvent::AcceptPaused { until, .. } => {
                 let most = Span(until.since(self.at));
-                write!(f, "at most {most}, or until a descriptor comes free")
+                write!(f, "at most {most}, or until a descriptor is free")
             }
             TraceEvent::Opened { state, .. } => match state.protocol {
                 "" => Ok(()),
                 protocol => write!(f, "{protocol}: {}", state.state),
             },
-            TraceEvent::Read { room, result, .. } => self.read(f, room, result),
-            TraceEvent::ReadPaused { why, .. } => held(f, why),
+            TraceEvent::Read {
+                call, room, result, ..
+            } => self.read(f, call, room, result),
+            TraceEvent::ReadPaused { why, .. } => not_read(f, why),
             TraceEvent::Peeked { result, .. } => match result {
-                Ok(0) => f.write_str("0: the peer sends no more"),
-                Ok(_) => f.write_str("more waits"),
-                Err(error) => self.trouble(f, error, "nothing waits"),
+                Ok(0) => f.write_str("recvfrom(MSG_PEEK) = 0: the peer sends no more"),
+                Ok(count) => write!(f, "recvfrom(MSG_PEEK) = {count}: more is waiting"),
+                Err(error) => self.failed(f, "recvfrom(MSG_PEEK)", error, "nothing is waiting"),
             },
             TraceEvent::Wrote {
-                offered, result, ..
-            } => self.wrote(f, offered, result),
+                call,
+                offered,
+                result,
+                ..
+            } => self.wrote(f, call, offered, result),
+            TraceEvent::Delivery {
+                acknowledged,
+                is_complete,
+                ..
+            } => self.delivery(f, acknowledged, is_complete),
+            TraceEvent::ErrorTaken { found, .. } => match found {
+                None => f.write_str("getsockopt SO_ERROR = 0"),
+                Some(error) => self.named(f, "getsockopt SO_ERROR = ", error, ""),
+            },
             TraceEvent::ShutDown { result, .. } => match result {
-                Ok(()) => f.write_str("our half: we send no more"),
-                Err(error) => self.trouble(f, error, ""),
+                Ok(()) => f.write_str("shutdown(SHUT_WR) = 0: we send no more"),
+                Err(error) => self.failed(f, "shutdown(SHUT_WR)", error, ""),
             },
             TraceEvent::Dispatched { event, state, .. } => write!(f, "{}: {event}", state.protocol),
             TraceEvent::Moved { from, to, .. } => {
                 write!(f, "{}: {} -> {}", to.protocol, from.state, to.state)
             }
-            TraceEvent::Effect { effect, .. } => self.wished(f, effect),
-            TraceEvent::Registered { result, .. } => self.watched(f, result),
+            TraceEvent::Effect { effect, .. } => self.effect(f, effect),
+            TraceEvent::Registered {
+                peer,
+                interest,
+                result,
+            } => self.registered(f, peer, interest, result),
             TraceEvent::TimerSet { at, .. } => write!(f, "in {}", Span(at.since(self.at))),
-            TraceEvent::Fired { .. } => f.write_str("its time has come"),
+            TraceEvent::Fired { .. } => f.write_str("the timer has expired"),
             TraceEvent::Closed { reason, .. } => self.closed(f, reason),
         }
     }
 }
 
 impl Line<'_> {
+    fn woken(&self, f: &mut fmt::Formatter<'_>, events: Result<usize, &io::Error>) -> fmt::Result {
+        match events {
+            Ok(count) => write!(f, "epoll_wait = {count}")?,
+            Err(error) => self.failed(f, "epoll_wait", error, "")?,
+        }
+        let verb = if self.directory.polls() {
+            "polled"
+        } else {
+            "slept"
+        };
+        write!(f, ", {verb} {}", Span(self.directory.waited()))
+    }
+
+    fn accepted(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        result: Result<SocketAddr, &io::Error>,
+        descriptor: Option<i32>,
+    ) -> fmt::Result {
+        match (result, descriptor) {
+            (Ok(address), Some(descriptor)) => write!(f, "accept4 = {descriptor}  {address}"),
+            (Ok(address), None) => write!(f, "accept4 = {address}"),
+            (Err(error), _) => self.failed(f, "accept4", error, "no more connections are waiting"),
+        }
+    }
+
     fn read(
         &self,
         f: &mut fmt::Formatter<'_>,
+        call: &str,
         room: usize,
         result: Result<&[u8], &io::Error>,
     ) -> fmt::Result {
         match result {
-            Ok([]) => f.write_str("0: the peer sends no more"),
+            Ok([]) => write!(f, "{call} = 0: the peer sends no more"),
             Ok(bytes) => {
-                write!(f, "{} of {room}", bytes.len())?;
+                write!(f, "{call} = {} of {room}", bytes.len())?;
                 self.payload(f, bytes)
             }
-            Err(error) => self.trouble(f, error, "nothing waits"),
+            Err(error) => self.failed(f, call, error, "nothing is waiting"),
         }
     }
 
     fn wrote(
         &self,
         f: &mut fmt::Formatter<'_>,
+        call: &str,
         offered: &[u8],
         result: Result<usize, &io::Error>,
     ) -> fmt::Result {
         match result {
             Ok(count) => {
-                write!(f, "{count} of {}", offered.len())?;
+                write!(f, "{call} = {count} of {}", offered.len())?;
                 self.payload(f, &offered[..count])
             }
             Err(error) => {
-                self.trouble(f, error, "no room")?;
+                self.failed(f, call, error, "no room")?;
                 write!(f, " ({} wait)", offered.len())
             }
+        }
+    }
+
+    fn delivery(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        acknowledged: Result<u64, &io::Error>,
+        is_complete: bool,
+    ) -> fmt::Result {
+        match acknowledged {
+            Ok(count) => {
+                let rest = if is_complete {
+                    "all of it"
+                } else {
+                    "not all yet"
+                };
+                write!(f, "getsockopt TCP_INFO: {count} acknowledged, {rest}")
+            }
+            Err(error) => self.failed(f, "getsockopt TCP_INFO", error, ""),
+        }
+    }
+
+    fn registered(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        peer: PeerId,
+        interest: Flags,
+        result: Result<(), &io::Error>,
+    ) -> fmt::Result {
+        let known = self.directory.peer(peer);
+        let is_new = known.is_none_or(|known| known.interest_before == Flags::NONE);
+        let operation = if is_new { "ADD" } else { "MOD" };
+        let call = format!("epoll_ctl {operation} {interest}");
+        match result {
+            Ok(()) => f.write_str(&call),
+            Err(error) => self.failed(f, &call, error, ""),
         }
     }
 
@@ -267,13 +297,13 @@ impl Line<'_> {
         }
     }
 
-    fn wished(&self, f: &mut fmt::Formatter<'_>, effect: &Effect) -> fmt::Result {
+    fn effect(&self, f: &mut fmt::Formatter<'_>, effect: &Effect) -> fmt::Result {
         match effect {
-            Effect::SetTimer(None) => f.write_str("WakeAt never"),
-            Effect::SetTimer(Some(at)) => write!(f, "WakeAt in {}", Span(at.since(self.at))),
+            Effect::SetTimer(None) => f.write_str("SetTimer never"),
+            Effect::SetTimer(Some(at)) => write!(f, "SetTimer in {}", Span(at.since(self.at))),
             Effect::Notify(peer) => match self.directory.peer(*peer) {
-                Some(known) => write!(f, "Wake {}", known.name),
-                None => write!(f, "Wake peer {peer}"),
+                Some(known) => write!(f, "Notify {}", known.name),
+                None => write!(f, "Notify peer {peer}"),
             },
             Effect::Send(_)
             | Effect::SendBack(_)
@@ -287,67 +317,62 @@ impl Line<'_> {
         }
     }
 
-    fn watched(&self, f: &mut fmt::Formatter<'_>, result: Result<(), &io::Error>) -> fmt::Result {
-        if let Err(error) = result {
-            return self.trouble(f, error, "");
-        }
-        let known = self
-            .moment
-            .peer()
-            .and_then(|peer| self.directory.peer(peer));
-        match known {
-            None => Ok(()),
-            Some(known) if known.interest_before == Flags::NONE => write!(f, "{}", known.interest),
-            Some(known) => write!(f, "{} -> {}", known.interest_before, known.interest),
-        }
-    }
-
     fn closed(&self, f: &mut fmt::Formatter<'_>, reason: CloseReason) -> fmt::Result {
-        match reason {
-            CloseReason::Finished => f.write_str("finished: nobody sends any more"),
-            CloseReason::Broken(0) => f.write_str("broken"),
+        f.write_str(match reason {
+            CloseReason::Finished => "finished: both directions have ended",
+            CloseReason::Broken(0) => "broken",
             CloseReason::Broken(number) => {
-                f.write_str("broken: ")?;
-                self.trouble(f, &io::Error::from_raw_os_error(number), "")
+                let error = io::Error::from_raw_os_error(number);
+                return self.named(f, "broken: ", &error, "");
             }
-            CloseReason::Idle => f.write_str("idle: too long nothing came and nothing went"),
-            CloseReason::WriteStalled => {
-                f.write_str("stalled: the peer took no bytes for too long")
-            }
-            CloseReason::Lingered => f.write_str("lingered: we left, the peer did not"),
+            CloseReason::Idle => "idle: no traffic for too long",
+            CloseReason::WriteStalled => "stalled: the peer accepted no data for too long",
+            CloseReason::Lingered => "lingered: the peer did not close its direction in time",
             CloseReason::Evicted => {
-                f.write_str("evicted: too much was unsent, most of it for this peer")
+                "evicted: unsent bytes were over the limit, most of them for this peer"
             }
-            CloseReason::Aborted => f.write_str("aborted: its machine asked for it"),
-            CloseReason::Stopped => f.write_str("stopped: the run ends"),
-        }
+            CloseReason::Aborted => "aborted: its state machine asked for it",
+            CloseReason::Stopped => "stopped: the server stopped",
+        })
     }
 
-    /// The name of an error and what it means; `would_block` is what it means here that a call would
-    /// have had to wait.
-    fn trouble(
+    /// A system call that failed; `would_block` is what it means here that it would have had to wait.
+    fn failed(
         &self,
         f: &mut fmt::Formatter<'_>,
+        call: &str,
         error: &io::Error,
         would_block: &str,
     ) -> fmt::Result {
-        f.write_str(&(self.text.error_word)(error))?;
+        write!(f, "{call} = -1 ")?;
+        self.named(f, "", error, would_block)
+    }
+
+    /// The name of an error and what it means.
+    fn named(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        before: &str,
+        error: &io::Error,
+        would_block: &str,
+    ) -> fmt::Result {
         if error.kind() == io::ErrorKind::WouldBlock {
-            return write!(f, ": {would_block}");
+            return write!(f, "{before}EAGAIN: {would_block}");
         }
         let words = error.to_string();
         let words = words.split(" (os error").next().unwrap_or_default();
-        write!(f, ": {}", words.to_lowercase())
+        let name = (self.text.error_word)(error);
+        write!(f, "{before}{name}: {}", words.to_lowercase())
     }
 }
 
-fn held(f: &mut fmt::Formatter<'_>, why: ReadPause) -> fmt::Result {
+fn not_read(f: &mut fmt::Formatter<'_>, why: ReadPause) -> fmt::Result {
     f.write_str("not read: ")?;
     match why {
         ReadPause::Outbox { unsent } => {
             write!(f, "{} KiB wait in its outbox", unsent.div_ceil(1024))
         }
-        ReadPause::Session => f.write_str("its session takes no more now"),
+        ReadPause::Session => f.write_str("its session accepts no more now"),
     }
 }
 

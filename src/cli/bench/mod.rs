@@ -74,7 +74,7 @@ fn one(
     }
     let signals = Signals::listen()?;
     let mut progress = Progress::new(trace.trace != Some(Destination::Stderr));
-    let outcome = match trace.open(log, "epollo bench", Vec::new())? {
+    let outcome = match trace.open(log, "epollo bench")? {
         None => run::run(plan, Off, &mut progress, &signals.stream),
         Some(trace) => run::run(plan, trace, &mut progress, &signals.stream),
     };

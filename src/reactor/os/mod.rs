@@ -150,6 +150,16 @@ impl Kernel for OsKernel {
         }
     }
 
+    fn descriptor(&self, stream: &OsStream) -> Option<i32> {
+        match stream {
+            #[cfg(unix)]
+            OsStream::Tcp(stream) => Some(std::os::fd::AsRawFd::as_raw_fd(stream)),
+            #[cfg(not(unix))]
+            OsStream::Tcp(_) => None,
+            OsStream::Terminal(_) => None,
+        }
+    }
+
     fn is_socket(&self, stream: &OsStream) -> bool {
         match stream {
             OsStream::Tcp(_) => true,

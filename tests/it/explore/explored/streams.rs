@@ -165,11 +165,11 @@ fn the_turns_tell_what_the_loop_did_for_one_client() {
             "it spoke",
         ),
         (
-            json!({"moment": "told", "event": "Received 5"}),
-            "echo was told",
+            json!({"moment": "event", "event": "Received 5"}),
+            "echo got it",
         ),
         (
-            json!({"moment": "wish", "effect": "SendBack 5"}),
+            json!({"moment": "effect", "effect": "SendBack 5"}),
             "echo answered",
         ),
         (
@@ -178,8 +178,8 @@ fn the_turns_tell_what_the_loop_did_for_one_client() {
         ),
         (json!({"moment": "read", "result": 0}), "it finished"),
         (
-            json!({"moment": "told", "event": "Finished"}),
-            "echo was told so",
+            json!({"moment": "event", "event": "Eof"}),
+            "echo got the end",
         ),
         (
             json!({"moment": "close", "reason": "Finished"}),

@@ -112,9 +112,9 @@ fn every_line_of_a_jsonl_is_a_moment_and_they_agree_with_what_was_sent() {
         assert_eq!(moved, PIECES.iter().sum::<usize>() as u64, "{kind}");
     }
     assert_eq!(
-        of("told")
+        of("event")
             .iter()
-            .filter(|told| told["event"] == "Finished")
+            .filter(|event| event["event"] == "Eof")
             .count(),
         1
     );
@@ -148,23 +148,23 @@ fn the_turns_of_a_jsonl_follow_each_other() {
             .iter()
             .filter(|moment| moment["turn"] == turn)
             .collect();
-        let [wait, woke, .., end] = of_turn.as_slice() else {
+        let [wait, wake, .., end] = of_turn.as_slice() else {
             panic!("{of_turn:?}");
         };
         assert_eq!(
-            (&wait["moment"], &woke["moment"], &end["moment"]),
-            (&"wait".into(), &"woke".into(), &"end".into())
+            (&wait["moment"], &wake["moment"], &end["moment"]),
+            (&"wait".into(), &"wake".into(), &"end".into())
         );
         assert_eq!(
-            number(woke, "waited"),
-            number(woke, "t") - number(wait, "t")
+            number(wake, "waited"),
+            number(wake, "t") - number(wait, "t")
         );
-        assert_eq!(number(end, "busy"), number(end, "t") - number(woke, "t"));
+        assert_eq!(number(end, "busy"), number(end, "t") - number(wake, "t"));
         let told = of_turn
             .iter()
             .filter(|moment| moment["moment"] == "ready")
             .count();
-        assert_eq!(number(woke, "events"), told as u64, "turn {turn}");
+        assert_eq!(number(wake, "events"), told as u64, "turn {turn}");
     }
 }
 
@@ -231,8 +231,8 @@ fn a_json_is_what_chrome_and_perfetto_read() {
         ("B", "asleep"),
         ("B", "turn 3"),
         ("B", "echoing"),
-        ("i", "read 1"),
-        ("i", "write 1"),
+        ("i", "read recvfrom = 1 of 65536"),
+        ("i", "write sendto = 1 of 1"),
         ("C", "connections"),
     ] {
         assert!(has(phase, name), "no {phase} {name}");

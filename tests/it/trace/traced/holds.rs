@@ -5,6 +5,7 @@ use std::net::Shutdown;
 
 use super::files::Written;
 use super::{ASLEEP, ASLEEP_FOR_A_WHILE, assert_told, until};
+use crate::kernel::facts::endings::reset;
 use crate::support::{Server, eventually};
 
 const MIB: usize = 1024 * 1024;
@@ -79,6 +80,26 @@ fn one_message_out_of_turn_as_text() {
     client.write_all(b"and another\n").unwrap();
     let told = until(&mut server, ASLEEP_FOR_A_WHILE, &[&client]);
     assert_told(&told, "One message out of turn", 0);
+    server.process.end_input();
+    server.stop();
+}
+
+#[test]
+fn the_question_by_which_error_a_connection_has_ended_is_shown_with_its_answer() {
+    let mut server = Server::start(&["chat=0", "--framing", "line", "--trace", "-"]);
+    until(&mut server, ASLEEP, &[]);
+    let mut client = server.connect("chat");
+    until(&mut server, ASLEEP_FOR_A_WHILE, &[&client]);
+    client.write_all(b"hi\n").unwrap();
+    until(&mut server, ASLEEP_FOR_A_WHILE, &[&client]);
+    let name = client.local_addr().unwrap().to_string();
+    reset(client);
+    let mut shown = until(&mut server, " close ", &[]);
+    shown.retain(|line| line.starts_with(&name));
+    let asked = format!("{name} error getsockopt SO_ERROR = ECONNRESET: connection reset by peer");
+    assert!(shown.contains(&asked), "{shown:#?}");
+    let ready = format!("{name} ready IN|RDHUP|HUP|ERR");
+    assert_eq!(shown[0], ready);
     server.process.end_input();
     server.stop();
 }

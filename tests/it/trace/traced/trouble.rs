@@ -161,7 +161,7 @@ fn a_fifo_that_nobody_empties_costs_lines_which_are_counted() {
         .count();
     let what = format!("{dropped} dropped, {echoes} echoes told");
     assert!(dropped > 1_000 && echoes > 100, "{what}");
-    // wait, woke, ready, read, told, wish, write, end.
+    // wait, wake, ready, read, event, effect, write, end.
     assert!(dropped + objects.len() > 2 * ECHOES * 8, "{what}");
 }
 
@@ -195,7 +195,7 @@ fn standard_error_that_takes_nothing_costs_lines_which_are_counted() {
     assert!(dropped + told.lines().count() > ECHOES * 9, "{dropped}");
     let whole = told
         .lines()
-        .filter(|line| line.contains("read      4 of 65536"));
+        .filter(|line| line.contains("read      recvfrom = 4 of 65536"));
     assert!(whole.count() > 100);
 }
 
