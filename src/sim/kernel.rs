@@ -391,9 +391,8 @@ impl<O: Environment> SimKernel<O> {
 
     fn any_readiness(&mut self, token: Token) -> Readiness {
         let drawn = self.rng.below(7) + 1;
-        let flags = Flags::IN.only_if(drawn & 1 != 0)
-            | Flags::OUT.only_if(drawn & 2 != 0)
-            | Flags::ERR.only_if(drawn & 4 != 0);
+        let bit = |bit, flag: Flags| flag.only_if(drawn & bit != 0);
+        let flags = bit(1, Flags::IN) | bit(2, Flags::OUT) | bit(4, Flags::ERR);
         Readiness { token, flags }
     }
 }

@@ -279,7 +279,7 @@ impl Net {
         let socket = &mut self.sockets[index];
         socket.is_listed = false;
         let readiness = socket.readiness();
-        let is_readable = readiness.is_some_and(|flags| flags.is_readable() || flags.must_drain());
+        let is_readable = readiness.is_some_and(|one| one.is_readable() || one.must_drain());
         self.reported.extend(is_readable.then_some(SocketId(index)));
         readiness
     }
