@@ -29,19 +29,23 @@ impl Net {
         };
         let at = self.now.after(delay);
         self.dials.insert(id.0, Dial { at, fate });
+        self.dials_changed();
         Ok(id)
     }
 
-    /// When the next call is answered.
-    pub(super) fn next_answer(&self) -> Option<Time> {
-        self.dials.values().map(|dial| dial.at).min()
+    fn dials_changed(&mut self) {
+        let next = self.dials.values().map(|dial| dial.at).min();
+        self.answer_at = next.unwrap_or(Time::NEVER);
     }
 
     /// Answers the calls that are due.
     pub(super) fn answer(&mut self) {
         let now = self.now;
-        while let Some((&index, &dial)) = self.dials.iter().find(|(_, dial)| dial.at <= now) {
+        while self.answer_at <= now {
+            let due = self.dials.iter().find(|(_, dial)| dial.at <= now);
+            let (&index, &dial) = due.expect("it is among them");
             self.dials.remove(&index);
+            self.dials_changed();
             let id = SocketId(index);
             self.socket_mut(id).is_connecting = false;
             match dial.fate {
@@ -60,6 +64,7 @@ impl Net {
     /// The process closes a connection; if it is not answered yet, it never will be.
     pub(super) fn hang_up(&mut self, id: SocketId) {
         if self.dials.remove(&id.0).is_some() {
+            self.dials_changed();
             self.socket_mut(id).is_connecting = false;
             self.fail(id, Fault::Reset);
         }

@@ -41,7 +41,8 @@ impl Net {
     /// When something happens by itself.
     pub(super) fn next(&self) -> Option<Time> {
         let acknowledged = self.clock.peek().map(|Reverse((at, _))| *at);
-        acknowledged.into_iter().chain(self.next_answer()).min()
+        let answered = Some(self.answer_at).filter(|&at| at < Time::NEVER);
+        acknowledged.into_iter().chain(answered).min()
     }
 
     /// Does what is due by itself.

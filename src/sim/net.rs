@@ -68,6 +68,8 @@ pub struct Net {
     descriptors_max: usize,
     /// Calls of the process that are not answered yet.
     pub(super) dials: BTreeMap<usize, Dial>,
+    /// When the first of them is.
+    pub(super) answer_at: Time,
     /// What all sockets of the machine may hold before memory is short (tcp_mem, tcp(7)).
     pub memory_max: usize,
     /// Orphans that the machine keeps (tcp_max_orphans).
@@ -93,6 +95,7 @@ impl Net {
             descriptors: 0,
             descriptors_max,
             dials: BTreeMap::new(),
+            answer_at: Time::NEVER,
             memory_max: usize::MAX,
             orphans_max: usize::MAX,
             memory: 0,
