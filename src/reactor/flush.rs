@@ -44,7 +44,10 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                     self.keep_rest(id, bytes, Outcome::Bytes(count));
                 }
             }
-            outcome => self.keep_rest(id, bytes, outcome),
+            outcome @ (Outcome::End
+            | Outcome::WouldBlock
+            | Outcome::Interrupted
+            | Outcome::Failed(_)) => self.keep_rest(id, bytes, outcome),
         }
     }
 

@@ -33,9 +33,12 @@ pub(super) fn classify(result: io::Result<usize>) -> Outcome {
 
 #[cold]
 fn classify_error(error: io::Error) -> Outcome {
-    match error.kind() {
-        io::ErrorKind::WouldBlock => Outcome::WouldBlock,
-        io::ErrorKind::Interrupted => Outcome::Interrupted,
-        _ => Outcome::Failed(error),
+    let kind = error.kind();
+    if kind == io::ErrorKind::WouldBlock {
+        Outcome::WouldBlock
+    } else if kind == io::ErrorKind::Interrupted {
+        Outcome::Interrupted
+    } else {
+        Outcome::Failed(error)
     }
 }
