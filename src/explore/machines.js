@@ -176,19 +176,19 @@ function machineGrow(machine, state, from, to) {
 }
 
 /// The moves in one step of a turn.
-function machineSees(moment) {
-  const protocol = protocolOf(moment);
+function machineSees(entry) {
+  const protocol = protocolOf(entry);
   if (!protocol) return;
   const machine = machines.protocols.get(protocol);
-  const peer = moment.peer === undefined ? undefined : learn(moment.peer, {});
-  if (moment.moment === "state") {
-    machineMoved(protocol, moment.from, moment.to);
-  } else if (moment.moment === "open") {
-    const first = moment.state ?? MOVES[protocol]?.[0][1] ?? machine?.states.keys().next().value;
+  const peer = entry.peer === undefined ? undefined : learn(entry.peer, {});
+  if (entry.kind === "state") {
+    machineMoved(protocol, entry.from, entry.to);
+  } else if (entry.kind === "open") {
+    const first = entry.state ?? MOVES[protocol]?.[0][1] ?? machine?.states.keys().next().value;
     if (first) machineMoved(protocol, START, first);
-  } else if (moment.moment === "close" && peer?.state) {
+  } else if (entry.kind === "close" && peer?.state) {
     machineMoved(protocol, peer.state, GONE);
-    record.peers.delete(moment.peer);
+    record.peers.delete(entry.peer);
   }
 }
 

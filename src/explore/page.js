@@ -22,14 +22,14 @@ function element(name, properties = {}, ...children) {
 function connect() {
   page.source?.close();
   const source = (page.source = new EventSource("/events"));
-  const on = (name, told) => source.addEventListener(name, (event) => {
+  const on = (name, received) => source.addEventListener(name, (event) => {
     page.heard = performance.now();
     setState("live");
-    told(JSON.parse(event.data));
+    received(JSON.parse(event.data));
   });
   on("meta", metaTold);
   on("tick", tickTold);
-  on("turns", turnsTold);
+  on("turns", turnsArrived);
   on("table", tableTold);
   source.addEventListener("error", () => {
     if (page.source !== source) return;
@@ -61,10 +61,10 @@ function tickTold(tick) {
   status();
 }
 
-function turnsTold(told) {
-  remember(told);
-  const added = told.turns ?? [];
-  tryTold(added.flatMap((turn) => turn.moments));
+function turnsArrived(received) {
+  remember(received);
+  const added = received.turns ?? [];
+  tryArrived(added.flatMap((turn) => turn.entries));
   if (!record.chosen) turnAbout();
   if (!record.paused) {
     for (const turn of added) turn.steps.forEach(machineSees);
@@ -93,7 +93,7 @@ function tableTold(table) {
 function chooseLive() {
   const now = performance.now();
   const patience = record.filter.trim() === "" ? LIVE_CHOICE_MS : FOLLOWED_CHOICE_MS;
-  if (now - page.choseAt < patience || byId("moments").contains(document.activeElement)) return;
+  if (now - page.choseAt < patience || byId("entries").contains(document.activeElement)) return;
   const turn = shownTurns().findLast((turn) => turn.steps.length > 0);
   if (!turn || turn === record.chosen) return;
   page.choseAt = now;
@@ -222,15 +222,15 @@ function replayStep() {
     record.step = null;
   }
   turnShow();
-  document.querySelector("#moments .now")?.scrollIntoView({ block: "nearest", behavior: "instant" });
+  document.querySelector("#entries .now")?.scrollIntoView({ block: "nearest", behavior: "instant" });
   timelineDraw();
   page.replay = setTimeout(replayStep, 1000 / page.speed);
 }
 
 /// In a replay the peer may be long gone: only a move that was recorded is shown.
-function machineReplays(moment) {
-  const protocol = protocolOf(moment);
-  if (protocol && moment.moment === "state") machineMoved(protocol, moment.from, moment.to);
+function machineReplays(entry) {
+  const protocol = protocolOf(entry);
+  if (protocol && entry.kind === "state") machineMoved(protocol, entry.from, entry.to);
 }
 
 // --- controls, words, theme ----------------------------------------------------------------------

@@ -18,8 +18,8 @@ const NUMBERS = new Set(["in", "out", "outbox", "idle", "timer"]);
 const peers = { table: null, rows: new Map(), body: null };
 
 /// `open/finished`: what the peer sends / what we send.
-function halves(told) {
-  const words = String(told ?? "").split("/").map((word) => (has(`half_${word}`) ? say(`half_${word}`) : word));
+function halves(received) {
+  const words = String(received ?? "").split("/").map((word) => (has(`half_${word}`) ? say(`half_${word}`) : word));
   return words[0] === words[1] ? words[0] : `${say("half_in")} ${words[0]}, ${say("half_out")} ${words[1]}`;
 }
 
@@ -90,8 +90,8 @@ function peerFill(kept, row) {
 function peersShow() {
   const { table, body } = peers;
   if (!table) return;
-  const told = table.rows.filter((row) => record.own || !isOwn(row.protocol));
-  const rows = told.filter((row) => peerMatches(row.peer, row.name, row.protocol, row.state));
+  const received = table.rows.filter((row) => record.own || !isOwn(row.protocol));
+  const rows = received.filter((row) => peerMatches(row.peer, row.name, row.protocol, row.state));
   const alive = new Set(rows.map((row) => row.peer));
   for (const [id, kept] of peers.rows) {
     if (!alive.has(id)) {
@@ -106,14 +106,14 @@ function peersShow() {
     // Moving a row that is in its place already would take the focus from its button.
     if (body.children[at] !== kept.line) body.insertBefore(kept.line, body.children[at] ?? null);
   });
-  peersCount(table, told.length, rows.length);
+  peersCount(table, received.length, rows.length);
 }
 
-function peersCount(table, told, shown) {
+function peersCount(table, received, shown) {
   const shownStates = Object.entries(table.states).filter(([protocol]) => record.own || !isOwn(protocol));
   const total = shownStates.flatMap(([, states]) => Object.values(states)).reduce((sum, one) => sum + one, 0);
   const count = document.getElementById("peers-count");
-  const words = told < total ? say("peers_shown", { shown: number(told), total: number(total) }) : say("peers_all", { total: number(total), count: total });
+  const words = received < total ? say("peers_shown", { shown: number(received), total: number(total) }) : say("peers_all", { total: number(total), count: total });
   put(count, record.filter.trim() === "" ? `${words}.` : `${words}, ${say("peers_match", { n: number(shown) })}.`);
   const note = document.getElementById("peers-note");
   put(note, total === 0 ? `${say("peers_none")} ${pressWords()}` : shown === 0 ? say("peers_no_match") : "");

@@ -7,7 +7,7 @@ const TURNS_MAX_PAUSED = 6000;
 const NAMES_MAX = 20_000;
 
 const record = {
-  turns: [],        // as told, oldest first, each with `steps` for what this page shows
+  turns: [],        // as received, oldest first, each with `steps` for what this page shows
   chosen: null,     // the turn in words
   step: null,       // the step of it that slow motion has reached
   paused: false,
@@ -24,12 +24,12 @@ function isOwn(protocol) {
   return OWN.has(protocol);
 }
 
-function peerOf(moment) {
-  return moment.peer === undefined ? undefined : record.peers.get(moment.peer);
+function peerOf(entry) {
+  return entry.peer === undefined ? undefined : record.peers.get(entry.peer);
 }
 
-function protocolOf(moment) {
-  return moment.protocol ?? peerOf(moment)?.protocol ?? moment.listener ?? "";
+function protocolOf(entry) {
+  return entry.protocol ?? peerOf(entry)?.protocol ?? entry.listener ?? "";
 }
 
 function learn(id, facts) {
@@ -41,15 +41,15 @@ function learn(id, facts) {
   return Object.assign(peer, facts);
 }
 
-/// What a moment teaches about its peer.
-function learnFrom(moment) {
-  if (moment.peer === undefined) return;
+/// What a entry teaches about its peer.
+function learnFrom(entry) {
+  if (entry.peer === undefined) return;
   const facts = {};
-  if (moment.name !== undefined) facts.name = moment.name;
-  if (moment.protocol !== undefined) facts.protocol = moment.protocol;
-  if (moment.moment === "state") facts.state = moment.to;
-  if (moment.moment === "open" && moment.state !== undefined) facts.state = moment.state;
-  learn(moment.peer, facts);
+  if (entry.name !== undefined) facts.name = entry.name;
+  if (entry.protocol !== undefined) facts.protocol = entry.protocol;
+  if (entry.kind === "state") facts.state = entry.to;
+  if (entry.kind === "open" && entry.state !== undefined) facts.state = entry.state;
+  learn(entry.peer, facts);
 }
 
 function matches(words) {
@@ -64,12 +64,12 @@ function peerMatches(id, name, protocol, state) {
   return matches([name, id, protocol, state]);
 }
 
-function isShown(moment) {
-  const protocol = protocolOf(moment);
+function isShown(entry) {
+  const protocol = protocolOf(entry);
   if (!record.own && isOwn(protocol)) return false;
   if (record.filter.trim() === "") return true;
-  const peer = peerOf(moment);
-  return peerMatches(moment.peer, moment.name ?? peer?.name, protocol, peer?.state);
+  const peer = peerOf(entry);
+  return peerMatches(entry.peer, entry.name ?? peer?.name, protocol, peer?.state);
 }
 
 const FRAME = new Set(["wait", "wake", "end"]);
@@ -77,19 +77,19 @@ const FRAME = new Set(["wait", "wake", "end"]);
 /// The steps of a turn that are to be shown, without its frame of wait, wake and end. How a
 /// connection came in belongs to it: its listener is shown with it.
 function stepsOf(turn) {
-  const steps = turn.moments.filter((moment) => !FRAME.has(moment.moment));
-  const opened = steps.filter((moment) => moment.moment === "open" && isShown(moment));
-  const doors = new Set(opened.map(protocolOf));
-  const names = new Set(opened.map((moment) => moment.name));
-  const isDoor = ({ peer, listener, address }) => peer === undefined && doors.has(listener) && (address === undefined || names.has(address));
-  return steps.filter((moment) => isShown(moment) || isDoor(moment));
+  const steps = turn.entries.filter((entry) => !FRAME.has(entry.kind));
+  const opened = steps.filter((entry) => entry.kind === "open" && isShown(entry));
+  const origins = new Set(opened.map(protocolOf));
+  const names = new Set(opened.map((entry) => entry.name));
+  const isDoor = ({ peer, listener, address }) => peer === undefined && origins.has(listener) && (address === undefined || names.has(address));
+  return steps.filter((entry) => isShown(entry) || isDoor(entry));
 }
 
 /// Turns that have something to show under the filter. Turns with nothing but the page's own
 /// doings are left out too, but not those in which nothing happened at all.
 function isTurnShown(turn) {
   if (turn.steps.length > 0) return true;
-  return record.filter.trim() === "" && !turn.moments.some((moment) => !FRAME.has(moment.moment));
+  return record.filter.trim() === "" && !turn.entries.some((entry) => !FRAME.has(entry.kind));
 }
 
 function shownTurns() {
@@ -102,14 +102,14 @@ function sift() {
   record.shown = null;
 }
 
-function remember(told) {
-  const turns = told.turns ?? [];
+function remember(received) {
+  const turns = received.turns ?? [];
   const newest = record.turns.at(-1);
   // The server was started anew: its turns are counted from the start again.
   if (newest && turns.length > 0 && turns[0].n < newest.n) forget();
   for (const turn of turns) {
-    turn.moments ??= [];
-    turn.moments.forEach(learnFrom);
+    turn.entries ??= [];
+    turn.entries.forEach(learnFrom);
     turn.steps = stepsOf(turn);
     if (!record.paused || record.turns.length < TURNS_MAX_PAUSED) record.turns.push(turn);
   }

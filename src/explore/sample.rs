@@ -22,7 +22,7 @@ const TURNS_AFTER_DEMO: usize = 6;
 /// Turns of which all is about the page's own connections, and hidden until asked for.
 const TURNS_OF_OWN_MAX: usize = 4;
 /// Events of one turn, at most, and as many of those that talk with a demo client.
-const MOMENTS_MAX: usize = 60;
+const ENTRIES_MAX: usize = 60;
 /// What all turns of one tick may take, so that a browser can have them in one go.
 const BYTES_MAX: usize = 40 * 1024;
 
@@ -44,11 +44,11 @@ pub(crate) struct Sample {
     /// The turn at hand: whether all of it is the page's own; its events, `None` if it is not
     /// written down.
     is_own: bool,
-    moments: Option<Vec<Box<RawValue>>>,
-    moment_bytes: usize,
-    moments_kept: usize,
-    moments_followed: usize,
-    moments_cut: u64,
+    entries: Option<Vec<Box<RawValue>>>,
+    entry_bytes: usize,
+    entries_kept: usize,
+    entries_followed: usize,
+    entries_cut: u64,
     events: usize,
 }
 
@@ -69,7 +69,7 @@ struct Turn {
     ready: usize,
     busy: u64,
     cut: u64,
-    moments: Vec<Box<RawValue>>,
+    entries: Vec<Box<RawValue>>,
 }
 
 impl Sample {
@@ -131,7 +131,7 @@ impl Sample {
         if is_of_demo(event) {
             self.wanted_for_demo = TURNS_AFTER_DEMO;
         }
-        if let TraceEvent::Woken { events } = event {
+        if let TraceEvent::Awake { events } = event {
             self.begin(at);
             self.events = *events.as_ref().unwrap_or(&0);
         } else if let TraceEvent::Ended = event {
@@ -148,13 +148,13 @@ impl Sample {
             && self.bytes < BYTES_MAX / 2
             && (is_apart || self.in_a_row < TURNS_IN_A_ROW);
         let is_for_demo = self.wanted_for_demo > 0 && self.bytes < BYTES_MAX;
-        self.moments = (is_wanted || is_for_demo).then(Vec::new);
-        self.moment_bytes = 0;
-        self.moments_kept = 0;
-        self.moments_cut = 0;
-        self.moments_followed = 0;
+        self.entries = (is_wanted || is_for_demo).then(Vec::new);
+        self.entry_bytes = 0;
+        self.entries_kept = 0;
+        self.entries_cut = 0;
+        self.entries_followed = 0;
         self.is_own = true;
-        self.skipped += u64::from(self.moments.is_none());
+        self.skipped += u64::from(self.entries.is_none());
     }
 
     /// Whether there is a place for the turn at hand. What a demo client does is done once it comes to others.
@@ -171,34 +171,34 @@ impl Sample {
 
     fn add(&mut self, at: Time, directory: &Directory, event: &TraceEvent<'_>) {
         let is_followed = self.is_followed(event);
-        let Some(moments) = &mut self.moments else {
+        let Some(entries) = &mut self.entries else {
             return;
         };
         self.is_own = self.is_own && is_own(directory, event);
         let kept = if is_followed {
-            &mut self.moments_followed
+            &mut self.entries_followed
         } else {
-            &mut self.moments_kept
+            &mut self.entries_kept
         };
-        if *kept >= MOMENTS_MAX || self.moment_bytes >= BYTES_MAX / 2 {
-            self.moments_cut += 1;
+        if *kept >= ENTRIES_MAX || self.entry_bytes >= BYTES_MAX / 2 {
+            self.entries_cut += 1;
             return;
         }
         let written = json::raw(at, directory, event, self.payload);
-        self.moment_bytes += written.get().len();
-        moments.push(written);
+        self.entry_bytes += written.get().len();
+        entries.push(written);
         *kept += 1;
     }
 
     fn end(&mut self, at: Time, directory: &Directory, timeout: Option<Duration>) {
-        let Some(moments) = self.moments.take() else {
+        let Some(entries) = self.entries.take() else {
             return;
         };
         if !self.counts(at) {
             self.skipped += 1;
             return;
         }
-        self.bytes += self.moment_bytes;
+        self.bytes += self.entry_bytes;
         self.turns.push(Turn {
             n: directory.turn(),
             t: directory.woke().as_nanos(),
@@ -206,8 +206,8 @@ impl Sample {
             timeout: timeout.map(nanos),
             ready: self.events,
             busy: nanos(directory.busy(at)),
-            cut: self.moments_cut,
-            moments,
+            cut: self.entries_cut,
+            entries,
         });
     }
 }

@@ -115,7 +115,7 @@ impl StatsObserver {
             }
         } else if let TraceEvent::Waiting { timeout } = *event {
             self.timeout = timeout;
-        } else if let TraceEvent::Woken { events } = *event {
+        } else if let TraceEvent::Awake { events } = *event {
             self.totals.turns += 1;
             self.totals.asleep += nanos(directory.waited());
             self.totals.events += events.map_or(0, |count| count as u64);

@@ -20,18 +20,18 @@ const timeline = {
   calm: matchMedia("(prefers-reduced-motion: reduce)"),
 };
 
-function laneOf(moment) {
-  return LANE_OF[moment.moment] ?? "decide";
+function laneOf(entry) {
+  return LANE_OF[entry.kind] ?? "decide";
 }
 
 /// How a step went: `done`, `block`, `end` or `error`.
-function outcomeOf(moment) {
-  const result = moment.result;
-  if (moment.moment === "close") return "end";
-  if (moment.moment === "hold") return "block";
+function outcomeOf(entry) {
+  const result = entry.result;
+  if (entry.kind === "close") return "end";
+  if (entry.kind === "hold") return "block";
   if (result === undefined || result === "ok") return "done";
   if (result === "WouldBlock") return "block";
-  if (result === 0 && moment.moment !== "write") return "end";
+  if (result === 0 && entry.kind !== "write") return "end";
   return typeof result === "number" ? "done" : "error";
 }
 

@@ -136,20 +136,20 @@ function tryClients() {
 
 /// Connections that are gone from the server are gone here too; one whose address was not known when
 /// it was asked for is the next of its protocol that opens.
-function tryTold(moments) {
+function tryArrived(entries) {
   let isNew = false;
-  for (const moment of moments) {
-    if (moment.moment === "open" && moment.name !== undefined) {
-      const waiting = [...trying.clients.values()].find((client) => client.address === null && client.service === moment.protocol);
+  for (const entry of entries) {
+    if (entry.kind === "open" && entry.name !== undefined) {
+      const waiting = [...trying.clients.values()].find((client) => client.address === null && client.service === entry.protocol);
       if (waiting) {
-        waiting.address = moment.name;
+        waiting.address = entry.name;
         isNew = true;
         tryFollow();
       }
     }
-    if (moment.moment !== "close" || isOwn(protocolOf(moment))) continue;
+    if (entry.kind !== "close" || isOwn(protocolOf(entry))) continue;
     for (const client of trying.clients.values()) {
-      if (client.address !== null && client.address === moment.name && !client.isGone) client.isGone = isNew = true;
+      if (client.address !== null && client.address === entry.name && !client.isGone) client.isGone = isNew = true;
     }
   }
   // Only the last few that are gone are worth a line.

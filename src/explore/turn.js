@@ -27,69 +27,69 @@ function interestWords(interest) {
   return has(`interest_${interest}`) ? say(`interest_${interest}`) : String(interest);
 }
 
-function callWords(moment) {
-  const { moment: kind, result, room, offered, listener } = moment;
+function callWords(entry) {
+  const { kind, result, room, offered, listener } = entry;
   const isAmount = typeof result === "number";
   const values = {
     n: isAmount ? bytes(result) : "", room: bytes(room ?? 0), offered: bytes(offered ?? 0), l: listener ?? "", e: result,
-    a: moment.address ?? "",
+    a: entry.address ?? "",
   };
   if (kind === "write" && isAmount) return say(result < offered ? "write_some" : "write_all", values);
   if (isAmount) return say(result === 0 ? `${kind}_0` : `${kind}_n`, values);
-  if (kind === "accept" && result === "ok" && moment.address !== undefined) return say("accept_from", values);
+  if (kind === "accept" && result === "ok" && entry.address !== undefined) return say("accept_from", values);
   return say(result === "ok" || result === "WouldBlock" ? `${kind}_${result}` : `${kind}_error`, values);
 }
 
 /// One sentence for a step.
-function sentence(moment) {
-  switch (moment.moment) {
+function sentence(entry) {
+  switch (entry.kind) {
     case "ready":
-      return moment.listener === undefined ? say("ready", { flags: flagWords(moment.flags) }) : say("ready_listener", { l: moment.listener });
+      return entry.listener === undefined ? say("ready", { flags: flagWords(entry.flags) }) : say("ready_listener", { l: entry.listener });
     case "hold":
-      return say(`hold_${moment.why}`, { n: bytes(moment.unsent ?? 0) });
+      return say(`hold_${entry.why}`, { n: bytes(entry.unsent ?? 0) });
     case "accept": case "read": case "peek": case "write": case "shutdown":
-      return callWords(moment);
+      return callWords(entry);
     case "delivery":
-      return moment.result === undefined ? say(moment.complete ? "delivery_all" : "delivery_some", { n: bytes(moment.acknowledged) }) : say("delivery_error", { e: moment.result });
+      return entry.result === undefined ? say(entry.complete ? "delivery_all" : "delivery_some", { n: bytes(entry.acknowledged) }) : say("delivery_error", { e: entry.result });
     case "error":
-      return moment.result === "ok" ? say("asked_none") : say("asked_error", { e: moment.result });
+      return entry.result === "ok" ? say("asked_none") : say("asked_error", { e: entry.result });
     case "open":
-      return say("open", { p: moment.protocol ?? "" });
+      return say("open", { p: entry.protocol ?? "" });
     case "close":
-      return say("close", { r: traceWords("reason", moment.reason) });
+      return say("close", { r: traceWords("reason", entry.reason) });
     case "event":
-      return say("event", { x: traceWords("event", moment.event) });
+      return say("event", { x: traceWords("event", entry.event) });
     case "effect":
-      return say("effect", { x: traceWords("effect", moment.effect) });
+      return say("effect", { x: traceWords("effect", entry.effect) });
     case "state":
-      return say("state", { from: moment.from, to: moment.to });
+      return say("state", { from: entry.from, to: entry.to });
     case "interest": {
-      const was = moment.was !== undefined && moment.was !== moment.interest && moment.was !== "nothing";
-      if (moment.result !== undefined) return say("interest_error", { e: moment.result });
-      return say(was ? "interest_was" : "interest", { x: interestWords(moment.interest), was: interestWords(moment.was) });
+      const was = entry.was !== undefined && entry.was !== entry.interest && entry.was !== "nothing";
+      if (entry.result !== undefined) return say("interest_error", { e: entry.result });
+      return say(was ? "interest_was" : "interest", { x: interestWords(entry.interest), was: interestWords(entry.was) });
     }
     case "timer":
-      return moment.at === null || moment.at === undefined ? say("timer_off") : say("timer", { d: duration(Math.max(0, moment.at - moment.t)) });
+      return entry.at === null || entry.at === undefined ? say("timer_off") : say("timer", { d: duration(Math.max(0, entry.at - entry.t)) });
     case "fire":
       return say("fire");
     case "pause":
-      return moment.until === undefined ? say("pause_moment", { l: moment.listener }) : say("pause_until", { l: moment.listener, d: duration(Math.max(0, moment.until - moment.t)) });
+      return entry.until === undefined ? say("pause_short", { l: entry.listener }) : say("pause_until", { l: entry.listener, d: duration(Math.max(0, entry.until - entry.t)) });
     default:
-      return moment.moment;
+      return entry.kind;
   }
 }
 
-const PLAIN = new Set(["t", "turn", "moment", "peer", "name", "protocol", "listener", "data"]);
+const PLAIN = new Set(["t", "turn", "kind", "peer", "name", "protocol", "listener", "data"]);
 
 /// The event as in a line of the trace.
-function raw(moment) {
-  const fields = Object.entries(moment).filter(([key]) => !PLAIN.has(key));
-  return [moment.moment, ...fields.map(([key, value]) => `${key}=${value}`)].join(" ");
+function raw(entry) {
+  const fields = Object.entries(entry).filter(([key]) => !PLAIN.has(key));
+  return [entry.kind, ...fields.map(([key, value]) => `${key}=${value}`)].join(" ");
 }
 
-function who(moment) {
-  if (moment.listener !== undefined && moment.peer === undefined) return moment.listener;
-  return moment.name ?? peerOf(moment)?.name ?? moment.peer ?? "";
+function who(entry) {
+  if (entry.listener !== undefined && entry.peer === undefined) return entry.listener;
+  return entry.name ?? peerOf(entry)?.name ?? entry.peer ?? "";
 }
 
 function wakeWords(turn) {
@@ -113,11 +113,11 @@ function waitWords(turn) {
 
 /// The lines of a turn: its frame around the steps that are shown.
 function linesOf(turn) {
-  const frame = (moment, what, raw) => ({ moment: { moment }, what, raw });
+  const frame = (kind, what, raw) => ({ entry: { kind }, what, raw });
   return [
     frame("wait", waitWords(turn), `wait timeout=${turn.timeout ?? "none"}`),
     frame("wake", wakeWords(turn), `wake waited=${turn.waited} events=${turn.ready}`),
-    ...turn.steps.map((moment) => ({ moment, what: sentence(moment), raw: raw(moment) })),
+    ...turn.steps.map((entry) => ({ entry, what: sentence(entry), raw: raw(entry) })),
     frame("end", say("over", { d: duration(turn.busy ?? 0) }), `end busy=${turn.busy}`),
   ];
 }
@@ -131,7 +131,7 @@ function turnAbout() {
 
 function turnShow() {
   const turn = record.chosen;
-  const body = document.querySelector("#moments tbody");
+  const body = document.querySelector("#entries tbody");
   const title = document.getElementById("turn-title");
   const note = document.getElementById("turn-note");
   if (!turn) {
@@ -144,25 +144,25 @@ function turnShow() {
   title.textContent = say("turn_n", { n: number(turn.n) });
   turnAbout();
   body.replaceChildren(...linesOf(turn).map(lineRow));
-  const hidden = turn.moments.filter((moment) => !FRAME.has(moment.moment)).length - turn.steps.length;
+  const hidden = turn.entries.filter((entry) => !FRAME.has(entry.kind)).length - turn.steps.length;
   note.textContent = [
     turn.cut > 0 ? say("cut", { n: number(turn.cut), count: turn.cut }) : "",
     hidden > 0 ? say("hidden_steps", { n: number(hidden), count: hidden }) : "",
   ].join(" ");
 }
 
-function lineRow({ moment, what, raw }) {
-  const lane = laneOf(moment);
+function lineRow({ entry, what, raw }) {
+  const lane = laneOf(entry);
   const row = element("tr", { className: `lane-${lane}` });
-  if (moment === record.step) {
+  if (entry === record.step) {
     row.setAttribute("aria-current", "step");
     row.className += " now";
   }
-  const outcome = outcomeOf(moment);
+  const outcome = outcomeOf(entry);
   const phase = element("td", {}, element("span", { className: "lane" }, say(`lane_${lane}`)));
-  const name = who(moment);
+  const name = who(entry);
   const subject = element("td", { className: "who" });
-  if (moment.peer !== undefined) {
+  if (entry.peer !== undefined) {
     const button = element("button", { type: "button", className: "link" }, name);
     button.title = say("follow", { name });
     button.addEventListener("click", () => {
@@ -175,7 +175,7 @@ function lineRow({ moment, what, raw }) {
     subject.textContent = name;
   }
   const words = element("td", { className: `what ${outcome}` }, what);
-  if (moment.data !== undefined) words.append(" ", element("code", {}, moment.data));
+  if (entry.data !== undefined) words.append(" ", element("code", {}, entry.data));
   row.append(phase, subject, words, element("td", { className: "raw" }, element("code", {}, raw)));
   // On a phone a line is laid out as a grid, which would take the roles away.
   row.setAttribute("role", "row");

@@ -3,7 +3,7 @@
 
 use std::io;
 
-use super::delivery::told;
+use super::delivery::progress;
 use super::outcome::{Outcome, classify};
 use super::{Connection, Kernel, PeerId, Reactor, Unread, find};
 use crate::protocol::{CloseReason, Event, Service};
@@ -130,7 +130,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             CloseReason::WriteStalled | CloseReason::Evicted | CloseReason::Aborted => true,
             CloseReason::Idle => {
                 let delivery = self.kernel.delivery(id, &connection.stream);
-                !told(delivery, connection.unsent()).is_complete
+                !progress(delivery, connection.unsent()).is_complete
             }
             // The kernel may go on to deliver what it has; the process will not.
             CloseReason::Stopped => connection.unsent() > 0,

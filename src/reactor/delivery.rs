@@ -156,7 +156,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         };
         connection.on_looked(now);
         let delivery = self.kernel.delivery(id, &connection.stream);
-        let delivery = told(delivery, connection.unsent());
+        let delivery = progress(delivery, connection.unsent());
         if delivery.is_complete {
             let had_debt = self.debts.remove(id);
             if connection.is_done() {
@@ -198,7 +198,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
 }
 
 /// Where the system does not tell what is acknowledged, what it took of an outbox is all that shows.
-pub(super) fn told(delivery: io::Result<Delivery>, unsent: usize) -> Delivery {
+pub(super) fn progress(delivery: io::Result<Delivery>, unsent: usize) -> Delivery {
     delivery.unwrap_or(Delivery {
         acknowledged: unsent as u64,
         is_complete: unsent == 0,

@@ -132,7 +132,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             }
             (Effect::SetTimer(time), Some(connection)) => connection.set_timer(*time),
             (Effect::Abort, Some(_)) => self.close(id, CloseReason::Aborted),
-            (Effect::Notify(other), _) => self.woken.push_back((*other, Event::Notified)),
+            (Effect::Notify(other), _) => self.notifications.push_back((*other, Event::Notified)),
             (Effect::StopAccepting, _) => self.close_listeners(true),
             (Effect::Stop, _) => {
                 if self.run == Run::Going {

@@ -40,7 +40,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         match offer(&mut self.kernel, id, connection, bytes) {
             Outcome::Bytes(count) => {
                 connection.on_written(self.now);
-                if count < bytes.len() {
+                if count < bytes.len() || count > OUTBOX_BYTES_LOW {
                     self.keep_rest(id, bytes, Outcome::Bytes(count));
                 }
             }
@@ -51,7 +51,8 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         }
     }
 
-    /// The kernel did not take all of what was offered at once: the rest waits in the outbox.
+    /// The kernel did not take all of what was offered at once: the rest waits in the outbox. Or it took so much
+    /// that the session may have stopped for want of room: it learns that there is some.
     #[cold]
     fn keep_rest(&mut self, id: PeerId, bytes: &[u8], outcome: Outcome) {
         let (taken, is_blocked) = match outcome {
@@ -61,7 +62,13 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             Outcome::End => return self.close(id, nothing_taken()),
             Outcome::Failed(error) => return self.close(id, broken(&error)),
         };
-        self.enqueue(id, &bytes[taken..], is_blocked);
+        let rest = &bytes[taken..];
+        if !rest.is_empty() {
+            self.enqueue(id, rest, is_blocked);
+        }
+        if bytes.len() > OUTBOX_BYTES_LOW && rest.len() <= OUTBOX_BYTES_LOW {
+            self.notifications.push_back((id, Event::Writable));
+        }
     }
 
     /// Puts bytes into a peer's outbox; `is_blocked` if the kernel has just refused them.
@@ -108,7 +115,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             self.count_last_words(id, 0);
         }
         if unsent_before > OUTBOX_BYTES_LOW && unsent <= OUTBOX_BYTES_LOW {
-            self.woken.push_back((id, Event::Writable));
+            self.notifications.push_back((id, Event::Writable));
         }
     }
 

@@ -83,6 +83,6 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             self.run = Run::StopAsked;
         }
         let notified = notify.into_iter().map(|peer| (peer, Event::Notified));
-        self.woken.extend(notified);
+        self.notifications.extend(notified);
     }
 }

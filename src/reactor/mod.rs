@@ -103,7 +103,7 @@ pub struct Reactor<K: Kernel, S: Service, O: Observer = Off> {
     /// Our own ready queue: peers whose reading stopped early.
     unread: VecDeque<PeerId>,
     /// What peers are to be told in the wake phase: that they are connected, notified, or writable.
-    woken: VecDeque<(PeerId, Event<'static>)>,
+    notifications: VecDeque<(PeerId, Event<'static>)>,
     /// Peers that the send phase looks at.
     dirty: Vec<PeerId>,
     /// What all outboxes hold.
@@ -154,7 +154,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             run: Run::Going,
             ready: Vec::with_capacity(EVENTS_PER_TURN_MAX),
             unread: VecDeque::new(),
-            woken: VecDeque::new(),
+            notifications: VecDeque::new(),
             dirty: Vec::new(),
             buffered_bytes: 0,
             pool: BufferPool::beside(limits.unsent_bytes_max),
@@ -264,8 +264,9 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                 }
                 Target::Listener(index) => {
                     let mut listeners = self.listeners.iter_mut();
-                    let told = |listening: &&mut Listening<_, _>| listening.index as usize == index;
-                    if let Some(listening) = listeners.find(told) {
+                    let is_it =
+                        |listening: &&mut Listening<_, _>| listening.index as usize == index;
+                    if let Some(listening) = listeners.find(is_it) {
                         listening.accepting = Accepting::Ready;
                     }
                 }
@@ -299,7 +300,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             Run::Stopping(deadline) => self.go_on_stopping(deadline),
             Run::Going => {}
         }
-        self.tell_woken();
+        self.dispatch_notifications();
         // At most as many as there are now: what relieving arms anew waits for the next turn.
         for _ in 0..self.timers.len() {
             let Some(id) = self.timers.pop_due(self.drained_until) else {
@@ -311,9 +312,9 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     }
 
     /// Tells those that were woken before; whom that wakes again is told in the next turn.
-    fn tell_woken(&mut self) {
-        for _ in 0..self.woken.len() {
-            if let Some((id, event)) = self.woken.pop_front() {
+    fn dispatch_notifications(&mut self) {
+        for _ in 0..self.notifications.len() {
+            if let Some((id, event)) = self.notifications.pop_front() {
                 self.dispatch(id, event);
                 self.mark_dirty(id);
                 self.enforce_memory_limit();

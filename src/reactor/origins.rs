@@ -124,7 +124,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// Tells a peer [`Event::Notified`] in the next turn, which begins at once; no matter if it is gone.
     /// For whoever has something for a session between two turns, on the reactor's own thread.
     pub fn notify(&mut self, peer: PeerId) {
-        self.woken.push_back((peer, Event::Notified));
+        self.notifications.push_back((peer, Event::Notified));
     }
 
     fn policy_id(&mut self, policy: &Policy) -> PolicyId {

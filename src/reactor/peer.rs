@@ -114,13 +114,13 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let Some(connection) = find(&mut self.peers, id) else {
             return;
         };
-        let answer = loop {
+        let established = loop {
             match self.kernel.connected(&mut connection.stream) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                answer => break answer,
+                other => break other,
             }
         };
-        match answer {
+        match established {
             Ok(()) => {
                 connection.on_connected();
                 self.dispatch(id, Event::Connected);

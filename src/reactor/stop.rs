@@ -115,7 +115,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// something to say is not told an end that would make what it got look whole.
     pub(super) fn go_on_stopping(&mut self, deadline: Time) {
         // What they said may be for others, who are not told before they have got it.
-        self.tell_woken();
+        self.dispatch_notifications();
         self.dismiss();
         if deadline <= self.now {
             self.send();
@@ -129,13 +129,13 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     fn dismiss(&mut self) {
         let (drained, later): (Vec<_>, Vec<_>) = mem::take(&mut self.drained)
             .into_iter()
-            .partition(|&id| self.may_be_told(id));
+            .partition(|&id| self.may_be_dispatched(id));
         self.drained = later;
         for &id in &drained {
             self.dispatch(id, Event::Stopping);
             self.enforce_memory_limit();
         }
-        self.tell_woken();
+        self.dispatch_notifications();
         for &id in &drained {
             match find(&mut self.peers, id) {
                 // Nobody is there who could be owed something.
@@ -150,7 +150,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     }
 
     /// Whether one who was heard out is to be told now that the run ends, and not after its session is woken.
-    pub(super) fn may_be_told(&self, id: PeerId) -> bool {
+    pub(super) fn may_be_dispatched(&self, id: PeerId) -> bool {
         let connection = self.peers.get(id.slot as usize);
         let connection = connection.filter(|connection| connection.generation() == id.generation);
         self.wakes_until <= self.now

@@ -22,7 +22,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         };
         self.now = self.kernel.now();
         let events = waited.as_ref().map(|_| self.ready.len());
-        self.kernel.note(&TraceEvent::Woken { events });
+        self.kernel.note(&TraceEvent::Awake { events });
         match waited {
             Ok(Batch::Complete) => {
                 self.drained_until = asked;
@@ -71,7 +71,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// How long nothing is due; `None` if nothing ever is.
     fn timeout(&self) -> Option<Duration> {
         let has_work = !self.unread.is_empty()
-            || !self.woken.is_empty()
+            || !self.notifications.is_empty()
             || !self.dirty.is_empty()
             || self.run == Run::StopAsked;
         if has_work {
@@ -79,7 +79,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         }
         let mut due = self.timers.next();
         if let Run::Stopping(deadline) = self.run {
-            if self.drained.iter().any(|&id| self.may_be_told(id)) {
+            if self.drained.iter().any(|&id| self.may_be_dispatched(id)) {
                 return Some(Duration::ZERO);
             }
             if !self.drained.is_empty() {

@@ -250,8 +250,8 @@ fn verdict(report: &Report) -> String {
     for (at, reason) in report.warnings.iter().enumerate() {
         lines.push((if at == 0 { "warnings" } else { "" }, reason.clone()));
     }
-    for (_, told) in &mut lines {
-        *told = Escaped(told.as_bytes()).to_string();
+    for (_, text) in &mut lines {
+        *text = Escaped(text.as_bytes()).to_string();
     }
     named(NAME_WIDTH, &lines)
 }

@@ -1,6 +1,4 @@
-//! The machine under a second [`Kernel`](crate::reactor::Kernel): virtual time, a [`Net`] instead of a network, and faults drawn from a seed.
-//! What happens beyond the sockets is an [`Environment`]'s; what is right and wrong it does not check.
-//! The calls themselves are in `calls.rs`.
+//! A second [`Kernel`](crate::reactor::Kernel): virtual time, a [`Net`] instead of a network, and faults drawn from a seed. It judges nothing.
 
 use std::fmt;
 use std::io;

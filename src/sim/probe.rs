@@ -80,7 +80,7 @@ impl<S> Probing<S> {
                 | Event::TimerExpired(_)
                 | Event::Writable,
             ) => {
-                let words = format!("a call that is {fate:?} is told {event:?} in {stage:?}");
+                let words = format!("a call that is {fate:?} gets {event:?} in {stage:?}");
                 self.wrong.get_or_insert(words);
                 return;
             }

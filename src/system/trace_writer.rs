@@ -168,6 +168,6 @@ fn open(path: &Path, dropped: fn(u64) -> String) -> Result<Out, String> {
 
 /// The line of a `.jsonl` that says how many are missing before it.
 fn dropped(lines: u64) -> String {
-    let line = serde_json::json!({ "moment": "dropped", "lines": lines });
+    let line = serde_json::json!({ "kind": "dropped", "lines": lines });
     format!("{line}\n")
 }

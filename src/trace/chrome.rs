@@ -75,7 +75,7 @@ impl Chrome {
         if let TraceEvent::Waiting { .. } = event {
             let name = if directory.polls() { "poll" } else { "asleep" };
             line(out, &slice(at, track, name, &args));
-        } else if let TraceEvent::Woken { .. } = event {
+        } else if let TraceEvent::Awake { .. } = event {
             line(out, &end(at, track));
             let name = format!("turn {}", directory.turn());
             line(out, &slice(at, track, &name, &args));

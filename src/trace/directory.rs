@@ -93,7 +93,7 @@ impl Directory {
             self.turn += 1;
             self.slept = at;
             self.polls = timeout == Some(Duration::ZERO);
-        } else if let TraceEvent::Woken { .. } = *event {
+        } else if let TraceEvent::Awake { .. } = *event {
             self.woke = at;
         } else {
             self.see_change(event);

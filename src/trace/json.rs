@@ -79,7 +79,7 @@ impl Serialize for Object<'_> {
         fields
             .put("t", &self.at.as_nanos())?
             .put("turn", &self.directory.turn())?
-            .put("moment", self.event.kind())?;
+            .put("kind", self.event.kind())?;
         match self.event.subject() {
             Subject::Loop | Subject::Waker | Subject::Listener(_) => self.listener(&mut fields)?,
             Subject::Peer(peer) => {
@@ -107,7 +107,7 @@ impl Object<'_> {
     fn particulars<M: SerializeMap>(&self, fields: &mut Fields<M>) -> Result<(), M::Error> {
         match *self.event {
             TraceEvent::Waiting { timeout } => fields.put("timeout", &timeout.map(nanos))?,
-            TraceEvent::Woken { events } => fields
+            TraceEvent::Awake { events } => fields
                 .put("waited", &nanos(self.directory.waited()))?
                 .put("events", events.as_ref().unwrap_or(&0))?
                 .trouble(events.err())?,

@@ -123,7 +123,7 @@ pub enum ReadPause {
 
 /// One thing that the loop did, or was told by the kernel.
 ///
-/// A turn goes from [`TraceEvent::Waiting`] over [`TraceEvent::Woken`] to [`TraceEvent::Ended`]. What happens
+/// A turn goes from [`TraceEvent::Waiting`] over [`TraceEvent::Awake`] to [`TraceEvent::Ended`]. What happens
 /// before the first of them, or between two turns, belongs to none.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -134,7 +134,7 @@ pub enum TraceEvent<'a> {
         timeout: Option<Duration>,
     },
     /// It is awake, and the turn's time is taken.
-    Woken {
+    Awake {
         /// How many events epoll_wait(2) gave, or why it ended without.
         events: Result<usize, &'a io::Error>,
     },
@@ -296,7 +296,7 @@ impl<'a> TraceEvent<'a> {
         use Subject::{Listener, Loop, Peer};
         let (subject, kind, phase, error) = match *self {
             TraceEvent::Waiting { .. } => (Loop, "wait", Sleep, None),
-            TraceEvent::Woken { events } => (Loop, "wake", Wake, events.err()),
+            TraceEvent::Awake { events } => (Loop, "wake", Wake, events.err()),
             TraceEvent::Ended => (Loop, "end", Sleep, None),
             TraceEvent::Ready { subject, .. } => (subject, "ready", Ready, None),
             TraceEvent::Accepted {
@@ -359,7 +359,7 @@ impl<'a> TraceEvent<'a> {
     pub fn is_edge(&self) -> bool {
         matches!(
             self,
-            TraceEvent::Waiting { .. } | TraceEvent::Woken { .. } | TraceEvent::Ended
+            TraceEvent::Waiting { .. } | TraceEvent::Awake { .. } | TraceEvent::Ended
         )
     }
 

@@ -131,7 +131,7 @@ impl Line<'_> {
                 Some(Duration::ZERO) => f.write_str("polls without sleeping: work is left"),
                 Some(timeout) => write!(f, "sleeps, at most {}", Span(timeout)),
             },
-            TraceEvent::Woken { events } => self.woken(f, events),
+            TraceEvent::Awake { events } => self.awake(f, events),
             TraceEvent::Ended => write!(f, "worked {}", Span(self.directory.busy(self.at))),
             TraceEvent::Ready { flags, .. } => write!(f, "{flags}"),
             TraceEvent::Accepted {
@@ -191,7 +191,7 @@ impl Line<'_> {
 }
 
 impl Line<'_> {
-    fn woken(&self, f: &mut fmt::Formatter<'_>, events: Result<usize, &io::Error>) -> fmt::Result {
+    fn awake(&self, f: &mut fmt::Formatter<'_>, events: Result<usize, &io::Error>) -> fmt::Result {
         match events {
             Ok(count) => write!(f, "epoll_wait = {count}")?,
             Err(error) => self.failed(f, "epoll_wait", error, "")?,

@@ -84,7 +84,7 @@ impl<Stream, Session> Connection<Stream, Session> {
     pub(in crate::reactor) fn read_limit<'a>(
         &self,
         policy: impl FnOnce() -> &'a Policy,
-        session_window: usize,
+        session_limit: usize,
     ) -> usize {
         match (self.inbound, &self.outbox) {
             (Inbound::Open | Inbound::Discarding | Inbound::Finished, _)
@@ -94,10 +94,10 @@ impl<Stream, Session> Connection<Stream, Session> {
             }
             (Inbound::Finished, _) => 0,
             (Inbound::Discarding, _) => usize::MAX,
-            (Inbound::Open, None) => session_window,
-            (Inbound::Open, Some(_)) if policy().reads_while_owing => session_window,
+            (Inbound::Open, None) => session_limit,
+            (Inbound::Open, Some(_)) if policy().reads_while_owing => session_limit,
             (Inbound::Open, Some(_)) if self.unsent() > OUTBOX_BYTES_LOW => 0,
-            (Inbound::Open, Some(_)) => session_window.min(self.room()),
+            (Inbound::Open, Some(_)) => session_limit.min(self.room()),
         }
     }
 

@@ -190,7 +190,7 @@ impl Kernel for OsKernel {
                 Err(error) if error.kind() == io::ErrorKind::NotConnected => {
                     stream.peek(&mut [0]).map(drop)
                 }
-                told => told.map(drop),
+                other => other.map(drop),
             },
             OsStream::Terminal(_) => Ok(()),
         }

@@ -61,7 +61,7 @@ impl OnError {
     }
 
     /// Whether the stream fails if a write fails so.
-    fn is_told(self, error: &io::Error) -> bool {
+    fn is_reported(self, error: &io::Error) -> bool {
         match self {
             OnError::Fail => true,
             OnError::Ignore => false,
@@ -74,7 +74,7 @@ impl OnError {
 #[derive(Debug)]
 pub struct Direction {
     file: File,
-    manner: IoMode,
+    io_mode: IoMode,
     /// With [`IoMode::Blocking`], once registered.
     probe: Option<Probe>,
 }
@@ -105,10 +105,10 @@ impl Probe {
 
 impl Direction {
     /// A direction that is used in this manner.
-    pub fn new(file: File, manner: IoMode) -> Direction {
+    pub fn new(file: File, io_mode: IoMode) -> Direction {
         Direction {
             file,
-            manner,
+            io_mode,
             probe: None,
         }
     }
@@ -123,11 +123,11 @@ impl Direction {
         let source = &mut SourceFd(&descriptor);
         match registry.register(source, token.into(), interest) {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                self.manner = IoMode::Always;
+                self.io_mode = IoMode::Always;
                 Ok(())
             }
             Ok(()) => {
-                if let IoMode::Blocking { .. } = self.manner {
+                if let IoMode::Blocking { .. } = self.io_mode {
                     self.probe = Some(Probe::new(source, interest)?);
                 }
                 Ok(())
@@ -137,7 +137,7 @@ impl Direction {
     }
 
     fn rearm(&self, registry: &Registry, token: Token, interest: mio::Interest) -> io::Result<()> {
-        match self.manner {
+        match self.io_mode {
             IoMode::Always => Ok(()),
             IoMode::Nonblocking | IoMode::Blocking { .. } => {
                 let descriptor = self.file.as_raw_fd();
@@ -228,7 +228,7 @@ impl Terminal {
             log::log!(level, "{lines}: {}", reason(&error));
         }
         for side in [&self.input, &self.output].into_iter().flatten() {
-            if side.manner != IoMode::Always {
+            if side.io_mode != IoMode::Always {
                 // It fails only if the descriptor was never registered; then all is well too.
                 let _ = registry.deregister(&mut SourceFd(&side.file.as_raw_fd()));
             }
@@ -270,7 +270,7 @@ impl Terminal {
         if !output.may_call(registry, self.token, mio::Interest::WRITABLE)? {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let count = match output.manner {
+        let count = match output.io_mode {
             IoMode::Blocking { sure_bytes } => bytes.len().min(sure_bytes),
             IoMode::Nonblocking | IoMode::Always => bytes.len(),
         };
@@ -279,7 +279,7 @@ impl Terminal {
                 self.failure = self.failure.after(written);
                 Ok(written)
             }
-            Err(error) if is_passing(&error) || self.failure.is_told(&error) => Err(error),
+            Err(error) if is_passing(&error) || self.failure.is_reported(&error) => Err(error),
             Err(error) => {
                 let lines = bytes[..count].iter().filter(|&&byte| byte == b'\n').count();
                 self.lines_lost += lines;

@@ -83,7 +83,7 @@ fn count(protocol: &str, state: &str) -> String {
 }
 
 /// The turn in words.
-const TURN: &str = "document.querySelector('#moments').innerText";
+const TURN: &str = "document.querySelector('#entries').innerText";
 
 #[test]
 fn the_page_shows_the_connections_and_where_they_stand() {
@@ -222,7 +222,7 @@ fn a_reader_stops_steps_filters_and_changes_language_and_theme() {
         name
     );
     chromium.until("document.querySelectorAll('#peer-table tbody tr').length === 1");
-    let who = "[...document.querySelectorAll('#moments .who')].map((cell) => cell.textContent)";
+    let who = "[...document.querySelectorAll('#entries .who')].map((cell) => cell.textContent)";
     chromium.until(&format!(
         "{who}.every((name) => ['', 'echo', {name:?}].includes(name))"
     ));

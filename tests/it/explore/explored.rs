@@ -269,6 +269,6 @@ fn moments(turns: &Value) -> Vec<Value> {
     let turns = turns["turns"].as_array().unwrap();
     let moments = turns
         .iter()
-        .flat_map(|turn| turn["moments"].as_array().unwrap());
+        .flat_map(|turn| turn["entries"].as_array().unwrap());
     moments.cloned().collect()
 }

@@ -11,7 +11,7 @@ use super::layers::source::{Source, sources, top};
 use crate::support::Epollo;
 
 /// Retired wherever they are part of an identifier: `guest` also retires `is_guest` and `FreeGuest`.
-const PARTS: &str = "crowding deed deeds door doors doubt doubts duel explored guest guests herd holdings hub manner \
+const PARTS: &str = "crowding deed deeds door doors doubt doubts duel explored guest guests herd hub manner \
      manners meter meters moment moments parked relieve settle settles sink standing swallowed tap temper told \
      touched uncounted visit visits wish wished wishes woken";
 
@@ -41,39 +41,8 @@ const DEFINED: &str = "Directory EOF IoMode Notify Observer OnError SetTimer Shu
      lingering listener must_drain on_ready optimistic origin outbox paused peer reactor read_limit readiness recorder \
      remote requester send_capacity service session state timer turn warnings";
 
-/// PENDING: where other branches are replacing these at this moment. To be emptied when they are merged.
-const PENDING: [(&str, &str); 10] = [
-    (
-        "src/reactor",
-        "answer answer_later doors holdings manner moment owe_rest session_window told woken",
-    ),
-    (
-        "src/trace",
-        "Finish Leave WakeAt moment told wish wished woke woken",
-    ),
-    (
-        "src/explore",
-        "doors holdings moment moments told wish woke woken",
-    ),
-    ("src/sim", "holdings"),
-    ("src/system/trace_writer.rs", "moment"),
-    (
-        "docs/TRACE.md",
-        "Finish Leave WakeAt Woken moment told wish woke",
-    ),
-    ("docs/EPOLL.md", "told wish woke"),
-    ("docs/ko/EPOLL.md", "told wish woke"),
-    ("docs/ko/README.md", "told wish woke"),
-    ("README.md", "told wish woke"),
-];
-
 fn has(words: &str, word: &str) -> bool {
     words.split_whitespace().any(|one| one == word)
-}
-
-fn is_pending(path: &str, word: &str) -> bool {
-    let mut pending = PENDING.iter();
-    pending.any(|(place, words)| path.starts_with(place) && has(words, word))
 }
 
 /// The words of `is_guest`, `FreeGuest` and `GUESTS_MAX`, in lower case.
@@ -103,7 +72,7 @@ fn retired_identifiers(source: &Source) -> Vec<String> {
     let mut found = Vec::new();
     for (line, name) in source.read().words {
         let retired = retired_name(&source.path, &name);
-        if let Some(word) = retired.filter(|word| !is_pending(&source.path, word)) {
+        if let Some(word) = retired {
             let rule = format!("`{name}`: `{word}` is retired (docs/GLOSSARY.md)");
             found.push(source.violation(line, &rule));
         }
@@ -112,10 +81,10 @@ fn retired_identifiers(source: &Source) -> Vec<String> {
 }
 
 /// The retired words in what a user reads.
-fn retired_words(path: &str, text: &str) -> BTreeSet<String> {
+fn retired_words(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
     let words = words.map(str::to_lowercase);
-    let words = words.filter(|word| has(SAID, word) && !is_pending(path, word));
+    let words = words.filter(|word| has(SAID, word));
     words.collect()
 }
 
@@ -136,7 +105,7 @@ fn retired_messages(source: &Source) -> Vec<String> {
     let mut found = Vec::new();
     each_literal(source.text.parse().unwrap(), &mut |literal| {
         let line = literal.span().start().line;
-        for word in retired_words(&source.path, &literal.to_string()) {
+        for word in retired_words(&literal.to_string()) {
             let rule = format!("says `{word}`, which is retired (docs/GLOSSARY.md)");
             found.push(source.violation(line, &rule));
         }
@@ -169,7 +138,7 @@ fn retired_code(path: &str, text: &str) -> Vec<String> {
                 |(place, names): &(&str, &str)| !place.contains('/') && has(names, name);
             let is_name = NAMES.iter().any(is_listed);
             let is_retired = has(PARTS, &name.to_lowercase()) || is_name;
-            if is_retired && !is_pending(path, name) {
+            if is_retired {
                 found.push(format!(
                     "{path}:{line}: `{name}` is retired (docs/GLOSSARY.md)"
                 ));
@@ -213,7 +182,7 @@ fn no_retired_word_is_back_in_the_help() {
         let mut process = Epollo::run(&[command, "--help"]);
         let help = String::from_utf8(process.rest()).unwrap();
         assert!(help.contains("Usage: epollo"), "{command}: {help}");
-        let found = retired_words("help", &help);
+        let found = retired_words(&help);
         assert!(found.is_empty(), "{command}: {found:?}");
     }
 }
@@ -225,7 +194,7 @@ fn no_retired_word_is_back_on_the_page() {
         .iter()
         .flat_map(|ending| files("src/explore", ending))
     {
-        let words = retired_words(&path, &text);
+        let words = retired_words(&text);
         found.extend(
             words
                 .iter()

@@ -127,8 +127,7 @@ fn a_read_that_is_held_back_says_why() {
     chromium.until(&format!("{TURN}.includes('Opened: echo')"));
     chromium.click("[data-act=stop-reading]");
     chromium.until("document.querySelector('#try-answer').textContent.includes('128 KiB')");
-    let all =
-        "record.turns.flatMap((turn) => turn.steps).filter(({ moment }) => moment === 'hold')";
+    let all = "record.turns.flatMap((turn) => turn.steps).filter(({ kind }) => kind === 'hold')";
     eventually("back-pressure holds a read back", || {
         chromium.click("[data-act=flood]");
         chromium.value(&format!("{all}.length > 0")) == true

@@ -100,7 +100,7 @@ fn a_trace_is_written_beside_it() {
     explored.echo(&mut echo, "both");
     let name = echo.local_addr().unwrap().to_string();
     let seen = stream.moment("the page is told", |moment| {
-        moment["moment"] == "read" && moment["result"] == 4
+        moment["kind"] == "read" && moment["result"] == 4
     });
     assert_eq!(seen["name"], *name);
     drop((stream, echo));
@@ -108,7 +108,7 @@ fn a_trace_is_written_beside_it() {
     let trace = std::fs::read_to_string(&file).unwrap();
     let same = trace.lines().any(|line| {
         let moment: serde_json::Value = serde_json::from_str(line).unwrap();
-        ["t", "turn", "moment", "peer", "name", "result"]
+        ["t", "turn", "kind", "peer", "name", "result"]
             .iter()
             .all(|key| moment[key] == seen[key])
     });

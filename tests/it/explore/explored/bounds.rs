@@ -262,7 +262,7 @@ fn a_busy_loop_is_sampled_and_says_so() {
                 let turns = event["turns"].as_array().unwrap();
                 assert!(turns.len() <= 20);
                 let short =
-                    |turn: &serde_json::Value| turn["moments"].as_array().unwrap().len() <= 60;
+                    |turn: &serde_json::Value| turn["entries"].as_array().unwrap().len() <= 60;
                 assert!(turns.iter().all(short));
                 skipped += event["skipped"].as_u64().unwrap();
             }

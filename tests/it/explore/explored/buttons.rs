@@ -65,14 +65,14 @@ impl Visitor {
 fn a_client_comes_speaks_and_leaves() {
     let mut visitor = Visitor::of(&["echo=0"]);
     let (client, name) = visitor.connect("echo");
-    visitor.sees(&name, &json!({"moment": "open", "protocol": "echo"}));
+    visitor.sees(&name, &json!({"kind": "open", "protocol": "echo"}));
     visitor.press("send", &client);
-    let read = json!({"moment": "read", "result": 6, "data": "hello\\n"});
+    let read = json!({"kind": "read", "result": 6, "data": "hello\\n"});
     visitor.sees(&name, &read);
     visitor.press("half-frame", &client);
-    visitor.sees(&name, &json!({"moment": "read", "result": 14}));
+    visitor.sees(&name, &json!({"kind": "read", "result": 14}));
     visitor.press("close", &client);
-    let close = json!({"moment": "close", "reason": "Finished"});
+    let close = json!({"kind": "close", "reason": "Finished"});
     visitor.sees(&name, &close);
     let body = json!({"do": "send", "client": client, "text": "late"});
     let visitor_ref = &visitor;
@@ -87,15 +87,15 @@ fn half_a_frame_waits_for_its_end() {
     let arguments = ["chat=0", "--chat-with", "echo", "--framing", "line"];
     let mut visitor = Visitor::of(&arguments);
     let (client, name) = visitor.connect("chat");
-    visitor.sees(&name, &json!({"moment": "open", "protocol": "chat"}));
+    visitor.sees(&name, &json!({"kind": "open", "protocol": "chat"}));
     visitor.press("half-frame", &client);
-    visitor.sees(&name, &json!({"moment": "read", "result": 14}));
+    visitor.sees(&name, &json!({"kind": "read", "result": 14}));
     let row = visitor
         .stream
         .row(&name, "14 bytes came", |row| row["in"] == 14);
     assert_eq!(row["out"], 0, "half a message is not answered");
     visitor.press("send", &client);
-    visitor.sees(&name, &json!({"moment": "write", "result": 20}));
+    visitor.sees(&name, &json!({"kind": "write", "result": 20}));
     visitor.end();
 }
 
@@ -103,9 +103,9 @@ fn half_a_frame_waits_for_its_end() {
 fn a_half_close_is_told_as_rdhup_and_answered_to_the_end() {
     let mut visitor = Visitor::of(&["echo=0"]);
     let (client, name) = visitor.connect("echo");
-    visitor.sees(&name, &json!({"moment": "open"}));
+    visitor.sees(&name, &json!({"kind": "open"}));
     visitor.press("half-close", &client);
-    let told = visitor.sees(&name, &json!({"moment": "ready", "flags": "IN|RDHUP"}));
+    let told = visitor.sees(&name, &json!({"kind": "ready", "flags": "IN|RDHUP"}));
     assert_eq!(told["name"], *name);
     visitor.leaves(&name);
     visitor.end();
@@ -115,9 +115,9 @@ fn a_half_close_is_told_as_rdhup_and_answered_to_the_end() {
 fn a_reset_is_seen_as_econnreset() {
     let mut visitor = Visitor::of(&["echo=0"]);
     let (client, name) = visitor.connect("echo");
-    visitor.sees(&name, &json!({"moment": "open"}));
+    visitor.sees(&name, &json!({"kind": "open"}));
     visitor.press("reset", &client);
-    visitor.sees(&name, &json!({"moment": "read", "result": "ECONNRESET"}));
+    visitor.sees(&name, &json!({"kind": "read", "result": "ECONNRESET"}));
     assert_eq!(
         visitor.explored.metrics()["epollo_closed_total{reason=\"broken\"}"],
         1.0

@@ -76,7 +76,7 @@ fn where_others_could_reach_it_the_page_has_no_buttons() {
     assert_eq!(stream.meta["try"], false);
     explored.echo(&mut explored.server.connect("echo"), "secret");
     let read = stream.moment("that it was read, and not what", |moment| {
-        moment["moment"] == "read" && moment["result"] == 6
+        moment["kind"] == "read" && moment["result"] == 6
     });
     assert!(read["data"].is_null() && !stream.raw.contains("secret"));
     for token in ["", "0123456789abcdef0123456789abcdef"] {

@@ -151,7 +151,7 @@ fn the_turns_tell_what_the_loop_did_for_one_client() {
         );
         assert_orderly(turns);
         all.extend(moments(turns));
-        let is_end = |moment: &Value| moment["moment"] == "close" && moment["name"] == *name;
+        let is_end = |moment: &Value| moment["kind"] == "close" && moment["name"] == *name;
         all.iter().any(is_end)
     });
     let told: Vec<_> = all
@@ -159,32 +159,26 @@ fn the_turns_tell_what_the_loop_did_for_one_client() {
         .filter(|moment| moment["name"] == *name)
         .collect();
     for (part, what) in [
-        (json!({"moment": "open", "protocol": "echo"}), "it came"),
+        (json!({"kind": "open", "protocol": "echo"}), "it came"),
         (
-            json!({"moment": "read", "result": 5, "data": "hello"}),
+            json!({"kind": "read", "result": 5, "data": "hello"}),
             "it spoke",
         ),
         (
-            json!({"moment": "event", "event": "Received 5"}),
+            json!({"kind": "event", "event": "Received 5"}),
             "echo got it",
         ),
         (
-            json!({"moment": "effect", "effect": "SendBack 5"}),
+            json!({"kind": "effect", "effect": "SendBack 5"}),
             "echo answered",
         ),
         (
-            json!({"moment": "write", "offered": 5, "result": 5}),
+            json!({"kind": "write", "offered": 5, "result": 5}),
             "it was answered",
         ),
-        (json!({"moment": "read", "result": 0}), "it finished"),
-        (
-            json!({"moment": "event", "event": "Eof"}),
-            "echo got the end",
-        ),
-        (
-            json!({"moment": "close", "reason": "Finished"}),
-            "it is gone",
-        ),
+        (json!({"kind": "read", "result": 0}), "it finished"),
+        (json!({"kind": "event", "event": "Eof"}), "echo got the end"),
+        (json!({"kind": "close", "reason": "Finished"}), "it is gone"),
     ] {
         let is_it = |moment: &Value| {
             let part = part.as_object().unwrap();
@@ -192,7 +186,7 @@ fn the_turns_tell_what_the_loop_did_for_one_client() {
         };
         assert!(told.iter().any(|moment| is_it(moment)), "{what}: {told:#?}");
     }
-    let accepted = |moment: &&Value| moment["moment"] == "accept" && moment["result"] == "ok";
+    let accepted = |moment: &&Value| moment["kind"] == "accept" && moment["result"] == "ok";
     let accepts: Vec<_> = all.iter().filter(accepted).collect();
     assert_eq!(accepts.len(), 1, "{accepts:?}");
     assert_eq!(accepts[0]["listener"], "echo");
@@ -207,7 +201,7 @@ fn assert_orderly(turns: &Value) {
         let start = number(&turn["t"]);
         assert!(start >= latest, "turns follow each other");
         latest = start;
-        let moments = turn["moments"].as_array().unwrap();
+        let moments = turn["entries"].as_array().unwrap();
         assert!(moments.len() <= 60 && turn["cut"] == 0);
         for moment in moments {
             let t = number(&moment["t"]);
@@ -228,7 +222,7 @@ fn what_a_peer_sends_is_escaped() {
     let attack = "\u{1b}[2J\u{202e}\u{9b}\"\\\r\n\ndata";
     explored.echo(&mut echo, attack);
     let moment = stream.moment("it was read", |moment| {
-        moment["moment"] == "read" && moment["result"] == attack.len()
+        moment["kind"] == "read" && moment["result"] == attack.len()
     });
     let shown = moment["data"].as_str().unwrap();
     assert!(shown.starts_with("\\x1b[2J\\u{202e}"), "{shown:?}");

@@ -87,7 +87,7 @@ fn every_line_of_a_jsonl_is_a_moment_and_they_agree_with_what_was_sent() {
     traced(&trace, &[]);
     let moments = trace.objects();
     let of = |kind: &str| -> Vec<&Value> {
-        let found = moments.iter().filter(|moment| moment["moment"] == kind);
+        let found = moments.iter().filter(|moment| moment["kind"] == kind);
         found.collect()
     };
     let opened = of("open")
@@ -152,7 +152,7 @@ fn the_turns_of_a_jsonl_follow_each_other() {
             panic!("{of_turn:?}");
         };
         assert_eq!(
-            (&wait["moment"], &wake["moment"], &end["moment"]),
+            (&wait["kind"], &wake["kind"], &end["kind"]),
             (&"wait".into(), &"wake".into(), &"end".into())
         );
         assert_eq!(
@@ -162,7 +162,7 @@ fn the_turns_of_a_jsonl_follow_each_other() {
         assert_eq!(number(end, "busy"), number(end, "t") - number(wake, "t"));
         let told = of_turn
             .iter()
-            .filter(|moment| moment["moment"] == "ready")
+            .filter(|moment| moment["kind"] == "ready")
             .count();
         assert_eq!(number(wake, "events"), told as u64, "turn {turn}");
     }
@@ -335,7 +335,7 @@ fn the_clients_and_the_bench_write_traces_too() {
             .iter()
             .find(|moment| moment["name"] == address.to_string());
         assert_eq!(opened.unwrap()["protocol"], service);
-        assert!(moments.iter().any(|moment| moment["moment"] == "close"));
+        assert!(moments.iter().any(|moment| moment["kind"] == "close"));
     }
     let trace = Written::new("bench.jsonl");
     let address = server.address("echo").to_string();
@@ -346,14 +346,14 @@ fn the_clients_and_the_bench_write_traces_too() {
     bench.rest();
     assert_eq!(bench.code(), 0, "{}", bench.errors());
     let moments = trace.objects();
-    let states = moments.iter().filter(|moment| moment["moment"] == "state");
+    let states = moments.iter().filter(|moment| moment["kind"] == "state");
     let mut names: Vec<_> = states
         .filter(|state| state["to"] == "asking")
         .map(|state| state["name"].to_string())
         .collect();
     names.dedup();
     assert_eq!(names.len(), 2, "each by its own address: {names:?}");
-    let sent = moments.iter().filter(|moment| moment["moment"] == "write");
+    let sent = moments.iter().filter(|moment| moment["kind"] == "write");
     assert_eq!(
         sent.map(|write| number(write, "result")).sum::<u64>(),
         50 * 64

@@ -58,7 +58,7 @@ fn what_back_pressure_holds_back_is_told_with_its_bytes() {
         let whole = &objects[..objects.rfind('\n').map_or(0, |end| end + 1)];
         held = super::files::objects(whole)
             .into_iter()
-            .find(|object| object["moment"] == "hold");
+            .find(|object| object["kind"] == "hold");
         held.is_some()
     });
     let held = held.unwrap();

@@ -144,9 +144,7 @@ fn told_through_a_fifo(message: &[u8]) -> Vec<Value> {
 }
 
 fn dropped(objects: &[Value]) -> usize {
-    let dropped = objects
-        .iter()
-        .filter(|object| object["moment"] == "dropped");
+    let dropped = objects.iter().filter(|object| object["kind"] == "dropped");
     let lines = dropped.map(|object| object["lines"].as_u64().unwrap());
     usize::try_from(lines.sum::<u64>()).unwrap()
 }
