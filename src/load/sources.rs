@@ -44,7 +44,7 @@ pub fn parse_sources(text: &str) -> Result<Sources, String> {
 
 impl Sources {
     /// The addresses for so many connections: all that were named one by one, and of ranges as many
-    /// more as it takes to give none more than [`CONNECTIONS_PER_ADDRESS`].
+    /// more as it takes to give none more than `CONNECTIONS_PER_ADDRESS`.
     pub fn spread(&self, connections: usize) -> Spread {
         let per_address = CONNECTIONS_PER_ADDRESS.min(ports()).max(1);
         let needed = connections.div_ceil(per_address).max(1);
