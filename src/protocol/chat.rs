@@ -12,9 +12,9 @@ use super::framing::{Framing, PADDED_BYTES};
 use super::turns::Turns;
 use super::{CloseReason, Context, Event, Peer, PeerId, Service, StateName};
 
+mod closing;
 mod console;
 mod fault;
-mod leave;
 mod lobby;
 mod remote;
 
