@@ -1,5 +1,7 @@
 //! Scripts drawn from a seed: anything that either end of a few connections may do next.
 
+use std::panic::{catch_unwind, resume_unwind};
+
 use epollo::reactor::Interest;
 
 use super::link::Link;
@@ -103,26 +105,53 @@ fn step(random: &mut Random, links: &[Link]) -> Step {
     }
 }
 
+/// How often the real kernel had no place for a connection in TIME_WAIT (`tcp_max_tw_buckets`, ip-sysctl) and
+/// forgot it at once: then a late FIN is answered by a reset, which no script can foresee.
+fn forgotten() -> u64 {
+    let text = std::fs::read_to_string("/proc/net/netstat").unwrap_or_default();
+    let mut lines = text.lines().filter(|line| line.starts_with("TcpExt:"));
+    let (names, values) = (lines.next().unwrap_or(""), lines.next().unwrap_or(""));
+    let mut both = names.split(' ').zip(values.split(' '));
+    let value = both.find(|(name, _)| *name == "TCPTimeWaitOverflow");
+    value.map_or(0, |(_, value)| value.parse().unwrap())
+}
+
+/// Runs the script of a seed: events, errors.
+fn run(seed: u64) -> (usize, usize) {
+    let (mut told, mut errors) = (0, 0);
+    let mut random = Random::new(seed);
+    let mut both = Both::new(format!("the script of seed {seed}"));
+    for _ in 0..STEPS {
+        let step = step(&mut random, &both.links);
+        match both.take(step) {
+            Outcome::Told(ready, _) => told += ready.len(),
+            Outcome::Errno(_) | Outcome::WasReset => errors += 1,
+            Outcome::Done
+            | Outcome::Count(_)
+            | Outcome::Bytes(_)
+            | Outcome::Accepted(_)
+            | Outcome::Far(_)
+            | Outcome::Delivered(..)
+            | Outcome::TookError(_) => {}
+        }
+    }
+    (told, errors)
+}
+
 #[test]
 fn whatever_both_ends_do_both_kernels_answer_alike() {
-    let mut told = 0;
-    let mut errors = 0;
+    let (mut told, mut errors) = (0, 0);
     for seed in 0..SCRIPTS {
-        let mut random = Random::new(seed);
-        let mut both = Both::new(format!("the script of seed {seed}"));
-        for _ in 0..STEPS {
-            let step = step(&mut random, &both.links);
-            match both.take(step) {
-                Outcome::Told(ready, _) => told += ready.len(),
-                Outcome::Errno(_) | Outcome::WasReset => errors += 1,
-                Outcome::Done
-                | Outcome::Count(_)
-                | Outcome::Bytes(_)
-                | Outcome::Accepted(_)
-                | Outcome::Far(_)
-                | Outcome::Delivered(..)
-                | Outcome::TookError(_) => {}
+        let before = forgotten();
+        match catch_unwind(|| run(seed)) {
+            Ok((events, failures)) => {
+                told += events;
+                errors += failures;
             }
+            Err(_) if forgotten() > before => {
+                eprintln!("left out: seed {seed}, for which the kernel had no TIME_WAIT left");
+            }
+            Err(panic) => resume_unwind(panic),
         }
     }
     assert!(
