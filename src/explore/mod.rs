@@ -35,7 +35,7 @@
 //! let (address, url) = (listener.local_addr()?, page.local_addr()?);
 //! println!("look at http://{url}");
 //! let services = vec![("length".into(), address)];
-//! let page = Page { listener: page, services, visits_max: explore::SESSIONS_MAX };
+//! let page = Page { listener: page, services, sessions_max: explore::SESSIONS_MAX };
 //! let mut reactor = explore::reactor(page, Length, Limits::default(), explore::NOBODY)?;
 //! reactor.listen(listener, Origin::Inner(()), Policy::default())?;
 //!
