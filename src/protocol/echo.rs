@@ -19,7 +19,7 @@ pub struct Settings {
 }
 
 /// The server side.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Echo {
     settings: Settings,
     printed: Vec<String>,
@@ -35,9 +35,7 @@ impl Echo {
     pub fn new(settings: Settings) -> Echo {
         Echo {
             settings,
-            printed: Vec::new(),
-            printed_bytes: 0,
-            lines_dropped: 0,
+            ..Echo::default()
         }
     }
 

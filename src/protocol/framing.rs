@@ -42,18 +42,15 @@ impl FromStr for Framing {
             "nul" => Ok(Framing::Nul),
             "padded" => Ok(Framing::Padded(PADDED_BYTES)),
             "chunk" => Ok(Framing::Chunk),
-            other => other
-                .strip_prefix("padded:")
-                .ok_or_else(|| "expected auto, line, nul, padded[:N] or chunk".to_owned())
-                .and_then(|size| {
-                    size.parse()
-                        .ok()
-                        .filter(|size| (2..=PADDED_BYTES_MAX).contains(size))
-                        .map(Framing::Padded)
-                        .ok_or_else(|| {
-                            format!("padded takes 2 to {PADDED_BYTES_MAX} bytes, not '{size}'")
-                        })
-                }),
+            other => match other.strip_prefix("padded:") {
+                None => Err("expected auto, line, nul, padded[:N] or chunk".to_owned()),
+                Some(size) => match size.parse() {
+                    Ok(size @ 2..=PADDED_BYTES_MAX) => Ok(Framing::Padded(size)),
+                    Ok(_) | Err(_) => Err(format!(
+                        "padded takes 2 to {PADDED_BYTES_MAX} bytes, not '{size}'"
+                    )),
+                },
+            },
         }
     }
 }

@@ -23,7 +23,7 @@ pub mod turns;
 /// A moment on the kernel's clock, in nanoseconds since an origin that only the kernel knows.
 ///
 /// It never goes back. The reactor reads it once a turn, so that every step of a turn agrees on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Time(u64);
 
 impl Time {
