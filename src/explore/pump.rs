@@ -3,10 +3,11 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use mio::net::TcpStream;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::Socket;
 
 use super::broadcast::{Data, Question};
 use super::http::{Reply, Status};
@@ -14,7 +15,7 @@ use super::session::TICK;
 use super::stats::Totals;
 use super::{ExplorerReactor, Origin, metrics, snapshot};
 use crate::protocol::{Service, Time};
-use crate::reactor::{Holdings, OsStream, Policy};
+use crate::reactor::{self, Holdings, OsStream, Policy};
 use crate::trace::Observer;
 
 /// How often the table is sent.
@@ -157,17 +158,11 @@ fn dial(address: SocketAddr) -> io::Result<(TcpStream, Socket, SocketAddr)> {
         ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
     };
     let address = SocketAddr::new(ip, address.port());
-    let domain = Domain::for_address(address);
-    let socket = Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
-    socket.set_tcp_mss(DEMO_SEGMENT_BYTES)?;
-    socket.set_recv_buffer_size(DEMO_BUFFER_BYTES)?;
-    match socket.connect(&address.into()) {
-        Err(error)
-            if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {}
-        connected => connected?,
-    }
-    let handle = socket.try_clone()?;
-    let stream = TcpStream::from_std(socket.into());
+    let stream = reactor::dial(address, |socket| {
+        socket.set_tcp_mss(DEMO_SEGMENT_BYTES)?;
+        socket.set_recv_buffer_size(DEMO_BUFFER_BYTES)
+    })?;
     let own = stream.local_addr()?;
+    let handle = stream.as_fd().try_clone_to_owned()?.into();
     Ok((stream, handle, own))
 }

@@ -42,13 +42,10 @@ pub use handle::Handle;
 pub use kernel::{Batch, Delivery, EVENTS_PER_TURN_MAX, Interest, Kernel, Readiness, Waker};
 pub use limits::{ConnectOptions, Holdings, Limits, Policy};
 #[cfg(feature = "os")]
-pub use os::listen::{ListenOptions, bind};
-#[cfg(feature = "os")]
-pub use os::terminal::reason;
-#[cfg(feature = "os")]
-pub use os::terminal::{Direction, IoMode, OnError, Terminal};
-#[cfg(feature = "os")]
-pub use os::{OsKernel, OsStream, OsWaker};
+pub use os::{
+    Direction, IoMode, ListenOptions, OnError, OsKernel, OsStream, OsWaker, Terminal, bind, dial,
+    reason,
+};
 pub use outbox::{OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX};
 pub use peer::READ_BYTES_PER_TURN_MAX;
 pub use token::{Target, Token};

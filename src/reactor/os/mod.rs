@@ -11,12 +11,15 @@ use super::kernel::{Batch, Delivery, EVENTS_PER_TURN_MAX, Interest, Kernel, Read
 use super::token::Token;
 use crate::protocol::Time;
 use crate::trace::Flags;
-use terminal::Terminal;
 
 mod connect;
-pub(super) mod listen;
+mod listen;
 mod tcp_info;
-pub(super) mod terminal;
+mod terminal;
+
+pub use connect::dial;
+pub use listen::{ListenOptions, bind};
+pub use terminal::{Direction, IoMode, OnError, Terminal, reason};
 
 /// MSG_NOSIGNAL and MSG_MORE (send(2)): what is sent waits for what follows, one segment instead of two.
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -179,7 +182,8 @@ impl Kernel for OsKernel {
         address: SocketAddr,
         source: Option<IpAddr>,
     ) -> io::Result<(OsStream, SocketAddr)> {
-        let (stream, own) = connect::connect(address, source)?;
+        let stream = connect::dial(address, |socket| connect::prepare(socket, source))?;
+        let own = stream.local_addr()?;
         Ok((OsStream::Tcp(stream), own))
     }
 
