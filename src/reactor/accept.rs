@@ -172,7 +172,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let is_counted = !self.policies[policy].exempt_from_limits;
         let is_full = self.clients >= self.limits.clients_max;
         if is_counted {
-            self.counters.accepted();
+            self.counters.accepted += 1;
         }
         if is_counted && (is_full || !self.per_address.has_room(address.ip())) {
             self.counters.turned_away(address, is_full, self.now);

@@ -223,12 +223,6 @@ impl<Stream, Session> Connection<Stream, Session> {
         }
     }
 
-    /// The kernel took something.
-    #[inline]
-    pub(super) fn on_written(&mut self, now: Time) {
-        self.active = now;
-    }
-
     /// Gives back the memory that unsent bytes do not need.
     pub(super) fn fit(&mut self) {
         if let Some(outbox) = &mut self.outbox {
@@ -294,7 +288,8 @@ impl<Stream, Session> Connection<Stream, Session> {
         self.looked_at = now;
     }
 
-    /// It acknowledges, or said something that we have not read: it is not idle.
+    /// The kernel took something for it, or it acknowledges, or said something that we have not read: it is not idle.
+    #[inline]
     pub(super) fn on_alive(&mut self, now: Time) {
         self.active = now;
     }

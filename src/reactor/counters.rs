@@ -53,10 +53,6 @@ impl Warning {
 }
 
 impl Counters {
-    pub(super) fn accepted(&mut self) {
-        self.accepted += 1;
-    }
-
     /// Nobody waits any more to be accepted.
     pub(super) fn accept_drained(&mut self) {
         if std::mem::take(&mut self.starved.stands) {

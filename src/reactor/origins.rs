@@ -49,16 +49,9 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         policy: Policy,
         name: fmt::Arguments<'_>,
     ) -> io::Result<PeerId> {
-        self.now = self.kernel.now();
-        let policy = self.policy_id(&policy);
+        self.now = self.kernel.kernel.now();
         let address = self.kernel.kernel.peer_address(&stream);
-        self.open(
-            stream,
-            (origin, policy),
-            (Outbound::Open, false),
-            address,
-            name,
-        )
+        self.take(stream, address, Outbound::Open, (origin, policy), name)
     }
 
     /// Connects to a server, which becomes a peer at once; never blocks. When the connection is
@@ -75,15 +68,11 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         origin: S::Origin,
         options: ConnectOptions,
     ) -> io::Result<PeerId> {
-        self.now = self.kernel.now();
+        self.now = self.kernel.kernel.now();
         let (stream, own) = self.kernel.kernel.connect(address, options.source)?;
-        self.open_connecting(
-            stream,
-            origin,
-            &options.policy,
-            Some(address),
-            format_args!("{own}"),
-        )
+        let how = (origin, options.policy);
+        let name = format_args!("{own}");
+        self.take(stream, Some(address), Outbound::Connecting, how, name)
     }
 
     /// [`connect`](Reactor::connect) for a socket with options of its own: takes a stream that is still
@@ -98,27 +87,28 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         policy: Policy,
         name: fmt::Arguments<'_>,
     ) -> io::Result<PeerId> {
-        self.now = self.kernel.now();
+        self.now = self.kernel.kernel.now();
         let address = self.kernel.kernel.peer_address(&stream);
-        self.open_connecting(stream, origin, &policy, address, name)
-    }
-
-    fn open_connecting(
-        &mut self,
-        stream: K::Stream,
-        origin: S::Origin,
-        policy: &Policy,
-        address: Option<SocketAddr>,
-        name: fmt::Arguments<'_>,
-    ) -> io::Result<PeerId> {
-        let policy = self.policy_id(policy);
-        self.open(
+        self.take(
             stream,
-            (origin, policy),
-            (Outbound::Connecting, false),
             address,
+            Outbound::Connecting,
+            (origin, policy),
             name,
         )
+    }
+
+    /// Opens a peer that came through no listener.
+    fn take(
+        &mut self,
+        stream: K::Stream,
+        address: Option<SocketAddr>,
+        outbound: Outbound,
+        (origin, policy): (S::Origin, Policy),
+        name: fmt::Arguments<'_>,
+    ) -> io::Result<PeerId> {
+        let how = (origin, self.policy_id(&policy));
+        self.open(stream, how, (outbound, false), address, name)
     }
 
     /// Tells a peer [`Event::Notified`] in the next turn, which begins at once; no matter if it is gone.

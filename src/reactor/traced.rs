@@ -4,9 +4,8 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
 
-use super::{Batch, Delivery, Interest, Kernel, Readiness, Target, Token};
+use super::{Delivery, Interest, Kernel, Readiness, Target, Token};
 use crate::protocol::{Context, Effects, Event, PeerId, Service, StateName, Time};
 use crate::trace::{Directory, Flags, Observer, Subject, TraceEvent};
 
@@ -113,19 +112,6 @@ impl<K: Kernel, O: Observer> TracedKernel<K, O> {
         }
     }
 
-    pub(super) fn now(&mut self) -> Time {
-        self.kernel.now()
-    }
-
-    #[inline]
-    pub(super) fn wait(
-        &mut self,
-        timeout: Option<Duration>,
-        ready: &mut Vec<Readiness>,
-    ) -> io::Result<Batch> {
-        self.kernel.wait(timeout, ready)
-    }
-
     pub(super) fn accept(
         &mut self,
         index: usize,
@@ -197,10 +183,6 @@ impl<K: Kernel, O: Observer> TracedKernel<K, O> {
         result
     }
 
-    pub(super) fn connected(&mut self, stream: &mut K::Stream) -> io::Result<()> {
-        self.kernel.connected(stream)
-    }
-
     pub(super) fn peek(
         &mut self,
         peer: PeerId,
@@ -218,47 +200,30 @@ impl<K: Kernel, O: Observer> TracedKernel<K, O> {
         result
     }
 
+    /// The end goes out with the last byte.
     #[inline]
     pub(super) fn write(
         &mut self,
         peer: PeerId,
         stream: &mut K::Stream,
         bytes: &[u8],
+        is_last: bool,
     ) -> io::Result<usize> {
-        let result = self.kernel.write(stream, bytes);
-        self.wrote(peer, stream, "sendto", bytes, &result);
-        result
-    }
-
-    pub(super) fn write_last(
-        &mut self,
-        peer: PeerId,
-        stream: &mut K::Stream,
-        bytes: &[u8],
-    ) -> io::Result<usize> {
-        let result = self.kernel.write_last(stream, bytes);
-        self.wrote(peer, stream, "sendto(MSG_MORE)", bytes, &result);
-        result
-    }
-
-    #[inline]
-    fn wrote(
-        &mut self,
-        peer: PeerId,
-        stream: &K::Stream,
-        call: &'static str,
-        offered: &[u8],
-        result: &io::Result<usize>,
-    ) {
+        let (result, call) = if is_last {
+            (self.kernel.write_last(stream, bytes), "sendto(MSG_MORE)")
+        } else {
+            (self.kernel.write(stream, bytes), "sendto")
+        };
         if O::IS_ON {
             let call = self.call(stream, call, "write");
             self.note(&TraceEvent::Wrote {
                 peer,
                 call,
-                offered,
+                offered: bytes,
                 result: result.as_ref().copied(),
             });
         }
+        result
     }
 
     /// What the system call is called that was made.
@@ -299,11 +264,6 @@ impl<K: Kernel, O: Observer> TracedKernel<K, O> {
             self.note(&TraceEvent::ErrorTaken { peer, found });
         }
         result
-    }
-
-    /// The effect was shown already.
-    pub(super) fn discard_typed(&mut self, stream: &mut K::Stream) {
-        self.kernel.discard_typed(stream);
     }
 
     pub(super) fn shutdown(&mut self, peer: PeerId, stream: &mut K::Stream) -> io::Result<()> {

@@ -60,8 +60,13 @@ const BLUE: &str = "\x1b[34m";
 const MAGENTA: &str = "\x1b[35m";
 const CYAN: &str = "\x1b[36m";
 
+/// With `{:#}` only its kind and what happened.
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() {
+            write!(f, "{} ", self.event.kind())?;
+            return self.what(f);
+        }
         if let TraceEvent::Waiting { .. } = self.event {
             f.write_str("\n")?;
         }
@@ -109,19 +114,6 @@ impl Line<'_> {
                 None => write!(f, "peer {:<16}", peer.to_string()),
             },
         }
-    }
-
-    /// Its kind and what happened, in a few words.
-    #[cfg(feature = "trace-json")]
-    pub(super) fn label(&self) -> String {
-        struct Label<'a>(&'a Line<'a>);
-        impl fmt::Display for Label<'_> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{} ", self.0.event.kind())?;
-                self.0.what(f)
-            }
-        }
-        Label(self).to_string()
     }
 
     fn what(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -108,7 +108,7 @@ impl Chat {
     pub fn step_console(&mut self, cx: &mut Context<'_>, console: &mut Console, event: Event<'_>) {
         match event {
             Event::Received(bytes) => {
-                console.screen.typed();
+                console.screen.drawn_over();
                 console.decoder.receive(bytes, cx.now());
             }
             Event::Eof => {
