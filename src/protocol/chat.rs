@@ -117,10 +117,7 @@ impl Chat {
 
     /// Where the user's terminal stands, for an observer.
     pub(crate) fn state_of_console() -> StateName {
-        StateName {
-            protocol: "terminal",
-            state: "open",
-        }
+        StateName::new("terminal", "open")
     }
 
     fn is_quit(&self, text: &[u8]) -> bool {

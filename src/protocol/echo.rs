@@ -228,9 +228,6 @@ impl Service for Echo {
             Session::Watching(watch) if watch.is_gone => "leaving",
             Session::Mirror | Session::Watching(_) => "echoing",
         };
-        StateName {
-            protocol: "echo",
-            state,
-        }
+        StateName::new("echo", state)
     }
 }

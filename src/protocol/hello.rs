@@ -42,10 +42,7 @@ impl Service for Hello {
     }
 
     fn state(&self, (): &()) -> StateName {
-        StateName {
-            protocol: "hello",
-            state: "greeted",
-        }
+        StateName::new("hello", "greeted")
     }
 }
 
@@ -138,9 +135,6 @@ impl Service for HelloClient {
             ClientSession::Receiving => "receiving",
             ClientSession::Done => "done",
         };
-        StateName {
-            protocol: "hello",
-            state,
-        }
+        StateName::new("hello", state)
     }
 }

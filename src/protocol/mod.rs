@@ -311,6 +311,13 @@ pub struct StateName {
     pub state: &'static str,
 }
 
+impl StateName {
+    /// This state of this protocol.
+    pub const fn new(protocol: &'static str, state: &'static str) -> StateName {
+        StateName { protocol, state }
+    }
+}
+
 /// Why a peer is gone. Every peer has exactly one. A new one is a new major version, as of [`Event`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CloseReason {

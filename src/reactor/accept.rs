@@ -48,34 +48,6 @@ impl<Listener, Origin> Listening<Listener, Origin> {
     }
 }
 
-/// What to do after an accept that failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AcceptTrouble {
-    /// Nobody waits.
-    Drained,
-    /// That one connection is gone; the next may be fine.
-    Skip,
-    /// The machine has nothing left (EMFILE, ENFILE, ENOBUFS, ENOMEM), or something is wrong that we
-    /// do not know: rest, and try again. An accept error never ends the server.
-    Pause,
-}
-
-pub(super) fn trouble_of(error: &io::Error) -> AcceptTrouble {
-    let is_about_one_connection = matches!(
-        error.kind(),
-        io::ErrorKind::Interrupted
-            | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-    );
-    if error.kind() == io::ErrorKind::WouldBlock {
-        AcceptTrouble::Drained
-    } else if is_about_one_connection {
-        AcceptTrouble::Skip
-    } else {
-        AcceptTrouble::Pause
-    }
-}
-
 /// Open connections per client address, counted only where there is a limit.
 #[derive(Debug, Default)]
 pub(super) struct PerAddress {
@@ -140,24 +112,34 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                     self.enforce_memory_limit();
                 }
                 Err(error) => {
-                    listening.accepting = match trouble_of(&error) {
-                        AcceptTrouble::Skip => Accepting::Ready,
-                        AcceptTrouble::Drained => {
-                            self.counters.accept_drained();
-                            Accepting::Drained
-                        }
-                        AcceptTrouble::Pause => {
-                            self.counters.accept_paused(&error, self.now);
-                            let until = self.now.after(ACCEPT_PAUSE);
-                            self.kernel.note(&TraceEvent::AcceptPaused {
-                                listener: index,
-                                until,
-                            });
-                            Accepting::Paused(until)
-                        }
-                    };
+                    self.listeners[place].accepting = self.after_failed_accept(index, &error);
                 }
             }
+        }
+    }
+
+    /// What a listener does after an accept that failed. None of these errors ends the server.
+    fn after_failed_accept(&mut self, listener: usize, error: &io::Error) -> Accepting {
+        let is_about_one_connection = matches!(
+            error.kind(),
+            io::ErrorKind::Interrupted
+                | io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::ConnectionReset
+        );
+        if error.kind() == io::ErrorKind::WouldBlock {
+            self.counters.accept_drained();
+            Accepting::Drained
+        } else if is_about_one_connection {
+            // It is gone; the next may be fine.
+            Accepting::Ready
+        } else {
+            // The machine has nothing left (EMFILE, ENFILE, ENOBUFS, ENOMEM), or something is wrong that we do
+            // not know: rest, and try again.
+            self.counters.accept_paused(error, self.now);
+            let until = self.now.after(ACCEPT_PAUSE);
+            self.kernel
+                .note(&TraceEvent::AcceptPaused { listener, until });
+            Accepting::Paused(until)
         }
     }
 

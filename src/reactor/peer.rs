@@ -11,7 +11,7 @@ use super::delivery::SWEEP;
 use super::outcome::{Outcome, classify};
 use super::{
     Connection, Due, Kernel, OUTBOX_BYTES_MAX, Outbound, PeerId, PolicyId, Reactor, Readiness,
-    SCRATCH_BYTES, Unread, find, peer_id,
+    SCRATCH_BYTES, Token, Unread, find, peer_id,
 };
 use crate::protocol::{CloseReason, Event, Peer, Service};
 use crate::trace::{Observer, TraceEvent};
@@ -36,7 +36,9 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let entry = self.peers.vacant_entry();
         let id = peer_id(entry.key(), self.generation);
         let interest = outbound.first_interest();
-        if let Err(error) = self.kernel.register(id, &mut stream, interest) {
+        let kernel = &mut self.kernel.kernel;
+        if let Err(error) = kernel.register(&mut stream, Token::peer(id), interest) {
+            self.kernel.watched(id, interest, Err(&error));
             self.give_back(stream);
             return Err(error);
         }
@@ -51,7 +53,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                 name,
                 state,
             });
-            self.kernel.watched(id, interest, &Ok(()));
+            self.kernel.watched(id, interest, Ok(()));
             self.kernel.stepped(id, None, None, &self.effects);
         }
         let beginning = Beginning {

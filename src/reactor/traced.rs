@@ -130,20 +130,6 @@ impl<K: Kernel, O: Observer> TracedKernel<K, O> {
         result
     }
 
-    pub(super) fn register(
-        &mut self,
-        peer: PeerId,
-        stream: &mut K::Stream,
-        interest: Interest,
-    ) -> io::Result<()> {
-        let result = self.kernel.register(stream, Token::peer(peer), interest);
-        // Where it went well, the peer is introduced before this is told of it.
-        if result.is_err() {
-            self.watched(peer, interest, &result);
-        }
-        result
-    }
-
     pub(super) fn reregister(
         &mut self,
         peer: PeerId,
@@ -151,15 +137,22 @@ impl<K: Kernel, O: Observer> TracedKernel<K, O> {
         interest: Interest,
     ) -> io::Result<()> {
         let result = self.kernel.reregister(stream, Token::peer(peer), interest);
-        self.watched(peer, interest, &result);
+        self.watched(peer, interest, result.as_ref().copied());
         result
     }
 
-    pub(super) fn watched(&mut self, peer: PeerId, interest: Interest, result: &io::Result<()>) {
+    /// The kernel was told what to watch for a peer, also for the first time.
+    pub(super) fn watched(
+        &mut self,
+        peer: PeerId,
+        interest: Interest,
+        result: Result<(), &io::Error>,
+    ) {
+        let interest = interest.flags();
         self.note(&TraceEvent::Registered {
             peer,
-            interest: interest.flags(),
-            result: result.as_ref().copied(),
+            interest,
+            result,
         });
     }
 

@@ -290,10 +290,7 @@ impl Chat {
             Seat::Parrot | Seat::Talk(..) if self.may_speak(remote) => "speaking",
             Seat::Parrot | Seat::Talk(..) => "listening",
         };
-        StateName {
-            protocol: "chat",
-            state,
-        }
+        StateName::new("chat", state)
     }
 
     /// How many bytes a remote may send now.

@@ -59,23 +59,14 @@ impl Tally {
 }
 
 /// The state of our user.
-const CONSOLE: StateName = StateName {
-    protocol: "terminal",
-    state: "open",
-};
+const CONSOLE: StateName = StateName::new("terminal", "open");
 
 /// The state of the signals.
-const INTERRUPT: StateName = StateName {
-    protocol: "signals",
-    state: "waiting",
-};
+const INTERRUPT: StateName = StateName::new("signals", "waiting");
 
 /// The state of the server.
 fn remote(state: &'static str) -> StateName {
-    StateName {
-        protocol: "echo",
-        state,
-    }
+    StateName::new("echo", state)
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]

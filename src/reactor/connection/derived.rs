@@ -159,17 +159,7 @@ impl<Stream, Session> Connection<Stream, Session> {
 
     /// Both halves have ended.
     pub(in crate::reactor) fn is_done(&self) -> bool {
-        match (self.outbound, self.inbound) {
-            (Outbound::Finished, Inbound::Finished) => true,
-            (
-                Outbound::Connecting
-                | Outbound::ConnectingToFinish
-                | Outbound::Open
-                | Outbound::Finishing,
-                _,
-            )
-            | (Outbound::Finished, Inbound::Open | Inbound::Discarding) => false,
-        }
+        self.outbound == Outbound::Finished && self.inbound == Inbound::Finished
     }
 
     /// Something may wait that is read now or in the next turn: no silence can be told.
@@ -243,16 +233,6 @@ impl<Stream, Session> Connection<Stream, Session> {
 
     /// It was told that we send no more, and what it sends is thrown away.
     pub(in crate::reactor) fn is_lingering(&self) -> bool {
-        match (self.outbound, self.inbound) {
-            (Outbound::Finished, Inbound::Discarding) => true,
-            (Outbound::Finished, Inbound::Open | Inbound::Finished)
-            | (
-                Outbound::Connecting
-                | Outbound::ConnectingToFinish
-                | Outbound::Open
-                | Outbound::Finishing,
-                _,
-            ) => false,
-        }
+        self.outbound == Outbound::Finished && self.inbound == Inbound::Discarding
     }
 }
