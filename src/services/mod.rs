@@ -5,11 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::protocol::StateName;
 
-mod redrawn;
 mod server;
 mod windowed;
 
-pub use redrawn::{Origin as RedrawnOrigin, Redraw, Redrawn, Session as RedrawnSession};
 pub use server::{Origin, Server, Session, Settings};
 pub use windowed::Windowed;
 
