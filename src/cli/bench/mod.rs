@@ -10,7 +10,7 @@ use crate::load::generator::Unreachable;
 use crate::load::plan::Plan;
 use crate::load::progress::Progress;
 use crate::load::{ab, preflight, run};
-use crate::report::{self, Report, ab_test, compare, html, text};
+use crate::report::{self, Report, compare, html, text};
 use crate::system::log::Log;
 use crate::system::signals;
 use crate::system::trace_writer::Destination;
@@ -114,19 +114,19 @@ fn ab_test_of(a: &Plan, b: &Plan, blocks: usize, wanted: &ReportArguments) -> Re
     let mut progress = Progress::new(true);
     let ab_test = ab::run(a, b, blocks, &mut progress, &signals.stream);
     progress.end();
-    let (ab_test, was_interrupted) = ab_test.map_err(Failure::at_work)?;
+    let (ab_test, words) = ab_test.map_err(Failure::at_work)?;
     if wanted.json {
         files::json(&ab_test)?;
     } else {
-        print(ab_test::words_of_ab_test(&ab_test).as_bytes())?;
+        print(words.as_bytes())?;
     }
     for report in &ab_test.runs {
         judge(report, None, wanted, &signals)?;
     }
-    if was_interrupted {
-        return Err(signals.interrupted());
+    match ab_test.interrupted {
+        true => Err(signals.interrupted()),
+        false => Ok(()),
     }
-    Ok(())
 }
 
 /// By which our user ends a run.
