@@ -20,7 +20,7 @@ use crate::services::Windowed;
 use crate::system::log::Log;
 use crate::system::trace_writer::TraceWriter;
 use crate::system::{self, reason, signals, stdio};
-use crate::trace::{Observer, Off};
+use crate::trace::Off;
 
 /// How long a server may take to close its half once our user has left.
 const LINGER: Duration = Duration::from_secs(1);
@@ -282,11 +282,18 @@ fn run<S: Service>(
     trace: Option<TraceWriter>,
     peers: impl IntoIterator<Item = Peer<S::Origin>>,
 ) -> Result<S, Failure> {
-    let ran = match trace {
-        None => run_observed(client, Off, peers),
-        Some(trace) => run_observed(client, trace, peers),
+    let run = || -> io::Result<S> {
+        let mut reactor = Reactor::observed(OsKernel::new()?, client, LIMITS, (Off, trace));
+        for peer in peers {
+            let (stream, name) = (peer.stream, peer.name);
+            reactor.attach(stream, peer.origin, peer.policy, format_args!("{name}"))?;
+        }
+        reactor.run()?;
+        Ok(reactor.into_service())
     };
-    ran.map_err(|error| Failure::at_work(format_args!("the event loop failed: {}", reason(&error))))
+    run().map_err(|error| {
+        Failure::at_work(format_args!("the event loop failed: {}", reason(&error)))
+    })
 }
 
 /// The same for a client with a prompt, which is drawn again after a stop.
@@ -300,20 +307,6 @@ fn run_in_window<C: Service>(
         peers.push(signals_as_peer(continued, None));
     }
     Ok(run(client, trace, peers)?.client)
-}
-
-fn run_observed<S: Service>(
-    client: S,
-    observer: impl Observer,
-    peers: impl IntoIterator<Item = Peer<S::Origin>>,
-) -> io::Result<S> {
-    let mut reactor = Reactor::observed(OsKernel::new()?, client, LIMITS, observer);
-    for peer in peers {
-        let (stream, name) = (peer.stream, peer.name);
-        reactor.attach(stream, peer.origin, peer.policy, format_args!("{name}"))?;
-    }
-    reactor.run()?;
-    Ok(reactor.into_service())
 }
 
 fn lost(address: SocketAddr, ending: Option<CloseReason>) -> Failure {

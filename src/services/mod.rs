@@ -35,6 +35,11 @@ impl Protocol {
         }
     }
 
+    /// The one that is called so.
+    pub fn named(name: &str) -> Option<Protocol> {
+        Protocol::ALL.into_iter().find(|known| known.name() == name)
+    }
+
     /// Where it is served if nobody says where: on 127.0.0.1.
     pub fn default_address(self) -> SocketAddr {
         let port = match self {
