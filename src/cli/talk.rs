@@ -109,14 +109,13 @@ fn echo_pipe(
     };
     let console = console(echo::Origin::Console)?;
     let server = remote(stream, echo::Origin::Remote, policy, address);
-    let (signals, code) = interrupts(echo::Origin::Interrupt)?;
+    let interrupts = signals::first_records_second_exits();
+    let interrupts = interrupts.map_err(|error| cannot_watch_signals(&error))?;
+    let signals = signals_as_peer(interrupts.stream, echo::Origin::Interrupt);
     exits_at_once.store(false, Ordering::Relaxed);
-    let relay = run(
-        echo::Relay::new(patience),
-        trace,
-        [console, server, signals],
-    )?;
-    judge(&relay, address, patience, code.exit_code())
+    let peers = [console, server, signals];
+    let relay = run(echo::Relay::new(patience), trace, peers)?;
+    judge(&relay, address, patience, interrupts.code.exit_code())
 }
 
 /// `code` is the exit code if the user interrupted it.
@@ -222,13 +221,6 @@ fn watch_signals() -> Result<Arc<AtomicBool>, Failure> {
 
 fn cannot_watch_signals(error: &io::Error) -> Failure {
     Failure::cannot("watch for signals", error)
-}
-
-/// The signals as a peer, and the exit code of the first one.
-fn interrupts<Origin>(origin: Origin) -> Result<(Peer<Origin>, signals::SignalCode), Failure> {
-    let watched = signals::first_records_second_exits();
-    let (stream, code) = watched.map_err(|error| cannot_watch_signals(&error))?;
-    Ok((signals_as_peer(stream, origin), code))
 }
 
 /// Somebody to talk with: the server, or our user at the terminal.

@@ -43,6 +43,18 @@ pub enum Session {
     Done,
 }
 
+impl Session {
+    /// How its connection is made, of one that may still end before its time.
+    fn call(&self) -> Option<&Call> {
+        match self {
+            Session::Silent(call) | Session::Active(call, _) | Session::Greeted(call, _) => {
+                Some(call)
+            }
+            Session::Conductor | Session::Done => None,
+        }
+    }
+}
+
 /// A connection being made.
 #[derive(Clone, Copy, Debug)]
 pub struct Call {

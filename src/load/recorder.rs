@@ -9,7 +9,7 @@ use hdrhistogram::Histogram;
 use super::payload::Name;
 use super::verify::Finding;
 use crate::protocol::Time;
-use crate::report::{Quantiles, Second};
+use crate::report::{Quantiles, Second, Wrongs};
 
 /// The longest time that a histogram distinguishes.
 const LONGEST_NS: u64 = 3600 * 1_000_000_000;
@@ -27,16 +27,6 @@ pub struct Request {
     pub sent: Time,
     /// One of the number that ends the run, if a number does.
     pub is_ordered: bool,
-}
-
-/// How many answers were wrong, by kind.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Wrongs {
-    pub changed: u64,
-    pub duplicated: u64,
-    pub crossed: u64,
-    pub reordered: u64,
-    pub broken: u64,
 }
 
 /// Everything that is counted.

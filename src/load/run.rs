@@ -165,7 +165,6 @@ fn report(plan: &Plan, load: &Load, counters: &Counters) -> Report {
         0.0 => 0.0,
         _ => recorder.echoes as f64 / seconds,
     };
-    let wrongs = recorder.wrongs;
     Report {
         epollo: env!("CARGO_PKG_VERSION").to_owned(),
         service: plan.service.name().to_owned(),
@@ -176,11 +175,7 @@ fn report(plan: &Plan, load: &Load, counters: &Counters) -> Report {
         per_second,
         bytes_per_second: per_second * load.answer_bytes() as f64,
         lost: recorder.lost(),
-        changed: wrongs.changed,
-        duplicated: wrongs.duplicated,
-        crossed: wrongs.crossed,
-        reordered: wrongs.reordered,
-        broken: wrongs.broken,
+        wrongs: recorder.wrongs,
         wrong: recorder.words(),
         response_ns: quantiles(&recorder.response),
         service_ns: quantiles(&recorder.service),

@@ -39,16 +39,9 @@ pub struct Report {
     pub bytes_per_second: f64,
     /// Requests that were never answered.
     pub lost: u64,
-    /// Answers that are not what was sent.
-    pub changed: u64,
-    /// Answers that came more than once.
-    pub duplicated: u64,
-    /// Answers that came on another connection than their request.
-    pub crossed: u64,
-    /// Answers that came after a later one of the same connection.
-    pub reordered: u64,
-    /// Connections that ended before their time, or never came to be.
-    pub broken: u64,
+    /// Answers and connections that were wrong.
+    #[serde(flatten)]
+    pub wrongs: Wrongs,
     /// What was wrong, in words; the first few of each kind.
     pub wrong: Vec<String>,
     /// From when a request was due until its answer was here.
@@ -75,6 +68,21 @@ pub struct Report {
     pub timeline: Vec<Second>,
     /// The percentile curve of `response_ns`: percentile (0 to 100) and nanoseconds.
     pub curve: Vec<(f64, u64)>,
+}
+
+/// How many answers were wrong, by kind, and how many connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Wrongs {
+    /// Answers that are not what was sent.
+    pub changed: u64,
+    /// Answers that came more than once.
+    pub duplicated: u64,
+    /// Answers that came on another connection than their request.
+    pub crossed: u64,
+    /// Answers that came after a later one of the same connection.
+    pub reordered: u64,
+    /// Connections that ended before their time, or never came to be.
+    pub broken: u64,
 }
 
 /// The settings of a run that decide what its figures mean.

@@ -59,11 +59,11 @@ const OTHERS: [(&str, Number); 12] = [
     ("per_second", |report| Some(report.per_second)),
     ("echoes", |report| Some(report.echoes as f64)),
     ("lost", |report| Some(report.lost as f64)),
-    ("changed", |report| Some(report.changed as f64)),
-    ("duplicated", |report| Some(report.duplicated as f64)),
-    ("crossed", |report| Some(report.crossed as f64)),
-    ("reordered", |report| Some(report.reordered as f64)),
-    ("broken", |report| Some(report.broken as f64)),
+    ("changed", |report| Some(report.wrongs.changed as f64)),
+    ("duplicated", |report| Some(report.wrongs.duplicated as f64)),
+    ("crossed", |report| Some(report.wrongs.crossed as f64)),
+    ("reordered", |report| Some(report.wrongs.reordered as f64)),
+    ("broken", |report| Some(report.wrongs.broken as f64)),
     ("warnings", |report| Some(report.warnings.len() as f64)),
     ("cpu_ns_per_echo", |report| {
         Some(cost_of_echoes(report)?.cpu_ns_per_echo)

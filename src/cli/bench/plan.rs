@@ -49,42 +49,29 @@ pub(super) fn understand(arguments: &BenchArguments) -> Result<Task, Failure> {
         [..] => unreachable!("clap takes two at most"),
     };
     let pids = load.pid.as_ref().map_or(Vec::new(), |pids| pids.0.clone());
-    match (address, &arguments.ab) {
+    let wrong = match (address, &arguments.ab) {
         (Some(address), None) if pids.len() <= 1 => {
-            let plan = plan(
-                load,
-                service,
-                resolve(address)?,
-                pids.first().copied(),
-                None,
-            )?;
-            Ok(Task::One(Box::new(plan)))
+            let (target, pid) = (resolve(address)?, pids.first().copied());
+            let plan = plan(load, service, target, pid, None)?;
+            return Ok(Task::One(Box::new(plan)));
         }
-        (Some(_), None) => Err(Failure::asked_wrongly(
-            "--pid takes one process (two only with --ab)",
-        )),
         (None, Some(both)) if pids.is_empty() || pids.len() == 2 => {
             let side = |at: usize| {
+                let (target, pid) = (resolve(&both[at])?, pids.get(at).copied());
                 let block = Some((BLOCK, BLOCK_WARMUP));
-                let target = resolve(&both[at])?;
-                plan(load, service, target, pids.get(at).copied(), block).map(Box::new)
+                plan(load, service, target, pid, block).map(Box::new)
             };
-            Ok(Task::AbTest {
-                a: side(0)?,
-                b: side(1)?,
-                blocks: load.blocks,
-            })
+            let (a, b, blocks) = (side(0)?, side(1)?, load.blocks);
+            return Ok(Task::AbTest { a, b, blocks });
         }
-        (None, Some(_)) => Err(Failure::asked_wrongly(
-            "--ab needs two processes: --pid PID1,PID2",
-        )),
-        (Some(_), Some(_)) => Err(Failure::asked_wrongly(
-            "--ab already names both servers (try epollo bench echo --ab ADDR1 ADDR2)",
-        )),
-        (None, None) => Err(Failure::asked_wrongly(
-            "no server given (try epollo bench echo 127.0.0.1:12345)",
-        )),
-    }
+        (Some(_), None) => "--pid takes one process (two only with --ab)",
+        (None, Some(_)) => "--ab needs two processes: --pid PID1,PID2",
+        (Some(_), Some(_)) => {
+            "--ab already names both servers (try epollo bench echo --ab ADDR1 ADDR2)"
+        }
+        (None, None) => "no server given (try epollo bench echo 127.0.0.1:12345)",
+    };
+    Err(Failure::asked_wrongly(wrong))
 }
 
 fn plan(

@@ -96,16 +96,6 @@ impl Load {
         }
     }
 
-    /// Whether a connection that ended like this did so before its time.
-    fn is_expected(&self, session: &Session) -> bool {
-        match session {
-            Session::Conductor | Session::Done => true,
-            Session::Silent(_) | Session::Active(..) | Session::Greeted(..) => {
-                self.stage == Stage::Over
-            }
-        }
-    }
-
     /// The server sends no more on a connection.
     fn ended_by_server(&mut self, requester: &Requester) {
         let number = requester.number();
@@ -124,33 +114,17 @@ impl Load {
 
     /// A connection ended before its time.
     fn broke(&mut self, session: &Session, ending: CloseReason) {
-        let stands = match session {
-            Session::Silent(call) | Session::Active(call, _) | Session::Greeted(call, _) => {
-                call.stands
-            }
-            Session::Conductor | Session::Done => true,
+        let CloseReason::Broken(number) = ending else {
+            let what = format_args!("a connection ended: {ending:?}");
+            return self.recorder.broke(what);
         };
-        match ending {
-            CloseReason::Broken(number) => {
-                let error = io::Error::from_raw_os_error(number);
-                if stands {
-                    let why = reason(&error);
-                    self.recorder
-                        .broke(format_args!("a connection broke: {why}"));
-                } else {
-                    self.could_not_connect(&error);
-                }
-            }
-            CloseReason::Finished
-            | CloseReason::Idle
-            | CloseReason::WriteStalled
-            | CloseReason::Lingered
-            | CloseReason::Evicted
-            | CloseReason::Aborted
-            | CloseReason::Stopped => {
-                self.recorder
-                    .broke(format_args!("a connection ended: {ending:?}"));
-            }
+        let error = io::Error::from_raw_os_error(number);
+        if session.call().is_none_or(|call| call.stands) {
+            let why = reason(&error);
+            self.recorder
+                .broke(format_args!("a connection broke: {why}"));
+        } else {
+            self.could_not_connect(&error);
         }
     }
 }
@@ -237,7 +211,7 @@ impl Service for Load {
     }
 
     fn close(&mut self, cx: &mut Context<'_>, mut session: Session, reason: CloseReason) {
-        let is_expected = self.is_expected(&session);
+        let is_expected = session.call().is_none() || self.stage == Stage::Over;
         if !is_expected && reason != CloseReason::Aborted {
             self.broke(&session, reason);
         }
@@ -280,11 +254,7 @@ impl Service for Load {
     fn state(&self, session: &Session) -> StateName {
         let state = match session {
             Session::Conductor => return self.stage.state(),
-            Session::Silent(call) | Session::Active(call, _) | Session::Greeted(call, _)
-                if !call.stands =>
-            {
-                "connecting"
-            }
+            session if session.call().is_some_and(|call| !call.stands) => "connecting",
             Session::Silent(_) => "silent",
             Session::Active(..) => "asking",
             Session::Greeted(..) => "listening",
