@@ -85,14 +85,11 @@ fn announcements(
     services: &[(String, SocketAddr)],
     page: Option<&TcpListener>,
 ) -> io::Result<Vec<String>> {
+    let line = |name: &str, address| format!("listening {name} {address}");
     let page = page.map(TcpListener::local_addr).transpose()?;
-    let services = services
-        .iter()
-        .map(|(name, address)| (name.as_str(), *address));
-    let all = services.chain(page.map(|address| ("explore", address)));
-    Ok(all
-        .map(|(name, address)| format!("listening {name} {address}"))
-        .collect())
+    let services = services.iter().map(|(name, address)| line(name, *address));
+    let page = page.map(|address| line("explore", address));
+    Ok(services.chain(page).collect())
 }
 
 /// What is to be served.
@@ -180,23 +177,12 @@ fn attach<S: Service, O: Observer>(
     plan: Plan,
 ) -> io::Result<()> {
     let arguments = &plan.arguments;
+    let (none, name) = (Policy::default(), format_args!("signals"));
     let stream = signals::stream(signals::first_asks_second_exits()?);
-    let none = Policy::default();
-    reactor.attach(
-        stream,
-        origin(Origin::Signals),
-        none,
-        format_args!("signals"),
-    )?;
-
+    reactor.attach(stream, origin(Origin::Signals), none, name)?;
     if stdio::is_terminal() {
         let stream = signals::stream(signals::continued()?);
-        reactor.attach(
-            stream,
-            origin(Origin::Continued),
-            none,
-            format_args!("signals"),
-        )?;
+        reactor.attach(stream, origin(Origin::Continued), none, name)?;
     }
 
     let has_operator =
@@ -213,9 +199,7 @@ fn attach<S: Service, O: Observer>(
         idle_timeout: arguments.idle_timeout.0,
         write_timeout: arguments.write_timeout.0,
         linger: Some(LINGER),
-        reads_while_owing: false,
-        resets_after_linger: false,
-        exempt_from_limits: false,
+        ..Policy::UNLIMITED
     };
     for (protocol, listener) in plan.listeners {
         reactor.listen(listener, origin(Origin::Serve(protocol)), policy)?;

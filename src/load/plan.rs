@@ -66,9 +66,9 @@ pub enum End {
 impl Plan {
     /// The settings that the report names.
     pub fn asked(&self) -> Asked {
-        let duration = match self.end {
-            End::After(duration) => duration,
-            End::Requests(_) => Duration::ZERO,
+        let (duration, requests) = match self.end {
+            End::After(duration) => (duration, None),
+            End::Requests(requests) => (Duration::ZERO, Some(requests)),
         };
         Asked {
             connections: self.connections,
@@ -81,10 +81,7 @@ impl Plan {
                 Arrivals::Poisson => "poisson".to_owned(),
             }),
             duration: duration.as_secs_f64(),
-            requests: match self.end {
-                End::After(_) => None,
-                End::Requests(requests) => Some(requests),
-            },
+            requests,
             warmup: self.warmup.as_secs_f64(),
             framing: (self.service == Protocol::Chat).then(|| self.framing.to_string()),
             seed: self.seed,

@@ -122,35 +122,30 @@ fn latencies(report: &Report) -> Vec<Vec<String>> {
             continue;
         }
         let mut cells = vec![format!("{name:<8}  {meaning}")];
-        if quantiles.count == 0 {
-            cells.extend(std::iter::repeat_n("-".to_owned(), 5));
-        } else {
-            let Quantiles {
-                p50,
-                p90,
-                p99,
-                p999,
-                max,
-                ..
-            } = quantiles;
-            cells.extend([p50, p90, p99, p999, max].map(whole_time));
-        }
-        cells.push(units::count(quantiles.count));
+        cells.extend(quantile_cells(&quantiles));
         rows.push(cells);
     }
     rows
 }
 
+/// Its p50, p90, p99, p99.9 and maximum, and how many there are.
+pub fn quantile_cells(quantiles: &Quantiles) -> [String; 6] {
+    let Quantiles { p50, p90, p99, .. } = *quantiles;
+    let times = [p50, p90, p99, quantiles.p999, quantiles.max];
+    let [p50, p90, p99, p999, max] = times.map(|ns| match quantiles.count {
+        0 => "-".to_owned(),
+        _ => whole_time(ns),
+    });
+    [p50, p90, p99, p999, max, units::count(quantiles.count)]
+}
+
 /// What a process did, in two lines.
 pub fn cost(cost: &Cost, report: &Report) -> [String; 2] {
     let (one, _) = units::answers_of(&report.service);
-    let mut first = vec![format!(
-        "{} of CPU per {one}",
-        units::time(cost.cpu_ns_per_echo)
-    )];
-    if report.echoes == 0 {
-        first[0] = format!("{} of CPU", whole_time(cost.cpu_ns));
-    }
+    let mut first = vec![match report.echoes {
+        0 => format!("{} of CPU", whole_time(cost.cpu_ns)),
+        _ => format!("{} of CPU per {one}", units::time(cost.cpu_ns_per_echo)),
+    }];
     first.push(format!("{} of a core", percent(cost.cpu_share)));
     if let Some(syscalls) = cost.syscalls_per_echo.filter(|_| report.echoes > 0) {
         first.push(format!(
@@ -219,13 +214,14 @@ pub fn wrong(report: &Report) -> Option<String> {
 
 /// Each way in which a request can go wrong, and how often it did.
 pub fn wrongs(report: &Report) -> [(&'static str, u64); 6] {
+    let wrongs = report.wrongs;
     [
         ("lost", report.lost),
-        ("changed", report.changed),
-        ("duplicated", report.duplicated),
-        ("crossed", report.crossed),
-        ("reordered", report.reordered),
-        ("broken", report.broken),
+        ("changed", wrongs.changed),
+        ("duplicated", wrongs.duplicated),
+        ("crossed", wrongs.crossed),
+        ("reordered", wrongs.reordered),
+        ("broken", wrongs.broken),
     ]
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Load, Protocol, Stage};
 use crate::load::pace::Pace;
-use crate::load::plan::End;
+use crate::load::plan::{End, Plan};
 use crate::load::requester::Budget;
 use crate::protocol::{Context, Time};
 
@@ -79,13 +79,10 @@ impl Load {
         if settled < wanted && !is_stuck {
             return;
         }
-        self.dialling = if is_hello {
-            let rate = self.plan.rate.or(self.plan.connect_rate);
-            let arrivals = self.plan.arrivals;
-            rate.map(|rate| Pace::new(now, rate, arrivals, (0, 1), self.plan.seed))
-        } else {
-            None
-        };
+        let Plan { arrivals, seed, .. } = self.plan;
+        let rate = self.plan.rate.or(self.plan.connect_rate);
+        let rate = rate.filter(|_| is_hello);
+        self.dialling = rate.map(|rate| Pace::new(now, rate, arrivals, (0, 1), seed));
         self.orders.budget = Budget::Unlimited;
         if self.plan.warmup.is_zero() {
             self.begin_measuring(cx);
@@ -102,11 +99,11 @@ impl Load {
         let now = cx.now();
         let until = match self.plan.end {
             End::After(duration) => now.after(duration),
-            End::Requests(_) => Time::NEVER,
+            End::Requests(requests) => {
+                self.orders.budget = Budget::Left(requests);
+                Time::NEVER
+            }
         };
-        if let End::Requests(requests) = self.plan.end {
-            self.orders.budget = Budget::Left(requests);
-        }
         self.recorder.begin(now, until);
         self.stage = Stage::Measuring;
         self.mark = Some(now);
