@@ -6,6 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use serde::Serialize;
 
 use super::PAGE_LISTENER;
 use super::sample::{Sample, nanos};
@@ -21,9 +22,9 @@ pub(crate) const BUCKETS_US: [u64; 12] = [
     5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 100_000,
 ];
 
-/// Totals since the start. Reads, writes, bytes and connections are those of whoever came in by a
+/// Totals since the start; those since the last tick go to the page, each by its name here. Reads, writes, bytes and connections are those of whoever came in by a
 /// listener of a service: the page, its demo clients and the terminal do not count.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(crate) struct Totals {
     pub(crate) turns: u64,
     /// Nanoseconds in epoll_wait(2).
@@ -39,6 +40,26 @@ pub(crate) struct Totals {
     pub(crate) opened: u64,
     pub(crate) closed: u64,
     pub(crate) accept_pauses: u64,
+}
+
+impl Totals {
+    /// What was counted since `before`.
+    pub(crate) fn since(&self, before: &Totals) -> Totals {
+        Totals {
+            turns: self.turns - before.turns,
+            asleep: self.asleep - before.asleep,
+            busy: self.busy - before.busy,
+            events: self.events - before.events,
+            reads: self.reads - before.reads,
+            writes: self.writes - before.writes,
+            would_block: self.would_block - before.would_block,
+            bytes_in: self.bytes_in - before.bytes_in,
+            bytes_out: self.bytes_out - before.bytes_out,
+            opened: self.opened - before.opened,
+            closed: self.closed - before.closed,
+            accept_pauses: self.accept_pauses - before.accept_pauses,
+        }
+    }
 }
 
 /// The observer behind the explorer page.
