@@ -174,9 +174,9 @@ fn latencies(report: &Report) -> Markup {
                 table {
                     tr {
                         th scope="col" { "what" }
-                        @for name in ["min", "mean", "p50", "p90", "p99", "p99.9", "max", "count"] {
-                            th scope="col" { (name) }
-                        }
+                        @for name in ["min", "mean"] { th scope="col" { (name) } }
+                        @for (name, _) in Quantiles::PERCENTILES { th scope="col" { (name) } }
+                        @for name in ["max", "count"] { th scope="col" { (name) } }
                     }
                     @for (name, meaning, of) in text::LATENCIES {
                         tr {
@@ -191,24 +191,14 @@ fn latencies(report: &Report) -> Markup {
 }
 
 fn latency(quantiles: &Quantiles) -> Vec<String> {
-    let Quantiles {
-        min,
-        mean,
-        p50,
-        p90,
-        p99,
-        p999,
-        max,
-        count,
-    } = *quantiles;
-    if count == 0 {
-        let mut cells = vec!["-".to_owned(); 7];
-        cells.push("0".to_owned());
-        return cells;
+    let times = Quantiles::PERCENTILES.map(|(_, of)| of(quantiles));
+    let mut cells = vec![whole_time(quantiles.min), time(quantiles.mean)];
+    cells.extend(times.map(whole_time));
+    cells.push(whole_time(quantiles.max));
+    if quantiles.count == 0 {
+        cells.fill("-".to_owned());
     }
-    let mut cells = vec![whole_time(min), time(mean)];
-    cells.extend([p50, p90, p99, p999, max].map(whole_time));
-    cells.push(units::count(count));
+    cells.push(units::count(quantiles.count));
     cells
 }
 

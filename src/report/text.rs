@@ -1,7 +1,9 @@
 //! The report of a run for people on a terminal: what was asked, what came of it, and how far it can
 //! be believed. It leaves out nothing that went wrong, and much that `--json` has.
 
-use super::table::{aligned, named, row};
+use std::iter;
+
+use super::table::{aligned, named};
 use super::units::{self, percent, whole_time};
 use super::{Cost, Quantiles, Report};
 use crate::protocol::display::Escaped;
@@ -115,7 +117,10 @@ pub const LATENCIES: [Latency; 5] = [
 ];
 
 fn latencies(report: &Report) -> Vec<Vec<String>> {
-    let mut rows = vec![row(["", "p50", "p90", "p99", "p99.9", "max", "count"])];
+    let percentiles = Quantiles::PERCENTILES;
+    let names = percentiles.iter().map(|&(name, _)| name);
+    let header = iter::once("").chain(names).chain(["max", "count"]);
+    let mut rows = vec![header.map(str::to_owned).collect()];
     for (name, meaning, of) in LATENCIES {
         let quantiles = of(report);
         if quantiles.count == 0 && report.response_ns.count > 0 {
@@ -123,17 +128,10 @@ fn latencies(report: &Report) -> Vec<Vec<String>> {
         }
         let mut cells = vec![format!("{name:<8}  {meaning}")];
         if quantiles.count == 0 {
-            cells.extend(std::iter::repeat_n("-".to_owned(), 5));
+            cells.extend(iter::repeat_n("-".to_owned(), percentiles.len() + 1));
         } else {
-            let Quantiles {
-                p50,
-                p90,
-                p99,
-                p999,
-                max,
-                ..
-            } = quantiles;
-            cells.extend([p50, p90, p99, p999, max].map(whole_time));
+            let times = percentiles.iter().map(|(_, of)| of(&quantiles));
+            cells.extend(times.chain([quantiles.max]).map(whole_time));
         }
         cells.push(units::count(quantiles.count));
         rows.push(cells);
