@@ -7,12 +7,10 @@ use std::time::Duration;
 
 use super::pace::Pace;
 use super::payload::Payloads;
-use super::plan::Arrivals;
-use super::plan::Plan;
+use super::plan::{Arrivals, Plan, Workload};
 use super::recorder::Recorder;
 use super::requester::{Budget, Orders, Requester};
 use crate::protocol::{PeerId, StateName, Time};
-use crate::services::Protocol;
 use crate::system::reason;
 
 mod conduct;
@@ -167,7 +165,7 @@ impl Load {
         let orders = Orders {
             payloads: Payloads::new(plan.size, plan.seed),
             pipeline: plan.pipeline,
-            framing: (plan.service == Protocol::Chat).then_some(plan.framing),
+            framing: (plan.service == Workload::Chat).then_some(plan.framing),
             budget: Budget::Left(0),
             under_way: 0,
             busy_since: Time::ZERO,
@@ -228,8 +226,8 @@ impl Load {
     /// Payload bytes of an answer.
     pub fn answer_bytes(&self) -> usize {
         match (self.plan.service, &self.greeting) {
-            (Protocol::Hello, greeting) => greeting.as_ref().map_or(0, Vec::len),
-            (Protocol::Echo | Protocol::Chat, _) => self.plan.size,
+            (Workload::Hello, greeting) => greeting.as_ref().map_or(0, Vec::len),
+            (Workload::Echo | Workload::Chat, _) => self.plan.size,
         }
     }
 
@@ -262,7 +260,7 @@ impl Load {
             Origin::Silent => self.made.silent += 1,
             Origin::Active | Origin::Conductor => self.made.active += 1,
         }
-        if self.plan.service == Protocol::Hello && origin == Origin::Active {
+        if self.plan.service == Workload::Hello && origin == Origin::Active {
             let is_ordered = self.orders.send(now);
             self.calling = self.calling.map(|call| Call { is_ordered, ..call });
             if self.plan.rate.is_some() {
@@ -279,7 +277,7 @@ impl Load {
         match self.stage {
             Stage::Connecting if self.made.silent < self.plan.idle => Some(Origin::Silent),
             Stage::Connecting | Stage::Warming(_) | Stage::Measuring => {
-                let is_hello = self.plan.service == Protocol::Hello;
+                let is_hello = self.plan.service == Workload::Hello;
                 let is_early = is_hello && self.stage == Stage::Connecting;
                 let open = self.made.active - self.ended.active;
                 let is_enough = if is_hello { open } else { self.made.active };
@@ -298,7 +296,7 @@ impl Load {
             Origin::Silent => self.ended.silent += 1,
             Origin::Active | Origin::Conductor => self.ended.active += 1,
         }
-        if self.plan.service == Protocol::Hello && origin == Origin::Active {
+        if self.plan.service == Workload::Hello && origin == Origin::Active {
             self.orders.under_way -= 1;
         }
         self.could_not_connect(error);

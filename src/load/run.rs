@@ -11,7 +11,7 @@ use super::counters::Counters;
 use super::generator::{Load, Origin, Unreachable};
 use super::listening;
 use super::payload::NAME_BYTES;
-use super::plan::{End, Plan};
+use super::plan::{End, Plan, Workload};
 use super::preflight::{self, Needs};
 use super::progress::Progress;
 use super::recorder::{curve, quantiles};
@@ -22,7 +22,6 @@ use crate::reactor::{
     Terminal,
 };
 use crate::report::{INTERRUPTED, Report};
-use crate::services::Protocol;
 use crate::trace::Observer;
 
 /// Calls made between two turns, so that those that stand are seen to soon.
@@ -222,7 +221,7 @@ fn report(plan: &Plan, load: &Load, counters: &Counters) -> Report {
 fn warnings(plan: &Plan, report: &Report) -> Vec<String> {
     let is_closed_loop = plan.rate.is_none();
     let server = report.server.as_ref();
-    let has_payload = plan.service != Protocol::Hello;
+    let has_payload = plan.service != Workload::Hello;
     let all = [
         warnings::generator_saturated(&report.generator, !plan.spin.is_zero()),
         server.and_then(|server| warnings::server_not_saturated(server, is_closed_loop)),

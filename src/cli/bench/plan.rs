@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use clap::ValueEnum as _;
+
 use super::super::Failure;
 use super::super::values::parse_remote_address;
 use super::args::{BenchArguments, LoadArguments};
-use crate::load::plan::{End, Plan, SIZE_OF_NAME};
+use crate::load::plan::{End, Plan, SIZE_OF_NAME, Workload};
 use crate::protocol::framing::Framing;
-use crate::services::Protocol;
 use crate::system::reason;
 
 /// How long to measure when nothing else is said.
@@ -35,7 +36,7 @@ pub(super) enum Task {
 pub(super) fn understand(arguments: &BenchArguments) -> Result<Task, Failure> {
     let load = &arguments.load;
     let (service, address) = match arguments.target.as_slice() {
-        [] => (Protocol::Echo, None),
+        [] => (Workload::Echo, None),
         [host, port] if parse_service(host).is_err() && port.parse::<u16>().is_ok() => {
             return Err(Failure::asked_wrongly(format_args!(
                 "there is no service '{host}' (try {host}:{port}, or --ab for two servers)"
@@ -44,7 +45,7 @@ pub(super) fn understand(arguments: &BenchArguments) -> Result<Task, Failure> {
         [service, address] => (parse_service(service)?, Some(address)),
         [one] => match parse_service(one) {
             Ok(service) => (service, None),
-            Err(_) => (Protocol::Echo, Some(one)),
+            Err(_) => (Workload::Echo, Some(one)),
         },
         [..] => unreachable!("clap takes two at most"),
     };
@@ -89,7 +90,7 @@ pub(super) fn understand(arguments: &BenchArguments) -> Result<Task, Failure> {
 
 fn plan(
     load: &LoadArguments,
-    service: Protocol,
+    service: Workload,
     mut addresses: Vec<SocketAddr>,
     pid: Option<u32>,
     block: Option<(Duration, Duration)>,
@@ -143,16 +144,16 @@ fn plan(
 
 fn check(plan: &Plan) -> Result<(), Failure> {
     let wrong = match plan.service {
-        Protocol::Chat if plan.pipeline > 1 => {
+        Workload::Chat if plan.pipeline > 1 => {
             Some("chat takes turns: --pipeline must be 1".to_owned())
         }
-        Protocol::Chat if plan.framing == Framing::Auto => Some(
+        Workload::Chat if plan.framing == Framing::Auto => Some(
             "bench needs a fixed framing (try --framing line, nul, padded[:N] or chunk)".to_owned(),
         ),
-        Protocol::Chat if plan.size < SIZE_OF_NAME => Some(format!(
+        Workload::Chat if plan.size < SIZE_OF_NAME => Some(format!(
             "a chat message must hold its request number: --size must be at least {SIZE_OF_NAME}"
         )),
-        Protocol::Chat => match plan.framing {
+        Workload::Chat => match plan.framing {
             Framing::Padded(frame) if plan.size > frame => Some(format!(
                 "{} bytes do not fit into a frame of {frame} (--size)",
                 plan.size
@@ -161,10 +162,10 @@ fn check(plan: &Plan) -> Result<(), Failure> {
                 None
             }
         },
-        Protocol::Hello if plan.pipeline > 1 => {
+        Workload::Hello if plan.pipeline > 1 => {
             Some("hello sends no requests: --pipeline must be 1".to_owned())
         }
-        Protocol::Hello | Protocol::Echo => None,
+        Workload::Hello | Workload::Echo => None,
     };
     match wrong {
         Some(words) => Err(Failure::asked_wrongly(words)),
@@ -172,9 +173,8 @@ fn check(plan: &Plan) -> Result<(), Failure> {
     }
 }
 
-fn parse_service(text: &str) -> Result<Protocol, Failure> {
-    let mut all = Protocol::ALL.into_iter();
-    all.find(|protocol| protocol.name() == text).ok_or_else(|| {
+fn parse_service(text: &str) -> Result<Workload, Failure> {
+    Workload::from_str(text, false).map_err(|_| {
         Failure::asked_wrongly(format_args!(
             "there is no service '{text}' (echo, chat or hello)"
         ))

@@ -3,7 +3,7 @@
 
 use std::io;
 
-use super::{Call, Load, Origin, Protocol, Session, Stage};
+use super::{Call, Load, Origin, Session, Stage, Workload};
 use crate::load::pace::Pace;
 use crate::load::recorder::{Request, nanoseconds};
 use crate::load::requester::Requester;
@@ -29,7 +29,7 @@ impl Load {
             Origin::Silent => self.stands.silent += 1,
             Origin::Active | Origin::Conductor => self.stands.active += 1,
         }
-        if origin == Origin::Active && self.plan.service != Protocol::Hello {
+        if origin == Origin::Active && self.plan.service != Workload::Hello {
             self.active.push(cx.me());
         }
         self.recorder
@@ -178,8 +178,8 @@ impl Service for Load {
         let call = self.calling.take().expect("a peer comes after its call");
         match (origin, self.plan.service) {
             (Origin::Silent | Origin::Conductor, _) => Session::Silent(call),
-            (Origin::Active, Protocol::Hello) => Session::Greeted(call, Vec::new()),
-            (Origin::Active, Protocol::Echo | Protocol::Chat) => {
+            (Origin::Active, Workload::Hello) => Session::Greeted(call, Vec::new()),
+            (Origin::Active, Workload::Echo | Workload::Chat) => {
                 let number = self.made.active - 1;
                 let number = u32::try_from(number).expect("descriptors are fewer");
                 Session::Active(call, Box::new(Requester::new(number, &self.orders)))
