@@ -210,11 +210,7 @@ fn attach<S: Service, O: Observer>(
 /// Listens on every address, or on none and says why.
 fn bind_all(arguments: &ServeArguments) -> Result<Vec<(Protocol, TcpListener)>, Failure> {
     warn_of_small_somaxconn(arguments.backlog);
-    let options = ListenOptions {
-        backlog: arguments.backlog,
-        reuse_port: arguments.reuse_port,
-        send_buffer: arguments.send_buffer.0,
-    };
+    let options = listen_options(arguments);
     let mut listeners = Vec::new();
     for ServiceAddress { protocol, address } in &arguments.services {
         let name = protocol.name();
@@ -224,11 +220,20 @@ fn bind_all(arguments: &ServeArguments) -> Result<Vec<(Protocol, TcpListener)>, 
     Ok(listeners)
 }
 
-fn bind_page(address: &ListenAddress, arguments: &ServeArguments) -> Result<TcpListener, Failure> {
-    let options = ListenOptions {
+/// What every listener is made with.
+fn listen_options(arguments: &ServeArguments) -> ListenOptions {
+    ListenOptions {
         backlog: arguments.backlog,
+        reuse_port: arguments.reuse_port,
         send_buffer: arguments.send_buffer.0,
-        ..ListenOptions::default()
+    }
+}
+
+fn bind_page(address: &ListenAddress, arguments: &ServeArguments) -> Result<TcpListener, Failure> {
+    // Two processes on one port would share the browsers: each page has a port of its own.
+    let options = ListenOptions {
+        reuse_port: false,
+        ..listen_options(arguments)
     };
     bind_one("explore", "--explore=0", address, options)
 }

@@ -70,12 +70,11 @@ function sentence(entry) {
     }
     case "timer":
       return entry.at === null || entry.at === undefined ? say("timer_off") : say("timer", { d: duration(Math.max(0, entry.at - entry.t)) });
-    case "fire":
-      return say("fire");
     case "pause":
       return entry.until === undefined ? say("pause_short", { l: entry.listener }) : say("pause_until", { l: entry.listener, d: duration(Math.max(0, entry.until - entry.t)) });
     default:
-      return entry.kind;
+      // Whoever has no words yet is shown as it is.
+      return has(entry.kind) ? say(entry.kind, entry) : raw(entry);
   }
 }
 

@@ -7,12 +7,10 @@ use std::time::Duration;
 
 use super::pace::Pace;
 use super::payload::Payloads;
-use super::plan::Arrivals;
-use super::plan::Plan;
+use super::plan::{Arrivals, Plan, Workload};
 use super::recorder::Recorder;
 use super::requester::{Budget, Orders, Requester};
 use crate::protocol::{PeerId, StateName, Time};
-use crate::services::Protocol;
 use crate::system::reason;
 
 mod conduct;
@@ -192,7 +190,7 @@ impl Load {
         let orders = Orders {
             payloads: Payloads::new(plan.size, plan.seed),
             pipeline: plan.pipeline,
-            framing: (plan.service == Protocol::Chat).then_some(plan.framing),
+            framing: (plan.service == Workload::Chat).then_some(plan.framing),
             budget: Budget::Left(0),
             under_way: 0,
             busy_since: Time::ZERO,
@@ -252,8 +250,8 @@ impl Load {
     /// Payload bytes of an answer.
     pub fn answer_bytes(&self) -> usize {
         match (self.plan.service, &self.greeting) {
-            (Protocol::Hello, greeting) => greeting.as_ref().map_or(0, Vec::len),
-            (Protocol::Echo | Protocol::Chat, _) => self.plan.size,
+            (Workload::Hello, greeting) => greeting.as_ref().map_or(0, Vec::len),
+            (Workload::Echo | Workload::Chat, _) => self.plan.size,
         }
     }
 
@@ -270,7 +268,7 @@ impl Load {
         let origin = self.wants_call(now)?;
         let due = self.dialling.as_mut().map_or(now, Pace::take);
         self.made.count(origin);
-        let asks = self.plan.service == Protocol::Hello && origin == Origin::Active;
+        let asks = self.plan.service == Workload::Hello && origin == Origin::Active;
         if asks && self.plan.rate.is_some() {
             self.recorder.asked(due, now);
         }
@@ -290,7 +288,7 @@ impl Load {
         match self.stage {
             Stage::Connecting if self.made.silent < self.plan.idle => Some(Origin::Silent),
             Stage::Connecting | Stage::Warming(_) | Stage::Measuring => {
-                let is_hello = self.plan.service == Protocol::Hello;
+                let is_hello = self.plan.service == Workload::Hello;
                 let is_early = is_hello && self.stage == Stage::Connecting;
                 let open = self.made.active - self.ended.active;
                 let is_enough = if is_hello { open } else { self.made.active };
@@ -306,7 +304,7 @@ impl Load {
     pub fn call_failed(&mut self, origin: Origin, error: &io::Error) {
         self.calling = None;
         self.ended.count(origin);
-        if self.plan.service == Protocol::Hello && origin == Origin::Active {
+        if self.plan.service == Workload::Hello && origin == Origin::Active {
             self.orders.under_way -= 1;
         }
         self.could_not_connect(error);

@@ -9,9 +9,8 @@ use procfs::{CurrentSI, KernelStats};
 
 use super::cost;
 use super::payload::NAME_BYTES;
-use super::plan::{End, Plan};
+use super::plan::{End, Plan, Workload};
 use crate::report::Report;
-use crate::services::Protocol;
 
 /// The share of all CPU time that the hypervisor may keep before a run is to be doubted.
 const STEAL_SHARE_MAX: f64 = 0.01;
@@ -285,7 +284,7 @@ fn short_warmup(plan: &Plan, _: &Report) -> Option<String> {
 /// A payload must hold the connection and the number of its request.
 fn small_payload(plan: &Plan, _: &Report) -> Option<String> {
     let size = plan.size;
-    (plan.service != Protocol::Hello && size < NAME_BYTES).then(|| {
+    (plan.service != Workload::Hello && size < NAME_BYTES).then(|| {
         format!(
             "{size} bytes cannot hold a request number: lost, duplicated and crossed answers may \
              be reported as changed or mistaken for one another (use at least {NAME_BYTES} bytes)"

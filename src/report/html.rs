@@ -169,9 +169,9 @@ fn latencies(report: &Report) -> Markup {
                 table {
                     tr {
                         th scope="col" { "what" }
-                        @for name in ["min", "mean", "p50", "p90", "p99", "p99.9", "max", "count"] {
-                            th scope="col" { (name) }
-                        }
+                        @for name in ["min", "mean"] { th scope="col" { (name) } }
+                        @for (name, _) in Quantiles::PERCENTILES { th scope="col" { (name) } }
+                        @for name in ["max", "count"] { th scope="col" { (name) } }
                     }
                     @for (name, meaning, of) in text::LATENCIES {
                         tr {

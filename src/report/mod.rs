@@ -133,6 +133,19 @@ pub struct Quantiles {
     pub count: u64,
 }
 
+/// The name of a percentile, and where it is.
+type Percentile = (&'static str, fn(&Quantiles) -> u64);
+
+impl Quantiles {
+    /// The percentiles that a report shows, each with its name: a column of every table of them.
+    pub const PERCENTILES: [Percentile; 4] = [
+        ("p50", |quantiles| quantiles.p50),
+        ("p90", |quantiles| quantiles.p90),
+        ("p99", |quantiles| quantiles.p99),
+        ("p99.9", |quantiles| quantiles.p999),
+    ];
+}
+
 /// What a process did while it was measured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cost {

@@ -1,7 +1,9 @@
 //! The report of a run for people on a terminal: what was asked, what came of it, and how far it can
 //! be believed. It leaves out nothing that went wrong, and much that `--json` has.
 
-use super::table::{aligned, named, row};
+use std::iter;
+
+use super::table::{aligned, named};
 use super::units::{self, percent, whole_time};
 use super::{Cost, Quantiles, Report};
 use crate::protocol::display::Escaped;
@@ -115,7 +117,10 @@ pub const LATENCIES: [Latency; 5] = [
 ];
 
 fn latencies(report: &Report) -> Vec<Vec<String>> {
-    let mut rows = vec![row(["", "p50", "p90", "p99", "p99.9", "max", "count"])];
+    let percentiles = Quantiles::PERCENTILES;
+    let names = percentiles.iter().map(|&(name, _)| name);
+    let header = iter::once("").chain(names).chain(["max", "count"]);
+    let mut rows = vec![header.map(str::to_owned).collect()];
     for (name, meaning, of) in LATENCIES {
         let quantiles = of(report);
         if quantiles.count == 0 && report.response_ns.count > 0 {
@@ -128,15 +133,15 @@ fn latencies(report: &Report) -> Vec<Vec<String>> {
     rows
 }
 
-/// Its p50, p90, p99, p99.9 and maximum, and how many there are.
-pub fn quantile_cells(quantiles: &Quantiles) -> [String; 6] {
-    let Quantiles { p50, p90, p99, .. } = *quantiles;
-    let times = [p50, p90, p99, quantiles.p999, quantiles.max];
-    let [p50, p90, p99, p999, max] = times.map(|ns| match quantiles.count {
+/// Its percentiles and maximum, and how many there are.
+pub fn quantile_cells(quantiles: &Quantiles) -> Vec<String> {
+    let times = Quantiles::PERCENTILES.map(|(_, of)| of(quantiles));
+    let times = times.into_iter().chain([quantiles.max]);
+    let cells = times.map(|ns| match quantiles.count {
         0 => "-".to_owned(),
         _ => whole_time(ns),
     });
-    [p50, p90, p99, p999, max, units::count(quantiles.count)]
+    cells.chain([units::count(quantiles.count)]).collect()
 }
 
 /// What a process did, in two lines.

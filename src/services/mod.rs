@@ -51,6 +51,11 @@ impl Protocol {
     }
 }
 
+/// A new protocol does not compile before somebody was here, and has put it into [`Protocol::ALL`], too.
+const _: () = {
+    let (Protocol::Hello | Protocol::Echo | Protocol::Chat) = Protocol::ALL[0];
+};
+
 /// Where a stream of signals stands: it has but one state.
 const SIGNALS: StateName = StateName {
     protocol: "signals",

@@ -333,23 +333,23 @@ impl<'a> TraceEvent<'a> {
         }
     }
 
-    /// Whether it is none of those that are counted: turns, connections, reads and writes.
+    /// Whether it is none of those that are counted: turns, connections, reads and writes. A new kind is a detail
+    /// unless it is named here.
     #[must_use]
     #[inline]
     pub fn is_detail(&self) -> bool {
-        matches!(
+        !matches!(
             self,
-            TraceEvent::Ready { .. }
-                | TraceEvent::ReadPaused { .. }
-                | TraceEvent::Peeked { .. }
-                | TraceEvent::Delivery { .. }
-                | TraceEvent::ErrorTaken { .. }
-                | TraceEvent::ShutDown { .. }
-                | TraceEvent::Dispatched { .. }
-                | TraceEvent::Moved { .. }
-                | TraceEvent::Effect { .. }
-                | TraceEvent::TimerSet { .. }
-                | TraceEvent::Fired { .. }
+            TraceEvent::Waiting { .. }
+                | TraceEvent::Awake { .. }
+                | TraceEvent::Ended
+                | TraceEvent::Accepted { .. }
+                | TraceEvent::AcceptPaused { .. }
+                | TraceEvent::Opened { .. }
+                | TraceEvent::Read { .. }
+                | TraceEvent::Wrote { .. }
+                | TraceEvent::Registered { .. }
+                | TraceEvent::Closed { .. }
         )
     }
 

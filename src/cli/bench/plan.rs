@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use clap::ValueEnum as _;
+
 use super::super::Failure;
 use super::super::values::parse_remote_address;
 use super::args::{BenchArguments, LoadArguments};
-use crate::load::plan::{End, Plan, SIZE_OF_NAME};
+use crate::load::plan::{End, Plan, SIZE_OF_NAME, Workload};
 use crate::protocol::framing::Framing;
-use crate::services::Protocol;
 use crate::system::reason;
 
 /// How long to measure when nothing else is said.
@@ -35,7 +36,7 @@ pub(super) enum Task {
 pub(super) fn understand(arguments: &BenchArguments) -> Result<Task, Failure> {
     let load = &arguments.load;
     let (service, address) = match arguments.target.as_slice() {
-        [] => (Protocol::Echo, None),
+        [] => (Workload::Echo, None),
         [host, port] if parse_service(host).is_err() && port.parse::<u16>().is_ok() => {
             return Err(Failure::asked_wrongly(format_args!(
                 "there is no service '{host}' (try {host}:{port}, or --ab for two servers)"
@@ -44,7 +45,7 @@ pub(super) fn understand(arguments: &BenchArguments) -> Result<Task, Failure> {
         [service, address] => (parse_service(service)?, Some(address)),
         [one] => match parse_service(one) {
             Ok(service) => (service, None),
-            Err(_) => (Protocol::Echo, Some(one)),
+            Err(_) => (Workload::Echo, Some(one)),
         },
         [..] => unreachable!("clap takes two at most"),
     };
@@ -76,7 +77,7 @@ pub(super) fn understand(arguments: &BenchArguments) -> Result<Task, Failure> {
 
 fn plan(
     load: &LoadArguments,
-    service: Protocol,
+    service: Workload,
     mut addresses: Vec<SocketAddr>,
     pid: Option<u32>,
     block: Option<(Duration, Duration)>,
@@ -134,28 +135,28 @@ fn plan(
 fn check(plan: &Plan) -> Result<(), Failure> {
     let size = plan.size;
     let wrong = match (plan.service, plan.framing) {
-        (Protocol::Chat, _) if plan.pipeline > 1 => {
+        (Workload::Chat, _) if plan.pipeline > 1 => {
             "chat takes turns: --pipeline must be 1".to_owned()
         }
-        (Protocol::Chat, Framing::Auto) => {
+        (Workload::Chat, Framing::Auto) => {
             "bench needs a fixed framing (try --framing line, nul, padded[:N] or chunk)".to_owned()
         }
-        (Protocol::Chat, _) if size < SIZE_OF_NAME => format!(
+        (Workload::Chat, _) if size < SIZE_OF_NAME => format!(
             "a chat message must hold its request number: --size must be at least {SIZE_OF_NAME}"
         ),
-        (Protocol::Chat, Framing::Padded(frame)) if size > frame => {
+        (Workload::Chat, Framing::Padded(frame)) if size > frame => {
             format!("{size} bytes do not fit into a frame of {frame} (--size)")
         }
-        (Protocol::Hello, _) if plan.pipeline > 1 => {
+        (Workload::Hello, _) if plan.pipeline > 1 => {
             "hello sends no requests: --pipeline must be 1".to_owned()
         }
-        (Protocol::Chat | Protocol::Hello | Protocol::Echo, _) => return Ok(()),
+        (Workload::Chat | Workload::Hello | Workload::Echo, _) => return Ok(()),
     };
     Err(Failure::asked_wrongly(wrong))
 }
 
-fn parse_service(text: &str) -> Result<Protocol, Failure> {
-    Protocol::named(text).ok_or_else(|| {
+fn parse_service(text: &str) -> Result<Workload, Failure> {
+    Workload::from_str(text, false).map_err(|_| {
         Failure::asked_wrongly(format_args!(
             "there is no service '{text}' (echo, chat or hello)"
         ))

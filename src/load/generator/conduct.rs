@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Load, Protocol, Stage};
+use super::{Load, Stage, Workload};
 use crate::load::pace::Pace;
 use crate::load::plan::{End, Plan};
 use crate::load::requester::Budget;
@@ -67,7 +67,7 @@ impl Load {
 
     fn conduct_connecting(&mut self, cx: &mut Context<'_>) {
         let now = cx.now();
-        let is_hello = self.plan.service == Protocol::Hello;
+        let is_hello = self.plan.service == Workload::Hello;
         let wanted = self.plan.idle + if is_hello { 0 } else { self.plan.connections };
         let (stands, _) = self.connected();
         let settled = stands + self.failed;
@@ -122,8 +122,8 @@ impl Load {
     /// Every connection that could ask is gone, or there is no server any more to greet one.
     fn is_deserted(&self) -> bool {
         match self.plan.service {
-            Protocol::Hello => self.failed_in_a_row >= FAILED_IN_A_ROW_MAX,
-            Protocol::Echo | Protocol::Chat => self.ended.active >= self.plan.connections,
+            Workload::Hello => self.failed_in_a_row >= FAILED_IN_A_ROW_MAX,
+            Workload::Echo | Workload::Chat => self.ended.active >= self.plan.connections,
         }
     }
 

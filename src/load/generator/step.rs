@@ -3,7 +3,7 @@
 
 use std::io;
 
-use super::{Call, Load, Origin, Protocol, Session, Stage};
+use super::{Call, Load, Origin, Session, Stage, Workload};
 use crate::load::pace::Pace;
 use crate::load::plan::Plan;
 use crate::load::recorder::{Request, nanoseconds};
@@ -27,7 +27,7 @@ impl Load {
         self.progress_at = now;
         self.failed_in_a_row = 0;
         self.stands.count(origin);
-        if origin == Origin::Active && self.plan.service != Protocol::Hello {
+        if origin == Origin::Active && self.plan.service != Workload::Hello {
             self.active.push(cx.me());
         }
         self.recorder
@@ -142,8 +142,8 @@ impl Service for Load {
         let call = self.calling.take().expect("a peer comes after its call");
         match (origin, self.plan.service) {
             (Origin::Silent | Origin::Conductor, _) => Session::Silent(call),
-            (Origin::Active, Protocol::Hello) => Session::Greeted(call, Vec::new()),
-            (Origin::Active, Protocol::Echo | Protocol::Chat) => {
+            (Origin::Active, Workload::Hello) => Session::Greeted(call, Vec::new()),
+            (Origin::Active, Workload::Echo | Workload::Chat) => {
                 let number = self.made.active - 1;
                 let number = u32::try_from(number).expect("descriptors are fewer");
                 Session::Active(call, Box::new(Requester::new(number, &self.orders)))
