@@ -101,6 +101,11 @@ fn whoever_looks_closely_sees_every_event_at_its_time() {
     }
     let times = seen.iter().map(|&(_, at)| at);
     assert!(times.is_sorted());
+    let written = seen.iter().position(|&(kind, _)| kind == "write").unwrap();
+    assert!(
+        seen[written].1 > seen[written - 1].1,
+        "a system call takes time"
+    );
 }
 
 #[test]
