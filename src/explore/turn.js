@@ -47,7 +47,7 @@ function sentence(entry) {
       return entry.listener === undefined ? say("ready", { flags: flagWords(entry.flags) }) : say("ready_listener", { l: entry.listener });
     case "hold":
       return say(`hold_${entry.why}`, { n: bytes(entry.unsent ?? 0) });
-    case "accept": case "read": case "peek": case "write": case "shutdown":
+    case "accept": case "connect": case "read": case "peek": case "write": case "shutdown":
       return callWords(entry);
     case "delivery":
       return entry.result === undefined ? say(entry.complete ? "delivery_all" : "delivery_some", { n: bytes(entry.acknowledged) }) : say("delivery_error", { e: entry.result });

@@ -161,9 +161,8 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             self.give_back(stream);
             return;
         }
-        let name = format_args!("{address}");
-        let how = (Outbound::Open, is_counted);
-        match self.open(stream, (origin, policy), how, Some(address), name) {
+        let (from, how) = ((origin, policy), (Outbound::Open, is_counted));
+        match self.open(stream, from, how, Some(address), format_args!("{address}")) {
             Ok(id) => log::debug!("peer {id}: connection from {address}"),
             Err(error) => log::warn!("cannot watch the connection from {address}: {error}"),
         }

@@ -117,7 +117,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             return;
         };
         let established = loop {
-            match self.kernel.kernel.connected(&mut connection.stream) {
+            match self.kernel.connected(id, &mut connection.stream) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => break other,
             }

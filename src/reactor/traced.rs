@@ -176,6 +176,15 @@ impl<K: Kernel, O: Observer> TracedKernel<K, O> {
         result
     }
 
+    pub(super) fn connected(&mut self, peer: PeerId, stream: &mut K::Stream) -> io::Result<()> {
+        let result = self.kernel.connected(stream);
+        self.note(&TraceEvent::Connected {
+            peer,
+            result: result.as_ref().copied(),
+        });
+        result
+    }
+
     pub(super) fn peek(
         &mut self,
         peer: PeerId,

@@ -174,6 +174,13 @@ pub enum TraceEvent<'a> {
         /// Where its machine starts.
         state: StateName,
     },
+    /// A peer that we called was asked whether it has answered: getpeername(2), or a look at its next byte.
+    Connected {
+        /// Which.
+        peer: PeerId,
+        /// `WouldBlock`: not yet. Any other error is why it never will.
+        result: Result<(), &'a io::Error>,
+    },
     /// A peer was read.
     Read {
         /// Which.
@@ -306,6 +313,9 @@ impl<'a> TraceEvent<'a> {
                 (Listener(listener), "pause", Shortage, None)
             }
             TraceEvent::Opened { peer, .. } => (Peer(peer), "open", Connection, None),
+            TraceEvent::Connected { peer, result } => {
+                (Peer(peer), "connect", Connection, result.err())
+            }
             TraceEvent::Read { peer, result, .. } => (Peer(peer), "read", Read, result.err()),
             TraceEvent::ReadPaused { peer, .. } => (Peer(peer), "hold", Ready, None),
             TraceEvent::Peeked { peer, result } => (Peer(peer), "peek", Read, result.err()),

@@ -137,6 +137,10 @@ impl Line<'_> {
                 "" => Ok(()),
                 protocol => write!(f, "{protocol}: {}", state.state),
             },
+            TraceEvent::Connected { result, .. } => match result {
+                Ok(()) => f.write_str("getpeername = 0: the connection is established"),
+                Err(error) => self.failed(f, "recvfrom(MSG_PEEK)", error, "still connecting"),
+            },
             TraceEvent::Read {
                 call, room, result, ..
             } => self.read(f, call, room, result),
