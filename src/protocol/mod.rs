@@ -124,7 +124,9 @@ pub enum Effect {
     /// Send no more: once the outbox is empty, `shutdown(Write)`. The peer is still heard.
     ShutdownWrite,
     /// Send no more and hear no more: like [`Effect::ShutdownWrite`], while whatever the peer still sends
-    /// is read and thrown away for a bounded time, so that no reset destroys what was sent.
+    /// is read and thrown away for a bounded time, so that no reset destroys what was sent
+    /// ([`Policy::linger`](crate::reactor::Policy::linger); a peer that acknowledges nothing is given up by
+    /// the kernel, or earlier by its policy's `write_timeout`).
     Close,
     /// Leave because the peer broke a rule; the words go to the log.
     Refuse(&'static str),
@@ -314,7 +316,7 @@ pub struct StateName {
 /// Why a peer is gone. Every peer has exactly one. A new one is a new major version, as of [`Event`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CloseReason {
-    /// Both halves ended and everything was sent.
+    /// Both halves ended and everything was sent; or we left, and do not linger.
     Finished,
     /// The connection broke: reset by the peer, or the kernel gave it up. The number is the
     /// kernel's, of errno(3); 0 if it gave none.

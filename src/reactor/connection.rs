@@ -17,6 +17,8 @@ pub(super) enum Inbound {
     Open,
     /// We left: what arrives is thrown away.
     Discarding,
+    /// We left and wait for nothing: it is closed as soon as our half has ended.
+    Left,
     /// The peer sends no more.
     Finished,
 }
@@ -193,7 +195,7 @@ impl<Stream, Session> Connection<Stream, Session> {
         self.unread = Unread::Nothing;
         match mem::replace(&mut self.inbound, Inbound::Finished) {
             Inbound::Open => true,
-            Inbound::Discarding | Inbound::Finished => false,
+            Inbound::Discarding | Inbound::Left | Inbound::Finished => false,
         }
     }
 
@@ -251,7 +253,7 @@ impl<Stream, Session> Connection<Stream, Session> {
         if self.inbound == Inbound::Open {
             self.inbound = match policy.linger {
                 Some(_) => Inbound::Discarding,
-                None => Inbound::Finished,
+                None => Inbound::Left,
             };
         }
     }
@@ -301,7 +303,7 @@ impl<Stream, Session> Connection<Stream, Session> {
 
     /// Whether the kernel spoke of an error that no read will tell. It is asked once.
     pub(super) fn take_failure(&mut self) -> bool {
-        let is_unread = self.unread == Unread::Paused || self.inbound == Inbound::Finished;
+        let is_unread = self.unread == Unread::Paused || !self.is_read();
         is_unread && mem::take(&mut self.has_failed)
     }
 

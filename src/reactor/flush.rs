@@ -133,11 +133,15 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             return;
         };
         let has_ended = connection.on_flushed(self.now);
+        let has_left = connection.has_left();
         if connection.is_done() && self.is_over(id) {
             return;
         }
         if has_ended {
             self.shut(id);
+        }
+        if has_left {
+            return self.close(id, CloseReason::Finished);
         }
         self.arm(id);
         self.watch(id);

@@ -50,7 +50,11 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         name: fmt::Arguments<'_>,
     ) -> io::Result<PeerId> {
         self.now = self.kernel.now();
-        let policy = self.policy_id(&policy);
+        let is_socket = self.kernel.kernel.is_socket(&stream);
+        let policy = self.policy_id(&Policy {
+            linger: policy.linger.filter(|_| is_socket),
+            ..policy
+        });
         let address = self.kernel.kernel.peer_address(&stream);
         self.open(
             stream,

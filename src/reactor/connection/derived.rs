@@ -87,12 +87,12 @@ impl<Stream, Session> Connection<Stream, Session> {
         session_limit: usize,
     ) -> usize {
         match (self.inbound, &self.outbox) {
-            (Inbound::Open | Inbound::Discarding | Inbound::Finished, _)
+            (Inbound::Open | Inbound::Discarding | Inbound::Left | Inbound::Finished, _)
                 if self.is_connecting() =>
             {
                 0
             }
-            (Inbound::Finished, _) => 0,
+            (Inbound::Left | Inbound::Finished, _) => 0,
             (Inbound::Discarding, _) => usize::MAX,
             (Inbound::Open, None) => session_limit,
             (Inbound::Open, Some(_)) if policy().reads_while_owing => session_limit,
@@ -105,16 +105,27 @@ impl<Stream, Session> Connection<Stream, Session> {
         let is_blocked = self.outbox.as_ref().is_some_and(|outbox| outbox.is_blocked);
         let wants_room = is_blocked || self.is_connecting();
         match (self.inbound, wants_room) {
-            (Inbound::Finished, true) => Interest::Writable,
+            (Inbound::Left | Inbound::Finished, true) => Interest::Writable,
             (Inbound::Open | Inbound::Discarding, true) => Interest::Both,
-            (Inbound::Open | Inbound::Discarding | Inbound::Finished, false) => Interest::Readable,
+            (Inbound::Open | Inbound::Discarding | Inbound::Left | Inbound::Finished, false) => {
+                Interest::Readable
+            }
         }
     }
 
     /// Something may have come, and nobody reads it later.
     #[inline]
     pub(in crate::reactor) fn is_to_be_read(&self) -> bool {
-        self.unread != Unread::Queued && self.inbound != Inbound::Finished
+        self.unread != Unread::Queued && self.is_read()
+    }
+
+    /// What it sends is taken, if only to be thrown away.
+    #[inline]
+    pub(in crate::reactor) fn is_read(&self) -> bool {
+        match self.inbound {
+            Inbound::Open | Inbound::Discarding => true,
+            Inbound::Left | Inbound::Finished => false,
+        }
     }
 
     /// What is sent may be offered to the kernel now: nothing waits before it, and its end does not come yet, with
@@ -168,8 +179,13 @@ impl<Stream, Session> Connection<Stream, Session> {
                 | Outbound::Finishing,
                 _,
             )
-            | (Outbound::Finished, Inbound::Open | Inbound::Discarding) => false,
+            | (Outbound::Finished, Inbound::Open | Inbound::Discarding | Inbound::Left) => false,
         }
+    }
+
+    /// Our half has ended, and nothing more of it is waited for.
+    pub(in crate::reactor) fn has_left(&self) -> bool {
+        self.outbound == Outbound::Finished && self.inbound == Inbound::Left
     }
 
     /// Something may wait that is read now or in the next turn: no silence can be told.
@@ -245,7 +261,7 @@ impl<Stream, Session> Connection<Stream, Session> {
     pub(in crate::reactor) fn is_lingering(&self) -> bool {
         match (self.outbound, self.inbound) {
             (Outbound::Finished, Inbound::Discarding) => true,
-            (Outbound::Finished, Inbound::Open | Inbound::Finished)
+            (Outbound::Finished, Inbound::Open | Inbound::Left | Inbound::Finished)
             | (
                 Outbound::Connecting
                 | Outbound::ConnectingToFinish

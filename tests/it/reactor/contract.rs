@@ -1,0 +1,170 @@
+//! What the library promises to a service of one's own and could break unseen, since `epollo` itself never
+//! asks for it.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
+
+use epollo::protocol::{CloseReason, Context, Effects, Event, Peer, PeerId, Service, Time};
+use epollo::reactor::{
+    ConnectOptions, Direction, IoMode, Limits, ListenOptions, OnError, OsKernel, OsStream, Policy,
+    Reactor, Terminal, bind,
+};
+use epollo::sim::{FaultProfile, SocketId};
+
+use super::rare::{Rig, fault_profile};
+
+/// Does as it was told to, and writes down what it is told.
+struct Puppet {
+    opens: fn(&mut Context<'_>, &'static str),
+    answers: fn(&mut Context<'_>, Event<'_>),
+    read_limit: usize,
+    lines: Vec<String>,
+}
+
+impl Puppet {
+    fn new(opens: fn(&mut Context<'_>, &'static str)) -> Puppet {
+        Puppet {
+            opens,
+            answers: |_, _| {},
+            read_limit: usize::MAX,
+            lines: Vec::new(),
+        }
+    }
+
+    fn has(&self, line: &str) -> bool {
+        self.lines.iter().any(|written| written == line)
+    }
+}
+
+impl Service for Puppet {
+    type Session = &'static str;
+    type Origin = &'static str;
+
+    fn open(&mut self, cx: &mut Context<'_>, name: &'static str, peer: &Peer<'_>) -> &'static str {
+        let address = peer.address.map(|address| address.ip());
+        self.lines.push(format!("{name} open {address:?}"));
+        (self.opens)(cx, name);
+        name
+    }
+
+    fn step(&mut self, cx: &mut Context<'_>, name: &mut &'static str, event: Event<'_>) {
+        self.lines.push(format!("{name} {event:?}"));
+        (self.answers)(cx, event);
+    }
+
+    fn close(&mut self, _: &mut Context<'_>, name: &'static str, reason: CloseReason) {
+        self.lines.push(format!("{name} close {reason:?}"));
+    }
+
+    fn read_limit(&self, _: &&'static str) -> usize {
+        self.read_limit
+    }
+}
+
+type Real = Reactor<OsKernel, Puppet>;
+
+fn real(puppet: Puppet, limits: Limits) -> Real {
+    Reactor::new(OsKernel::new().unwrap(), puppet, limits)
+}
+
+/// It listens, as `accepted`.
+fn listen(reactor: &mut Real, policy: Policy) -> SocketAddr {
+    let listener = bind("127.0.0.1:0".parse().unwrap(), ListenOptions::default()).unwrap();
+    let address = listener.local_addr().unwrap();
+    reactor.listen(listener, "accepted", policy).unwrap();
+    address
+}
+
+/// Runs it on a thread of its own; fails if that does not end.
+fn run(mut reactor: Real) -> Real
+where
+    Real: Send,
+{
+    let (ended, has_ended) = channel();
+    thread::spawn(move || {
+        reactor.run().unwrap();
+        ended.send(reactor).unwrap();
+    });
+    let patience = Duration::from_secs(10);
+    has_ended.recv_timeout(patience).expect("the run ends")
+}
+
+/// Has turns until something was written down; a turn never sleeps, since somebody is notified in it.
+fn turn_until(reactor: &mut Real, line: &str) {
+    for _ in 0..100_000 {
+        if reactor.service().has(line) {
+            return;
+        }
+        reactor.notify(NOBODY);
+        reactor.turn().unwrap();
+    }
+    panic!("never '{line}': {:?}", reactor.service().lines);
+}
+
+const NOBODY: PeerId = PeerId {
+    slot: u32::MAX - 1,
+    generation: 1,
+};
+
+/// Clients that neither read nor leave.
+fn silent_clients(rig: &mut Rig<Puppet>, count: usize) -> Vec<SocketId> {
+    (0..count).map(|_| rig.connect(0, (64, 2))).collect()
+}
+
+#[test]
+fn who_is_left_keeps_no_place_for_ever_under_the_default_policy_or_without_a_linger() {
+    let none = Policy {
+        linger: None,
+        ..Policy::default()
+    };
+    for policy in [Policy::default(), none] {
+        let puppet = Puppet::new(|cx, _| {
+            cx.send(b"bye");
+            cx.close();
+        });
+        let mut rig = Rig::held_to(puppet, fault_profile(100), &["client"], policy);
+        let clients = silent_clients(&mut rig, 50);
+        rig.settle();
+        for client in clients {
+            assert_eq!(rig.receive_all(client).0, b"bye".len());
+        }
+        assert_eq!(rig.reactor.holdings().peers, 0, "{policy:?}");
+    }
+}
+
+#[test]
+fn without_a_linger_a_peer_goes_as_soon_as_the_kernel_has_its_bytes() {
+    let puppet = Puppet::new(|cx, _| {
+        cx.send(&[b'.'; 100]);
+        cx.close();
+    });
+    let none = Policy {
+        linger: None,
+        ..Policy::default()
+    };
+    let mut rig = Rig::held_to(puppet, fault_profile(100), &["client"], none);
+    let client = rig.connect(0, (64, 10));
+    rig.settle();
+    assert_eq!(rig.receive_all(client).0, 100, "none is lost");
+    assert_eq!(rig.reactor.holdings().peers, 0);
+    assert!(rig.reactor.service().has("client close Finished"));
+}
+
+#[test]
+fn what_is_no_socket_never_lingers() {
+    let mut reactor = real(Puppet::new(|cx, _| cx.close()), Limits::default());
+    let (pipe, _writer) = std::io::pipe().unwrap();
+    let pipe = Direction::new(std::os::fd::OwnedFd::from(pipe).into(), IoMode::Nonblocking);
+    let stream = OsStream::Terminal(Box::new(Terminal::new(Some(pipe), None, OnError::Ignore)));
+    let policy = Policy {
+        linger: Some(Duration::from_secs(3600)),
+        ..Policy::default()
+    };
+    reactor
+        .attach(stream, "pipe", policy, format_args!("a pipe"))
+        .unwrap();
+    reactor.turn().unwrap();
+    assert_eq!(reactor.holdings().peers, 0);
+}
