@@ -125,8 +125,8 @@ pub enum Effect {
     ShutdownWrite,
     /// Send no more and hear no more: like [`Effect::ShutdownWrite`], while whatever the peer still sends
     /// is read and thrown away for a bounded time, so that no reset destroys what was sent
-    /// ([`Policy::linger`](crate::reactor::Policy::linger); a peer that acknowledges nothing is given up by
-    /// the kernel, or earlier by its policy's `write_timeout`).
+    /// (the `linger` of its policy; a peer that acknowledges nothing is given up by the kernel, or earlier by
+    /// its `write_timeout`).
     Close,
     /// Leave because the peer broke a rule; the words go to the log.
     Refuse(&'static str),

@@ -1,12 +1,18 @@
 //! What can be computed from a connection is a function of it: interest, deadline, whether it is done. Nothing
 //! here changes it.
 
+use std::time::Duration;
+
 use super::{Connection, Due, Inbound, Outbound, Unread};
 use crate::protocol::{CloseReason, Time};
 use crate::reactor::kernel::Interest;
 use crate::reactor::limits::{Policy, PolicyId};
 use crate::reactor::outbox::{OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX};
 use crate::trace::ReadPause;
+
+/// However short a linger is, the loop is left in peace for so long before it looks again what the peer has
+/// acknowledged.
+const LINGER_MIN: Duration = Duration::from_millis(10);
 
 impl<Stream, Session> Connection<Stream, Session> {
     pub(in crate::reactor) fn generation(&self) -> u32 {
@@ -254,7 +260,9 @@ impl<Stream, Session> Connection<Stream, Session> {
     /// We have left, and the peer has not closed its half. Until when it may before it is looked at.
     fn lingers_until(&self, policy: &Policy) -> Time {
         let linger = policy.linger.filter(|_| self.is_lingering());
-        linger.map_or(Time::NEVER, |linger| self.looked_at.after(linger))
+        linger.map_or(Time::NEVER, |linger| {
+            self.looked_at.after(linger.max(LINGER_MIN))
+        })
     }
 
     /// It was told that we send no more, and what it sends is thrown away.

@@ -168,3 +168,27 @@ fn what_is_no_socket_never_lingers() {
     reactor.turn().unwrap();
     assert_eq!(reactor.holdings().peers, 0);
 }
+
+#[test]
+fn a_linger_of_no_time_does_not_keep_the_loop_busy() {
+    let puppet = Puppet::new(|cx, _| {
+        cx.send(&[b'.'; 1_000]);
+        cx.close();
+    });
+    for linger in [Duration::ZERO, Duration::from_nanos(1)] {
+        let policy = Policy {
+            linger: Some(linger),
+            ..Policy::default()
+        };
+        let puppet = Puppet::new(puppet.opens);
+        let mut rig = Rig::held_to(puppet, fault_profile(100), &["client"], policy);
+        let client = rig.connect(0, (64, 2_000));
+        rig.reactor.kernel_mut().net.vanish(client);
+        let began = rig.reactor.now();
+        for _ in 0..200 {
+            rig.reactor.turn().unwrap();
+        }
+        let passed = rig.reactor.now().since(began);
+        assert!(passed >= Duration::from_secs(1), "200 turns in {passed:?}");
+    }
+}
