@@ -16,7 +16,8 @@ pub struct Limits {
     pub clients_max: usize,
     /// The same for each client address; `None` is no limit.
     pub clients_per_address_max: Option<usize>,
-    /// Memory for the unsent bytes of all peers together; beyond it the peer with the most is closed.
+    /// Memory for the unsent bytes of all peers together; beyond it the socket with the most is closed, whether
+    /// it was accepted, attached or connected. What is no socket counts, and is never closed for it.
     pub unsent_bytes_max: usize,
     /// How long peers may take to get what they are owed once the run is to stop; `None` for ever.
     pub grace: Option<Duration>,
@@ -71,8 +72,8 @@ pub struct Policy {
     /// (the server of a client that copies a pipe): both would wait for each other. What its session
     /// takes is then bounded by [`Service::read_limit`](crate::protocol::Service::read_limit) alone.
     pub reads_while_owing: bool,
-    /// Its peers take no place of [`Limits`] and are no guests in the counters: for an observer's page
-    /// beside the service, which also goes on when accepting stops, until the run does. Whoever opens
+    /// The peers of this listener take no place of [`Limits::clients_max`] and are no guests in the counters: for
+    /// an observer's page beside the service, which also goes on when accepting stops, until the run does. Whoever opens
     /// such a door bounds how many come in.
     pub exempt_from_limits: bool,
 }

@@ -360,8 +360,8 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                 .peers
                 .iter()
                 .filter(|(_, connection)| {
-                    let policy = &self.policies[connection.policy()];
-                    (connection.is_client() || policy.exempt_from_limits) && connection.unsent() > 0
+                    // What our user has not read is bounded by whoever writes it there.
+                    self.kernel.kernel.is_socket(&connection.stream) && connection.unsent() > 0
                 })
                 .max_by_key(|(_, connection)| connection.unsent());
             let Some((slot, connection)) = worst else {

@@ -192,3 +192,36 @@ fn a_linger_of_no_time_does_not_keep_the_loop_busy() {
         assert!(passed >= Duration::from_secs(1), "200 turns in {passed:?}");
     }
 }
+
+#[test]
+fn who_is_owed_most_is_evicted_also_if_we_have_called_it() {
+    let puppet = Puppet::new(|cx, name| {
+        let count = if name == "dialled" {
+            64 << 20
+        } else {
+            600 << 10
+        };
+        cx.send(&vec![b'.'; count]);
+    });
+    let limits = Limits {
+        unsent_bytes_max: 1 << 20,
+        ..Limits::default()
+    };
+    let mut reactor = real(puppet, limits);
+    let address = listen(&mut reactor, Policy::default());
+    let _client = TcpStream::connect(address).unwrap();
+    turn_until(&mut reactor, "accepted open Some(127.0.0.1)");
+    let sink = TcpListener::bind("127.0.0.1:0").unwrap();
+    let options = ConnectOptions::default();
+    let id = reactor
+        .connect(sink.local_addr().unwrap(), "dialled", options)
+        .unwrap();
+    reactor.notify(id);
+    reactor.turn().unwrap();
+    let lines = &reactor.service().lines;
+    assert!(reactor.service().has("dialled close Evicted"), "{lines:?}");
+    assert!(
+        !reactor.service().has("accepted close Evicted"),
+        "{lines:?}"
+    );
+}
