@@ -211,8 +211,15 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// Runs until a session asks to stop and everybody has got what they were owed, or until there
     /// is neither a listener nor a peer.
     ///
+    /// A reactor that was asked to stop stays so: it listens no more, and whoever is attached or connected from
+    /// then on is told [`Event::Stopping`] in its first turn. Another run sees them off.
+    ///
     /// # Errors
     /// Only if the kernel cannot wait any more. No peer can cause it.
+    ///
+    /// # Panics
+    /// If something is left when the run has ended, which is a mistake of the reactor's; or if the service
+    /// panics, or makes a mistake that its [`Context`](crate::protocol::Context) names.
     pub fn run(&mut self) -> io::Result<()> {
         while self.keeps_going() {
             self.turn()?;
@@ -245,7 +252,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
 
     /// Whether [`run`](Reactor::run) has another turn to do.
     pub fn keeps_going(&self) -> bool {
-        !self.peers.is_empty() || (self.run == Run::Going && !self.listeners.is_empty())
+        !self.peers.is_empty() || !self.listeners.is_empty()
     }
 
     /// Phase 2: what is ready becomes events, events become effects. First those that the kernel has

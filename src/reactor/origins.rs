@@ -6,7 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use super::{
-    Accepting, ConnectOptions, Kernel, Listening, Outbound, Policy, PolicyId, Reactor, Token,
+    Accepting, ConnectOptions, Kernel, Listening, Outbound, Policy, PolicyId, Reactor, Run, Token,
 };
 use crate::protocol::{Event, PeerId, Service};
 use crate::trace::Observer;
@@ -15,13 +15,18 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// Accepts from `listener`. Its peers are opened with `origin` and held to `policy`.
     ///
     /// # Errors
-    /// Those of epoll_ctl(2).
+    /// Those of epoll_ctl(2); and one of [`io::ErrorKind::Other`] once the run is to stop. The listener is closed
+    /// then.
     pub fn listen(
         &mut self,
         mut listener: K::Listener,
         origin: S::Origin,
         policy: Policy,
     ) -> io::Result<()> {
+        if self.run != Run::Going {
+            self.kernel.kernel.close_listener(listener);
+            return Err(io::Error::other("the reactor was asked to stop"));
+        }
         let index = self.listeners.last().map_or(0, |last| last.index + 1);
         self.kernel
             .kernel
