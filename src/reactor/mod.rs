@@ -334,13 +334,14 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         if self.dirty.is_empty() {
             return;
         }
-        let mut dirty = mem::take(&mut self.dirty);
-        for id in dirty.drain(..) {
-            self.flush(id);
+        let count = self.dirty.len();
+        for nth in 0..count {
+            self.flush(self.dirty[nth]);
+            // A session that is told an end may answer it.
+            self.enforce_memory_limit();
         }
         // What settling touched anew waits for the next turn.
-        dirty.append(&mut self.dirty);
-        self.dirty = dirty;
+        self.dirty.drain(..count);
     }
 
     /// If all unsent bytes together take too much memory, offers the kernel what it has not refused, then

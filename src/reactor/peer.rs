@@ -75,6 +75,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         if let Run::Stopping(_) = self.run {
             self.ask_for_last_words(id);
         }
+        self.enforce_memory_limit();
         Ok(id)
     }
 

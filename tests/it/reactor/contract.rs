@@ -227,6 +227,40 @@ fn who_is_owed_most_is_evicted_also_if_we_have_called_it() {
 }
 
 #[test]
+fn what_a_session_sends_as_it_opens_counts_at_once() {
+    let puppet = Puppet::new(|cx, _| cx.send(&vec![b'.'; 8 << 20]));
+    let limits = Limits {
+        unsent_bytes_max: 1 << 20,
+        ..Limits::default()
+    };
+    let mut reactor = real(puppet, limits);
+    let sink = TcpListener::bind("127.0.0.1:0").unwrap();
+    let options = ConnectOptions::default();
+    reactor
+        .connect(sink.local_addr().unwrap(), "dialled", options)
+        .unwrap();
+    assert_eq!(reactor.holdings().buffered_bytes, 0);
+}
+
+#[test]
+fn what_a_session_sends_in_the_send_phase_counts_too() {
+    let mut puppet = Puppet::new(|_, _| {});
+    // It is not read, so that its end is found in the send phase.
+    puppet.read_limit = 0;
+    puppet.answers = |cx, event| {
+        assert_eq!(event, Event::Eof);
+        cx.send(&vec![b'.'; 32 << 20]);
+    };
+    let mut rig = Rig::held_to(puppet, fault_profile(100), &["client"], Policy::default());
+    let client = rig.connect(0, (64, 64));
+    rig.reactor.turn().unwrap();
+    rig.reactor.kernel_mut().net.finish(client);
+    rig.settle();
+    assert!(rig.reactor.service().has("client close Evicted"));
+    assert_eq!(rig.reactor.holdings().buffered_bytes, 0);
+}
+
+#[test]
 fn who_comes_while_the_run_stops_is_told_so_and_nobody_is_listened_for() {
     let limits = Limits {
         grace: None,
