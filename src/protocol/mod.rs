@@ -8,6 +8,7 @@
 //! fail: what a peer does wrong is answered ([`Context::refuse`]).
 
 use std::fmt;
+use std::mem;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Duration;
@@ -153,6 +154,8 @@ pub enum Effect {
 pub struct Effects {
     list: Vec<Effect>,
     bytes: Vec<u8>,
+    /// Where all but the first piece of a step is composed.
+    composed: Vec<u8>,
     columns: Option<usize>,
 }
 
@@ -230,14 +233,25 @@ impl Context<'_> {
         self.sent_since(start);
     }
 
-    /// Sends what `compose` appends to the buffer.
+    /// Sends what `compose` writes into the buffer, which is empty at first.
     pub fn send_with(&mut self, compose: impl FnOnce(&mut Vec<u8>)) {
-        let start = self.effects.bytes.len();
-        compose(&mut self.effects.bytes);
-        self.sent_since(start);
+        if self.effects.bytes.is_empty() {
+            compose(&mut self.effects.bytes);
+            self.sent_since(0);
+        } else {
+            let mut composed = mem::take(&mut self.effects.composed);
+            compose(&mut composed);
+            self.send(&composed);
+            composed.clear();
+            self.effects.composed = composed;
+        }
     }
 
     /// Wishes [`Effect::SendBack`].
+    ///
+    /// # Panics
+    /// When the step is over, if so much was not received in it: in answer to any other event than
+    /// [`Event::Received`], if the range is not empty.
     #[allow(
         clippy::inline_always,
         reason = "measured: 20 instructions an echo less"

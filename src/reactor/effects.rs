@@ -36,7 +36,7 @@ impl Piece {
     fn bytes<'a>(&self, composed: &'a [u8], received: &'a [u8]) -> &'a [u8] {
         match self {
             Piece::Composed(range) => &composed[range.clone()],
-            Piece::Received(range) => &received[range.clone()],
+            Piece::Received(range) => part_of(received, range),
         }
     }
 
@@ -52,6 +52,18 @@ impl Piece {
             (Piece::Composed(_) | Piece::Received(_), _) => None,
         }
     }
+}
+
+/// What a session sends back of what it was told.
+#[inline]
+fn part_of<'a>(received: &'a [u8], range: &Range<usize>) -> &'a [u8] {
+    let part = received.get(range.clone());
+    part.unwrap_or_else(|| never_received(received.len(), range))
+}
+
+#[cold]
+fn never_received(count: usize, range: &Range<usize>) -> ! {
+    panic!("Context::send_back({range:?}): {count} bytes were received in this step")
 }
 
 impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
@@ -78,7 +90,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         match self.effects.list() {
             [] => {}
             [Effect::SendBack(range)] => {
-                let sending = &received[range.clone()];
+                let sending = part_of(received, range);
                 self.effects.clear();
                 self.send_bytes(id, sending);
             }

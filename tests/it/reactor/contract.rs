@@ -352,3 +352,37 @@ fn a_stop_that_the_last_peer_asks_for_as_it_goes_closes_the_listeners_too() {
     reactor.run().unwrap();
     TcpStream::connect(address).expect_err("it is closed");
 }
+
+#[test]
+#[should_panic(expected = "Context::send_back(0..5): 0 bytes were received")]
+fn to_send_back_what_was_not_received_is_said_to_be_a_mistake() {
+    let mut puppet = Puppet::new(|_, _| {});
+    puppet.answers = |cx, event| {
+        if event == Event::Eof {
+            cx.send_back(0..5);
+        }
+    };
+    let mut rig = Rig::held_to(puppet, fault_profile(100), &["client"], Policy::default());
+    let client = rig.connect(0, (64, 64));
+    rig.reactor.turn().unwrap();
+    rig.reactor.kernel_mut().net.finish(client);
+    rig.settle();
+}
+
+#[test]
+fn whoever_composes_sees_nothing_of_what_was_sent_before() {
+    let mut effects = Effects::default();
+    let mut cx = effects.context(Time::ZERO, NOBODY, 100);
+    cx.send_with(|buffer| buffer.extend_from_slice(b"one "));
+    for piece in ["two ", "three"] {
+        cx.send_with(|buffer| {
+            assert!(buffer.is_empty(), "{buffer:?}");
+            buffer.clear();
+            buffer.extend_from_slice(piece.as_bytes());
+        });
+    }
+    cx.send_with(Vec::clear);
+    assert_eq!(cx.send_capacity(), 100 - b"one two three".len());
+    assert_eq!(effects.bytes(), b"one two three");
+    assert_eq!(effects.list().len(), 3);
+}
