@@ -98,8 +98,9 @@ pub enum Event<'a> {
     Received(&'a [u8]),
     /// The peer will send no more (its `read` gave 0). Comes once at most; nothing is received after.
     Eof,
-    /// The connection that the program asked for is established. Comes once, before anything else that
-    /// the peer does; a connection that cannot be established closes as [`CloseReason::Broken`] instead.
+    /// The connection that the program asked for is established. Comes once, before anything else that the peer
+    /// does, but not before what others do: a timer set in `open`, `Notified`, `Stopping`. If it cannot be
+    /// established, it closes as [`CloseReason::Broken`], or earlier as `Idle`, `Evicted`, `Aborted` or `Stopped`.
     Connected,
     /// The time asked for by [`Context::set_timer`] has come; this is that time. Everything that the
     /// session takes and that the peer had sent by then has been received, also after a stall of ours:

@@ -7,6 +7,7 @@ use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use super::kernel::canonical;
 use super::{Kernel, Outbound, PolicyId, Reactor};
 use crate::protocol::{PeerId, Service, Time};
 use crate::trace::{Observer, TraceEvent};
@@ -167,7 +168,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         origin: S::Origin,
         policy: PolicyId,
     ) {
-        let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+        let address = canonical(address);
         let is_counted = !self.policies[policy].exempt_from_limits;
         let is_full = self.clients >= self.limits.clients_max;
         if is_counted {

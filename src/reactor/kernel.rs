@@ -263,5 +263,14 @@ pub enum Batch {
     Truncated,
 }
 
+/// The address as [`Peer`](crate::protocol::Peer) promises it: one of IPv4 is not written as one of IPv6.
+pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),
+        // It may name an interface, too (RFC 4007).
+        IpAddr::V6(_) => address,
+    }
+}
+
 /// How many readiness events one wait brings at most.
 pub const EVENTS_PER_TURN_MAX: usize = 1024;

@@ -210,16 +210,14 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
 
     /// Runs until a session asks to stop and everybody has got what they were owed, or until there
     /// is neither a listener nor a peer.
-    ///
-    /// A reactor that was asked to stop stays so: it listens no more, and whoever is attached or connected from
-    /// then on is told [`Event::Stopping`] in its first turn. Another run sees them off.
+    /// Once asked to stop it stays so: [`listen`](Reactor::listen) fails, and whoever is attached or connected
+    /// is told [`Event::Stopping`] at once; a further run sees them off.
     ///
     /// # Errors
     /// Only if the kernel cannot wait any more. No peer can cause it.
     ///
     /// # Panics
-    /// If something is left when the run has ended, which is a mistake of the reactor's; or if the service
-    /// panics, or makes a mistake that its [`Context`](crate::protocol::Context) names.
+    /// By a mistake of the reactor's, or of the service's that [`Context`](crate::protocol::Context) names.
     pub fn run(&mut self) -> io::Result<()> {
         while self.keeps_going() {
             self.turn()?;
@@ -367,16 +365,12 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             let worst = self
                 .peers
                 .iter()
-                .filter(|(_, connection)| {
-                    // What our user has not read is bounded by whoever writes it there.
-                    self.kernel.kernel.is_socket(&connection.stream) && connection.unsent() > 0
-                })
+                .filter(|(_, peer)| peer.unsent() > 0 && self.kernel.kernel.is_socket(&peer.stream))
                 .max_by_key(|(_, connection)| connection.unsent());
             let Some((slot, connection)) = worst else {
                 return;
             };
-            let id = peer_id(slot, connection.generation());
-            self.close(id, CloseReason::Evicted);
+            self.close(peer_id(slot, connection.generation()), CloseReason::Evicted);
         }
     }
 

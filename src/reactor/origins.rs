@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
+use super::kernel::canonical;
 use super::{
     Accepting, ConnectOptions, Kernel, Listening, Outbound, Policy, PolicyId, Reactor, Run, Token,
 };
@@ -42,8 +43,8 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         Ok(())
     }
 
-    /// Takes a connected stream as a peer, which `name` names for people. It counts against no limit of
-    /// [`Limits`](super::Limits). Never blocks.
+    /// Takes a connected stream as a peer, which `name` names for people. Of [`Limits`](super::Limits) only
+    /// `unsent_bytes_max` is for it. Never blocks, if a socket is non-blocking already: nobody checks that.
     ///
     /// # Errors
     /// Those of epoll_ctl(2).
@@ -72,9 +73,10 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
 
     /// Connects to a server, which becomes a peer at once; never blocks. When the connection is
     /// established, its session is told [`Event::Connected`]; if that fails, it is closed as
-    /// [`Broken`](crate::protocol::CloseReason::Broken) and told nothing before. What is sent meanwhile
-    /// waits. A run that stops does not wait for it. For people it has the name of our own address, which tells several connections to one server
-    /// apart. It counts against no limit of [`Limits`](super::Limits).
+    /// [`Broken`](crate::protocol::CloseReason::Broken). What is sent meanwhile waits; a `write_timeout` begins
+    /// once it is connected, an `idle_timeout` at once. A run that stops does not wait for it. For people it has the
+    /// name of our own address, which tells several connections to one server apart. Of [`Limits`](super::Limits)
+    /// only `unsent_bytes_max` is for it.
     ///
     /// # Errors
     /// Those of socket(2), bind(2), connect(2) and epoll_ctl(2): there is no peer then.
@@ -85,6 +87,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         options: ConnectOptions,
     ) -> io::Result<PeerId> {
         self.now = self.kernel.now();
+        let address = canonical(address);
         let (stream, own) = self.kernel.kernel.connect(address, options.source)?;
         self.open_connecting(
             stream,

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use mio::net::{TcpListener, TcpStream};
 
-use super::kernel::{Batch, Delivery, EVENTS_PER_TURN_MAX, Interest, Kernel, Readiness, Waker};
+use super::kernel::{
+    Batch, Delivery, EVENTS_PER_TURN_MAX, Interest, Kernel, Readiness, Waker, canonical,
+};
 use super::token::Token;
 use crate::protocol::Time;
 use crate::trace::Flags;
@@ -266,11 +268,6 @@ impl Kernel for OsKernel {
     fn close_listener(&mut self, listener: TcpListener) {
         drop(listener);
     }
-}
-
-/// The address as [`Peer`](crate::protocol::Peer) promises it.
-fn canonical(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 /// What mio lets us tell of epoll's flags.
