@@ -183,7 +183,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let how = (Outbound::Open, is_counted);
         match self.open(stream, (origin, policy), how, Some(address), name) {
             Ok(id) => log::debug!("peer {id}: connection from {address}"),
-            Err(error) => log::warn!("cannot watch the connection from {address}: {error}"),
+            Err(error) => self.counters.unwatched(&error, is_counted, self.now),
         }
     }
 

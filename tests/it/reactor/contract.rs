@@ -16,15 +16,15 @@ use epollo::sim::{FaultProfile, Received, SocketId};
 use super::rare::{Rig, fault_profile};
 
 /// Does as it was told to, and writes down what it is told.
-struct Puppet {
+pub(super) struct Puppet {
     opens: fn(&mut Context<'_>, &'static str),
     answers: fn(&mut Context<'_>, Event<'_>),
     read_limit: usize,
-    lines: Vec<String>,
+    pub(super) lines: Vec<String>,
 }
 
 impl Puppet {
-    fn new(opens: fn(&mut Context<'_>, &'static str)) -> Puppet {
+    pub(super) fn new(opens: fn(&mut Context<'_>, &'static str)) -> Puppet {
         Puppet {
             opens,
             answers: |_, _| {},
@@ -33,7 +33,7 @@ impl Puppet {
         }
     }
 
-    fn has(&self, line: &str) -> bool {
+    pub(super) fn has(&self, line: &str) -> bool {
         self.lines.iter().any(|written| written == line)
     }
 }
@@ -63,14 +63,14 @@ impl Service for Puppet {
     }
 }
 
-type Real = Reactor<OsKernel, Puppet>;
+pub(super) type Real = Reactor<OsKernel, Puppet>;
 
-fn real(puppet: Puppet, limits: Limits) -> Real {
+pub(super) fn real(puppet: Puppet, limits: Limits) -> Real {
     Reactor::new(OsKernel::new().unwrap(), puppet, limits)
 }
 
 /// It listens, as `accepted`.
-fn listen(reactor: &mut Real, policy: Policy) -> SocketAddr {
+pub(super) fn listen(reactor: &mut Real, policy: Policy) -> SocketAddr {
     let listener = bind("127.0.0.1:0".parse().unwrap(), ListenOptions::default()).unwrap();
     let address = listener.local_addr().unwrap();
     reactor.listen(listener, "accepted", policy).unwrap();
@@ -78,10 +78,7 @@ fn listen(reactor: &mut Real, policy: Policy) -> SocketAddr {
 }
 
 /// Runs it on a thread of its own; fails if that does not end.
-fn run(mut reactor: Real) -> Real
-where
-    Real: Send,
-{
+pub(super) fn run(mut reactor: Real) -> Real {
     let (ended, has_ended) = channel();
     thread::spawn(move || {
         reactor.run().unwrap();
@@ -92,7 +89,7 @@ where
 }
 
 /// Has turns until something was written down; a turn never sleeps, since somebody is notified in it.
-fn turn_until(reactor: &mut Real, line: &str) {
+pub(super) fn turn_until(reactor: &mut Real, line: &str) {
     for _ in 0..100_000 {
         if reactor.service().has(line) {
             return;
@@ -271,99 +268,6 @@ fn what_a_session_sends_in_the_send_phase_counts_too() {
 }
 
 #[test]
-fn who_comes_while_the_run_stops_is_told_so_and_nobody_is_listened_for() {
-    let limits = Limits {
-        grace: None,
-        ..Limits::default()
-    };
-    let mut reactor = real(Puppet::new(|_, _| {}), limits);
-    let address = listen(&mut reactor, Policy::default());
-    let _client = TcpStream::connect(address).unwrap();
-    turn_until(&mut reactor, "accepted open Some(127.0.0.1)");
-    reactor.handle().unwrap().stop().unwrap();
-    turn_until(&mut reactor, "accepted Stopping");
-
-    let remote = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = remote.local_addr().unwrap();
-    let stream = TcpStream::connect(address).unwrap();
-    stream.set_nonblocking(true).unwrap();
-    let stream = OsStream::Tcp(mio::net::TcpStream::from_std(stream));
-    let name = format_args!("late");
-    reactor
-        .attach(stream, "attached", Policy::default(), name)
-        .unwrap();
-    reactor
-        .connect(address, "dialled", ConnectOptions::default())
-        .unwrap();
-    let listener = bind("127.0.0.1:0".parse().unwrap(), ListenOptions::default()).unwrap();
-    let refused = listener.local_addr().unwrap();
-    reactor
-        .listen(listener, "late", Policy::default())
-        .expect_err("nobody is let in any more");
-    TcpStream::connect(refused).expect_err("it is closed");
-
-    let reactor = run(reactor);
-    for line in ["attached Stopping", "dialled Stopping"] {
-        assert!(reactor.service().has(line), "{:?}", reactor.service().lines);
-    }
-}
-
-#[test]
-fn a_stopped_reactor_stays_stopped() {
-    let limits = Limits {
-        grace: None,
-        ..Limits::default()
-    };
-    let mut reactor = real(Puppet::new(|_, _| {}), limits);
-    let address = listen(&mut reactor, Policy::default());
-    reactor.handle().unwrap().stop().unwrap();
-    let mut reactor = run(reactor);
-    TcpStream::connect(address).expect_err("it is closed");
-    let listener = bind("127.0.0.1:0".parse().unwrap(), ListenOptions::default()).unwrap();
-    reactor
-        .listen(listener, "late", Policy::default())
-        .expect_err("nobody is let in any more");
-    let remote = TcpListener::bind("127.0.0.1:0").unwrap();
-    reactor
-        .connect(
-            remote.local_addr().unwrap(),
-            "dialled",
-            ConnectOptions::default(),
-        )
-        .unwrap();
-    let reactor = run(reactor);
-    assert!(reactor.service().has("dialled Stopping"));
-}
-
-#[test]
-fn a_stop_that_the_last_peer_asks_for_as_it_goes_closes_the_listeners_too() {
-    struct Last;
-    impl Service for Last {
-        type Session = ();
-        type Origin = ();
-        fn open(&mut self, cx: &mut Context<'_>, (): (), _: &Peer<'_>) {
-            // It goes in the last phase of the turn.
-            cx.close();
-        }
-        fn step(&mut self, _: &mut Context<'_>, (): &mut (), _: Event<'_>) {}
-        fn close(&mut self, cx: &mut Context<'_>, (): (), _: CloseReason) {
-            cx.stop();
-        }
-    }
-    let mut reactor = Reactor::new(OsKernel::new().unwrap(), Last, Limits::default());
-    let listener = bind("127.0.0.1:0".parse().unwrap(), ListenOptions::default()).unwrap();
-    let address = listener.local_addr().unwrap();
-    let none = Policy {
-        linger: None,
-        ..Policy::default()
-    };
-    reactor.listen(listener, (), none).unwrap();
-    let _client = TcpStream::connect(address).unwrap();
-    reactor.run().unwrap();
-    TcpStream::connect(address).expect_err("it is closed");
-}
-
-#[test]
 #[should_panic(expected = "Context::send_back(0..5): 0 bytes were received")]
 fn to_send_back_what_was_not_received_is_said_to_be_a_mistake() {
     let mut puppet = Puppet::new(|_, _| {});
@@ -449,4 +353,33 @@ fn whom_nobody_answers_is_idle_and_owed_nothing() {
     let reactor = run(reactor);
     let lines = &reactor.service().lines;
     assert_eq!(lines[1..], ["dialled close Idle"]);
+}
+
+#[test]
+fn every_connection_that_is_accepted_is_turned_away_closed_or_there() {
+    let mut unwatched = 0;
+    for seed in 0..20 {
+        let profile = FaultProfile {
+            faults_per_1024: 1_024,
+            ..fault_profile(100)
+        };
+        let puppet = Puppet::new(|_, _| {});
+        let mut rig = Rig::seeded(seed, puppet, profile, &["client"], Policy::default());
+        silent_clients(&mut rig, 90);
+        for _ in 0..2_000 {
+            if rig.reactor.turn().is_err() {
+                break;
+            }
+        }
+        let peers = rig.reactor.holdings().peers as u64;
+        let counters = rig.reactor.counters();
+        let closed: u64 = counters.closed.values().sum();
+        assert_eq!(
+            counters.accepted,
+            counters.turned_away + closed + peers,
+            "{counters}"
+        );
+        unwatched += counters.turned_away;
+    }
+    assert!(unwatched > 0, "some could not be watched");
 }
