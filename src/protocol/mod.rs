@@ -63,7 +63,7 @@ impl Time {
 pub struct PeerId {
     /// The place in the reactor's slab.
     pub slot: u32,
-    /// Which of the peers that have had this slot; never 0.
+    /// Which of all the peers that the reactor has had; never 0.
     pub generation: u32,
 }
 
@@ -108,7 +108,8 @@ pub enum Event<'a> {
     TimerExpired(Time),
     /// Another session ([`Context::notify`]) or the program asked for it. Who and why, the service knows.
     Notified,
-    /// The outbox had more than half of its capacity in use, and no longer has.
+    /// There is room. A session may count on it only where [`Context::send_capacity`] was below half of the
+    /// outbox (`OUTBOX_BYTES_LOW`) after a step; then also if the kernel took all that was sent at once.
     Writable,
     /// The program is about to end: the last chance to send. After it the reactor lets the peer
     /// leave, as if the session had asked for [`Effect::Close`].
@@ -141,7 +142,7 @@ pub enum Effect {
     /// Send [`Event::TimerExpired`] at this time, instead of any time asked for before; at once, but not
     /// in this step, if it is over. `None`: never.
     SetTimer(Option<Time>),
-    /// Send [`Event::Notified`] to a peer (itself, too); no matter if it is gone.
+    /// Send [`Event::Notified`] to a peer (itself, too), as often as asked; no matter if it is gone.
     Notify(PeerId),
     /// Close all listeners; the peers stay.
     StopAccepting,
@@ -210,7 +211,8 @@ impl Context<'_> {
     }
 
     /// How many more bytes the peer's outbox takes before it counts as full. Sending more is
-    /// allowed and not lost; a session that relays without an end of its own should not.
+    /// allowed and not lost; a session that relays without an end of its own should not. Behind
+    /// [`Effect::ShutdownWrite`], `Close` or `Refuse` all is dropped that is sent, whatever this says.
     pub fn send_capacity(&self) -> usize {
         self.capacity
     }
