@@ -24,8 +24,9 @@ pub(super) mod terminal;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const LAST: std::ffi::c_int = 0x4000 | 0x8000;
 
-/// A stream of the real kernel.
+/// A stream of the real kernel. A socket must be non-blocking before it is handed to a reactor.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum OsStream {
     /// A TCP connection.
     Tcp(TcpStream),

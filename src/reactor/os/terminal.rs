@@ -23,7 +23,7 @@ const IDLE: mio::Interest = mio::Interest::PRIORITY;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const IDLE: mio::Interest = mio::Interest::WRITABLE;
 
-/// How a descriptor may be used without ever blocking the loop.
+/// How a descriptor may be used without ever blocking the loop. Closed: will not grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IoMode {
     /// `O_NONBLOCK` is set on it, and nobody but us has it.
@@ -38,7 +38,7 @@ pub enum IoMode {
     Always,
 }
 
-/// What a failing descriptor means.
+/// What a failing descriptor means. Closed: will not grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnError {
     /// The stream fails with it. For clients, whose work is this stream.
