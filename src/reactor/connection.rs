@@ -89,7 +89,7 @@ pub(super) struct Connection<Stream, Session> {
     inbound: Inbound,
     outbound: Outbound,
     unread: Unread,
-    /// A short read proves nothing here: read until told that there is no more.
+    /// A short read proves nothing here: read until told that there is no more. Always so of what is no socket.
     must_drain: bool,
     /// The kernel spoke of an error, and nobody has asked which.
     has_failed: bool,

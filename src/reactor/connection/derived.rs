@@ -135,7 +135,8 @@ impl<Stream, Session> Connection<Stream, Session> {
     }
 
     /// What is sent may be offered to the kernel now: nothing waits before it, and its end does not come yet, with
-    /// which its last bytes go out together.
+    /// which its last bytes go out together. Never of what is no socket, since `must_drain` always holds there: a
+    /// terminal is written to in the send phase only, after all that it is sent in a turn.
     #[inline]
     pub(in crate::reactor) fn takes_at_once(&self) -> bool {
         match self.outbound {
