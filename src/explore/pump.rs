@@ -27,8 +27,6 @@ const DEMO_POLICY: Policy = Policy {
     linger: Some(Duration::from_secs(1)),
     // It floods and hears the echo: not to read while it owes would be to wait for itself.
     reads_while_owing: true,
-    // Where memory is short, it goes before those that it was made to show.
-    exempt_from_limits: true,
     ..Policy::UNLIMITED
 };
 /// Segments as on an Ethernet. With those of loopback, 64 KiB, the kernel would keep megabytes on the

@@ -95,6 +95,8 @@ pub fn run(
 /// The generator reads also while the server does not, or both could wait for each other.
 const POLICY: Policy = Policy {
     reads_while_owing: true,
+    // Whoever has had its answer makes room for the next call.
+    linger: None,
     ..Policy::UNLIMITED
 };
 

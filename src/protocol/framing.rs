@@ -15,7 +15,7 @@ pub const PADDED_BYTES: usize = 1024;
 /// The largest N of `padded:N`.
 pub const PADDED_BYTES_MAX: usize = 65_536;
 
-/// How a stream is cut into messages.
+/// How a stream is cut into messages. A new one is a new major version, as of [`Event`](super::Event).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     /// Decided by the first message: newline first is `line`; NUL first is `padded` if the silence

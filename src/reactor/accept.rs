@@ -7,6 +7,7 @@ use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use super::kernel::canonical;
 use super::{Kernel, Outbound, PolicyId, Reactor};
 use crate::protocol::{PeerId, Service, Time};
 use crate::trace::{Observer, TraceEvent};
@@ -109,7 +110,6 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                     let (origin, policy) = (listening.origin, listening.policy);
                     self.first_listener = place + 1;
                     self.welcome(stream, address, origin, policy);
-                    self.enforce_memory_limit();
                 }
                 Err(error) => {
                     self.listeners[place].accepting = self.after_failed_accept(index, &error);
@@ -150,7 +150,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         origin: S::Origin,
         policy: PolicyId,
     ) {
-        let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+        let address = canonical(address);
         let is_counted = !self.policies[policy].exempt_from_limits;
         let is_full = self.clients >= self.limits.clients_max;
         if is_counted {
@@ -164,7 +164,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let (from, how) = ((origin, policy), (Outbound::Open, is_counted));
         match self.open(stream, from, how, Some(address), format_args!("{address}")) {
             Ok(id) => log::debug!("peer {id}: connection from {address}"),
-            Err(error) => log::warn!("cannot watch the connection from {address}: {error}"),
+            Err(error) => self.counters.unwatched(&error, is_counted, self.now),
         }
     }
 

@@ -17,6 +17,8 @@ pub(super) enum Inbound {
     Open,
     /// We left: what arrives is thrown away.
     Discarding,
+    /// We left and wait for nothing: it is closed as soon as our half has ended.
+    Left,
     /// The peer sends no more.
     Finished,
 }
@@ -87,7 +89,7 @@ pub(super) struct Connection<Stream, Session> {
     inbound: Inbound,
     outbound: Outbound,
     unread: Unread,
-    /// A short read proves nothing here: read until told that there is no more.
+    /// A short read proves nothing here: read until told that there is no more. Always so of what is no socket.
     must_drain: bool,
     /// The kernel spoke of an error, and nobody has asked which.
     has_failed: bool,
@@ -193,7 +195,7 @@ impl<Stream, Session> Connection<Stream, Session> {
         self.unread = Unread::Nothing;
         match mem::replace(&mut self.inbound, Inbound::Finished) {
             Inbound::Open => true,
-            Inbound::Discarding | Inbound::Finished => false,
+            Inbound::Discarding | Inbound::Left | Inbound::Finished => false,
         }
     }
 
@@ -245,7 +247,7 @@ impl<Stream, Session> Connection<Stream, Session> {
         if self.inbound == Inbound::Open {
             self.inbound = match policy.linger {
                 Some(_) => Inbound::Discarding,
-                None => Inbound::Finished,
+                None => Inbound::Left,
             };
         }
     }
@@ -296,7 +298,7 @@ impl<Stream, Session> Connection<Stream, Session> {
 
     /// Whether the kernel spoke of an error that no read will tell. It is asked once.
     pub(super) fn take_failure(&mut self) -> bool {
-        let is_unread = self.unread == Unread::Paused || self.inbound == Inbound::Finished;
+        let is_unread = self.unread == Unread::Paused || !self.is_read();
         is_unread && mem::take(&mut self.has_failed)
     }
 

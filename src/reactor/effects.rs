@@ -26,8 +26,11 @@ impl Piece {
     }
 
     fn bytes<'a>(&self, composed: &'a [u8], received: &'a [u8]) -> &'a [u8] {
-        let source = if self.is_received { received } else { composed };
-        &source[self.range.clone()]
+        if self.is_received {
+            part_of(received, &self.range)
+        } else {
+            &composed[self.range.clone()]
+        }
     }
 
     /// Takes in what follows, if both are one piece: what a step composes lies one after another.
@@ -38,6 +41,18 @@ impl Piece {
         }
         is_one
     }
+}
+
+/// What a session sends back of what it was told.
+#[inline]
+fn part_of<'a>(received: &'a [u8], range: &Range<usize>) -> &'a [u8] {
+    let part = received.get(range.clone());
+    part.unwrap_or_else(|| never_received(received.len(), range))
+}
+
+#[cold]
+fn never_received(count: usize, range: &Range<usize>) -> ! {
+    panic!("Context::send_back({range:?}): {count} bytes were received in this step")
 }
 
 impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
@@ -64,7 +79,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         match self.effects.list() {
             [] => {}
             [Effect::SendBack(range)] => {
-                let sending = &received[range.clone()];
+                let sending = part_of(received, range);
                 self.effects.clear();
                 self.send_bytes(id, sending);
             }

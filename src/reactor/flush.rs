@@ -56,8 +56,13 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// that the session may have stopped for want of room: it learns that there is some.
     #[cold]
     fn keep_rest(&mut self, id: PeerId, bytes: &[u8], outcome: Outcome) {
+        let Some(connection) = find(&mut self.peers, id) else {
+            return;
+        };
+        let is_socket = self.kernel.kernel.is_socket(&connection.stream);
         let (taken, is_blocked) = match outcome {
-            Outcome::Bytes(count) => (count, true),
+            // As in `write_outbox`: a short write has filled a socket, and proves nothing of anything else.
+            Outcome::Bytes(count) => (count, is_socket),
             Outcome::WouldBlock => (0, true),
             Outcome::Interrupted => (0, false),
             Outcome::End => return self.close(id, nothing_taken()),
@@ -136,12 +141,16 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             return;
         };
         let has_ended = connection.on_flushed(self.now);
+        let has_left = connection.has_left();
         if connection.is_done() {
             // It stays until it has acknowledged everything; if it has, it is closed by that.
             self.look(id);
         }
         if has_ended {
             self.shut(id);
+        }
+        if has_left {
+            return self.close(id, CloseReason::Finished);
         }
         self.arm(id);
         self.watch(id);

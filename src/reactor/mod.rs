@@ -207,9 +207,14 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
 
     /// Runs until a session asks to stop and everybody has got what they were owed, or until there
     /// is neither a listener nor a peer.
+    /// Once asked to stop it stays so: [`listen`](Reactor::listen) fails, and whoever is attached or connected
+    /// is told [`Event::Stopping`] at once; a further run sees them off.
     ///
     /// # Errors
     /// Only if the kernel cannot wait any more. No peer can cause it.
+    ///
+    /// # Panics
+    /// By a mistake of the reactor's, or of the service's that [`Context`](crate::protocol::Context) names.
     pub fn run(&mut self) -> io::Result<()> {
         while self.keeps_going() {
             self.turn()?;
@@ -242,7 +247,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
 
     /// Whether [`run`](Reactor::run) has another turn to do.
     pub fn keeps_going(&self) -> bool {
-        !self.peers.is_empty() || (self.run == Run::Going && !self.listeners.is_empty())
+        !self.peers.is_empty() || !self.listeners.is_empty()
     }
 
     /// Phase 2: what is ready becomes events, events become effects. First those that the kernel has
@@ -324,13 +329,14 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         if self.dirty.is_empty() {
             return;
         }
-        let mut dirty = mem::take(&mut self.dirty);
-        for id in dirty.drain(..) {
-            self.flush(id);
+        let count = self.dirty.len();
+        for nth in 0..count {
+            self.flush(self.dirty[nth]);
+            // A session that is told an end may answer it.
+            self.enforce_memory_limit();
         }
         // What settling touched anew waits for the next turn.
-        dirty.append(&mut self.dirty);
-        self.dirty = dirty;
+        self.dirty.drain(..count);
     }
 
     /// If all unsent bytes together take too much memory, offers the kernel what it has not refused, then
@@ -356,16 +362,12 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             let worst = self
                 .peers
                 .iter()
-                .filter(|(_, connection)| {
-                    let policy = &self.policies[connection.policy()];
-                    (connection.is_client() || policy.exempt_from_limits) && connection.unsent() > 0
-                })
+                .filter(|(_, peer)| peer.unsent() > 0 && self.kernel.kernel.is_socket(&peer.stream))
                 .max_by_key(|(_, connection)| connection.unsent());
             let Some((slot, connection)) = worst else {
                 return;
             };
-            let id = peer_id(slot, connection.generation());
-            self.close(id, CloseReason::Evicted);
+            self.close(peer_id(slot, connection.generation()), CloseReason::Evicted);
         }
     }
 

@@ -10,7 +10,7 @@ use super::connection::Beginning;
 use super::delivery::SWEEP;
 use super::outcome::{Outcome, classify};
 use super::{
-    Connection, Due, Kernel, OUTBOX_BYTES_MAX, Outbound, PeerId, PolicyId, Reactor, Readiness,
+    Connection, Due, Kernel, OUTBOX_BYTES_MAX, Outbound, PeerId, PolicyId, Reactor, Readiness, Run,
     SCRATCH_BYTES, Token, Unread, find, peer_id,
 };
 use crate::protocol::{CloseReason, Event, Peer, Service};
@@ -74,6 +74,10 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         // Only now: what it sends may fail, and who is closed then is counted as gone.
         self.apply(id, &[]);
         self.mark_dirty(id);
+        if let Run::Stopping(_) = self.run {
+            self.ask_for_last_words(id);
+        }
+        self.enforce_memory_limit();
         Ok(id)
     }
 

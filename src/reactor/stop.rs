@@ -57,7 +57,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
 
     /// Has a peer read until it has nothing more to say, or until as much was read as can have arrived
     /// before now.
-    fn ask_for_last_words(&mut self, id: PeerId) {
+    pub(super) fn ask_for_last_words(&mut self, id: PeerId) {
         let Some(connection) = find(&mut self.peers, id) else {
             return;
         };

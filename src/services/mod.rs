@@ -11,7 +11,7 @@ mod windowed;
 pub use server::{Origin, Server, Session, Settings};
 pub use windowed::Windowed;
 
-/// A protocol that can be served.
+/// A protocol that can be served. A new one is a new major version, as of [`Event`](crate::protocol::Event).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// Greet and close.

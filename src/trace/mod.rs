@@ -62,6 +62,7 @@ impl<A: Observer, B: Observer> Observer for (A, Option<B>) {
 
 /// About whom an event is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Subject {
     /// The loop itself.
     Loop,
@@ -75,6 +76,7 @@ pub enum Subject {
 
 /// Which part of a turn an event belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Phase {
     /// The loop goes to sleep, or is done with a turn.
     Sleep,
@@ -111,6 +113,7 @@ pub struct About<'a> {
 
 /// Why a peer is not read though something may wait for us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ReadPause {
     /// Back-pressure: it does not take what we owe it.
     Outbox {

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use mio::net::{TcpListener, TcpStream};
 
-use super::kernel::{Batch, Delivery, EVENTS_PER_TURN_MAX, Interest, Kernel, Readiness, Waker};
+use super::kernel::{
+    Batch, Delivery, EVENTS_PER_TURN_MAX, Interest, Kernel, Readiness, Waker, canonical,
+};
 use super::token::Token;
 use crate::protocol::Time;
 use crate::trace::Flags;
@@ -25,8 +27,9 @@ pub use terminal::{Direction, IoMode, OnError, Terminal, reason};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const LAST: std::ffi::c_int = 0x4000 | 0x8000;
 
-/// A stream of the real kernel.
+/// A stream of the real kernel. A socket must be non-blocking before it is handed to a reactor.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum OsStream {
     /// A TCP connection.
     Tcp(TcpStream),
@@ -270,11 +273,6 @@ impl Kernel for OsKernel {
     fn close_listener(&mut self, listener: TcpListener) {
         drop(listener);
     }
-}
-
-/// The address as [`Peer`](crate::protocol::Peer) promises it.
-fn canonical(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 /// What mio lets us tell of epoll's flags.

@@ -28,7 +28,7 @@ const NO_WAIT: Timespec = Timespec {
     tv_nsec: 0,
 };
 
-/// How a descriptor may be used without ever blocking the loop.
+/// How a descriptor may be used without ever blocking the loop. Closed: will not grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IoMode {
     /// `O_NONBLOCK` is set on it, and nobody but us has it.
@@ -43,7 +43,7 @@ pub enum IoMode {
     Always,
 }
 
-/// What a failing descriptor means.
+/// What a failing descriptor means. Closed: will not grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnError {
     /// The stream fails with it. For clients, whose work is this stream.
