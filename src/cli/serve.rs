@@ -132,7 +132,7 @@ fn named(listeners: &[(Protocol, TcpListener)]) -> io::Result<Vec<(String, Socke
 fn settings(arguments: &ServeArguments) -> Settings {
     let quit = arguments.quit.as_ref().map(|word| word.as_bytes().to_vec());
     Settings {
-        greeting: arguments.greeting.0.clone(),
+        greeting: arguments.greeting.clone(),
         echo: echo::Settings {
             quit: quit.clone(),
             print: arguments.print,
@@ -146,7 +146,7 @@ fn settings(arguments: &ServeArguments) -> Settings {
             framing: arguments.framing,
             quit: quit.unwrap_or_else(|| b"QUIT".to_vec()),
             message_bytes_max: arguments.max_message,
-            message_time_max: arguments.idle_timeout.0,
+            message_time_max: arguments.idle_timeout,
             turn_time_max: turn_time_max(arguments),
             prompts: stdio::is_terminal(),
         },
@@ -164,7 +164,7 @@ fn turn_time_max(arguments: &ServeArguments) -> Option<Duration> {
     match arguments.chat_with {
         ChatWith::Pair => arguments
             .turn_timeout
-            .map_or(Some(TURN_TIME_MAX_DEFAULT), |limit| limit.0),
+            .unwrap_or(Some(TURN_TIME_MAX_DEFAULT)),
         ChatWith::Operator | ChatWith::Echo => None,
     }
 }
@@ -196,8 +196,8 @@ fn attach<S: Service, O: Observer>(
     reactor.attach(stream, console, none, format_args!("the terminal"))?;
 
     let policy = Policy {
-        idle_timeout: arguments.idle_timeout.0,
-        write_timeout: arguments.write_timeout.0,
+        idle_timeout: arguments.idle_timeout,
+        write_timeout: arguments.write_timeout,
         linger: Some(LINGER),
         ..Policy::UNLIMITED
     };
@@ -225,7 +225,7 @@ fn listen_options(arguments: &ServeArguments) -> ListenOptions {
     ListenOptions {
         backlog: arguments.backlog,
         reuse_port: arguments.reuse_port,
-        send_buffer: arguments.send_buffer.0,
+        send_buffer: arguments.send_buffer,
     }
 }
 

@@ -72,7 +72,7 @@ pub(super) fn echo(arguments: &EchoArguments, log: &Log) -> Result<(), Failure> 
     if stdio::is_terminal() {
         echo_dialogue(trace, stream, address)
     } else {
-        echo_pipe(arguments.timeout.0, trace, stream, address, &exits_at_once)
+        echo_pipe(arguments.timeout, trace, stream, address, &exits_at_once)
     }
 }
 

@@ -12,17 +12,14 @@ use log::LevelFilter;
 
 use crate::services::Protocol;
 
-/// A duration, or none.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Limit(pub(super) Option<Duration>);
+/// A duration, or none. (A name of its own, so that clap does not take it for an option left out.)
+pub(super) type Limit = Option<Duration>;
 
 /// Unsent bytes that the kernel keeps for a peer, or as many as it likes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct SendBuffer(pub(super) Option<u32>);
+pub(super) type SendBuffer = Option<u32>;
 
 /// The bytes of a greeting.
-#[derive(Clone, Debug)]
-pub(super) struct Greeting(pub(super) Vec<u8>);
+pub(super) type Greeting = Vec<u8>;
 
 fn local(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
@@ -225,10 +222,10 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
 
 pub(super) fn parse_limit(text: &str) -> Result<Limit, String> {
     match text {
-        "none" => Ok(Limit(None)),
+        "none" => Ok(None),
         text => match parse_duration(text) {
             Ok(Duration::ZERO) => Err(format!("'{text}' is too short (try none)")),
-            Ok(duration) => Ok(Limit(Some(duration))),
+            Ok(duration) => Ok(Some(duration)),
             Err(_) => Err(format!(
                 "'{text}' is not a duration (try 500ms, 2s, 5m, 1h or none)"
             )),
@@ -247,13 +244,13 @@ pub(super) fn parse_size(text: &str) -> Result<usize, String> {
 
 pub(super) fn parse_send_buffer(text: &str) -> Result<SendBuffer, String> {
     if text == "kernel" {
-        return Ok(SendBuffer(None));
+        return Ok(None);
     }
     let size = parse_size(text)
         .ok()
         .and_then(|size| u32::try_from(size).ok());
     match size {
-        Some(size) if size > 0 => Ok(SendBuffer(Some(size))),
+        Some(size) if size > 0 => Ok(Some(size)),
         Some(_) | None => Err(format!(
             "'{text}' is not a size from 1 byte to 4 GiB (try 128k, or kernel)"
         )),
@@ -292,7 +289,7 @@ pub(super) fn parse_greeting(text: &str) -> Result<Greeting, String> {
         rest = &escape[length..];
     }
     bytes.extend_from_slice(rest.as_bytes());
-    Ok(Greeting(bytes))
+    Ok(bytes)
 }
 
 fn parse_escape(escape: &str) -> Option<(u8, usize)> {

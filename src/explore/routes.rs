@@ -56,27 +56,21 @@ pub(crate) fn answer(
 /// A stream is not for another site: it could not read it, but it would take one of the few.
 fn events(broadcast: &mut Broadcast, cx: &Context<'_>, request: &Request<'_>) -> Answer {
     if !is_from_page(broadcast.address, request) {
-        return Answer::Now(Reply::text(
-            Status::FORBIDDEN,
-            "only the explorer page may read the events",
-        ));
+        let words = "only the explorer page may read the events";
+        return Answer::Now(Reply::text(Status::FORBIDDEN, words));
     }
     if request.method == "HEAD" {
         let mut reply = Reply::text(Status::OK, "");
         reply.kind = "text/event-stream";
         return Answer::Now(reply);
     }
-    broadcast.subscribe(cx.me()).map_or_else(
-        || {
-            let mut reply = Reply::text(
-                Status::UNAVAILABLE,
-                "too many browsers are connected already",
-            );
-            reply.extra = "Retry-After: 5\r\n".to_owned();
-            Answer::Now(reply)
-        },
-        Answer::Stream,
-    )
+    if let Some(next) = broadcast.subscribe(cx.me()) {
+        return Answer::Stream(next);
+    }
+    let words = "too many browsers are connected already";
+    let mut reply = Reply::text(Status::UNAVAILABLE, words);
+    reply.extra = "Retry-After: 5\r\n".to_owned();
+    Answer::Now(reply)
 }
 
 /// A name that somebody else made point at this machine (DNS rebinding) is not ours. Who is meant to be
@@ -157,10 +151,8 @@ fn try_it(broadcast: &mut Broadcast, cx: &mut Context<'_>, request: &Request<'_>
     if !is_from_page(broadcast.address, request)
         || request.field("x-epollo-token") != Some(token.as_str())
     {
-        return wrong(
-            Status::FORBIDDEN,
-            "this request does not come from the explorer page",
-        );
+        let words = "this request does not come from the explorer page";
+        return wrong(Status::FORBIDDEN, words);
     }
     let kind = request.field("content-type").unwrap_or("");
     if kind.split(';').next().map(str::trim) != Some("application/json") {

@@ -146,19 +146,17 @@ impl Unreachable {
         let is_refused = error.kind() == io::ErrorKind::ConnectionRefused;
         // That the source address is ours was seen before the run.
         let is_out_of_ports = error.kind() == io::ErrorKind::AddrNotAvailable;
-        let remedy = if is_refused {
-            " (is the server running, and on this port?)"
+        let (why, remedy) = if is_refused {
+            let remedy = " (is the server running, and on this port?)";
+            (reason(error), remedy)
         } else if is_out_of_ports {
-            " (those of closed connections are in TIME-WAIT for 60 s: wait, or try --source-ip)"
+            let remedy = " (those of closed connections are in TIME-WAIT for 60 s: wait, or try --source-ip)";
+            ("no local port is free".to_owned(), remedy)
         } else {
-            ""
+            (reason(error), "")
         };
         Unreachable {
-            why: if is_out_of_ports {
-                "no local port is free".to_owned()
-            } else {
-                reason(error)
-            },
+            why,
             remedy,
             is_final: is_refused,
         }

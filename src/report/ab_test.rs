@@ -159,6 +159,6 @@ fn words(ab_test: &AbTest, judged: &[Judged]) -> String {
     let title = |figure: Figure| figure.title().to_owned();
     let meaning =
         "A and B: medians over the blocks; B/A: the median over pairs of neighbouring blocks";
-    let told = verdict::told(judged, title, meaning, &ab_test.verdict, &ab_test.warnings);
-    format!("A  {a}\nB  {b}\n{blocks} of each, alternating; {discarded} discarded\n\n{told}")
+    let body = verdict::compared(judged, title, meaning, &ab_test.verdict, &ab_test.warnings);
+    format!("A  {a}\nB  {b}\n{blocks} of each, alternating; {discarded} discarded\n\n{body}")
 }

@@ -179,6 +179,6 @@ fn words(comparison: &Comparison, [a, b]: [&Report; 2]) -> String {
         notes,
         ..
     } = comparison;
-    let told = verdict::told(differences, title, meaning, verdict, notes);
-    which("A", &comparison.a, a) + &which("B", &comparison.b, b) + "\n" + &told
+    let body = verdict::compared(differences, title, meaning, verdict, notes);
+    which("A", &comparison.a, a) + &which("B", &comparison.b, b) + "\n" + &body
 }

@@ -131,11 +131,8 @@ fn spread(values: &[f64], show: fn(f64) -> String) -> [String; 3] {
 }
 
 fn latency(points: &[Slice], note: Option<String>) -> Option<Drawing> {
-    let answered: Vec<Second> = points.iter().map(|point| point.second).collect();
-    let answered: Vec<Second> = answered
-        .into_iter()
-        .filter(|second| second.echoes > 0)
-        .collect();
+    let answered = points.iter().map(|point| point.second);
+    let answered: Vec<Second> = answered.filter(|second| second.echoes > 0).collect();
     let lowest = answered.iter().map(|second| second.p50).min()?;
     let highest = answered.iter().map(|second| second.max).max()?;
     let figures: [(&str, OfSecond); 3] = [

@@ -216,40 +216,31 @@ fn costs(report: &Report) -> Markup {
 
 fn settings(report: &Report) -> Markup {
     let asked = &report.asked;
-    let rate = asked
-        .rate
-        .map(|rate| format!("{} per second", units::digits(rate)));
-    let rows = [
-        ("server", Some(text::title(report))),
-        ("connections", Some(units::count(asked.connections as u64))),
-        ("idle connections", Some(units::count(asked.idle as u64))),
-        (
-            "size",
-            Some(units::counted(asked.size as u64, "byte", "bytes")),
-        ),
-        ("pipeline", Some(units::count(asked.pipeline as u64))),
+    let count = |number: usize| units::count(number as u64);
+    let seconds = |number: f64| format!("{} s", units::round(number));
+    let per_second = |rate| format!("{} per second", units::digits(rate));
+    let mut rows = vec![
+        ("server", text::title(report)),
+        ("connections", count(asked.connections)),
+        ("idle connections", count(asked.idle)),
+        ("size", units::counted(asked.size as u64, "byte", "bytes")),
+        ("pipeline", count(asked.pipeline)),
         (
             "rate",
-            Some(rate.unwrap_or_else(|| "closed loop".to_owned())),
+            asked.rate.map_or("closed loop".to_owned(), per_second),
         ),
-        ("arrivals", asked.arrivals.as_deref().map(shown)),
-        ("framing", asked.framing.as_deref().map(shown)),
-        (
-            "duration",
-            Some(format!("{} s", units::round(asked.duration))),
-        ),
-        ("warm-up", Some(format!("{} s", units::round(asked.warmup)))),
-        ("seed", Some(asked.seed.to_string())),
     ];
+    for (name, word) in [("arrivals", &asked.arrivals), ("framing", &asked.framing)] {
+        rows.extend(word.as_deref().map(|word| (name, shown(word))));
+    }
+    rows.push(("duration", seconds(asked.duration)));
+    rows.push(("warm-up", seconds(asked.warmup)));
+    rows.push(("seed", asked.seed.to_string()));
     html! {
         section {
             h2 { "Settings" }
             table.words {
-                @for (name, value) in &rows {
-                    @if let Some(value) = value {
-                        tr { th scope="row" { (name) } td { (value) } }
-                    }
-                }
+                @for (name, value) in &rows { tr { th scope="row" { (name) } td { (value) } } }
             }
             p { "To repeat this load:" }
             code { (text::command(report)) }

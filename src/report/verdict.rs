@@ -150,7 +150,7 @@ pub(super) fn judge(all: &[Measured], margins: Margins) -> Vec<Judged> {
 }
 
 /// The figures of both as a table, with what it means, the verdict on them, and what is to be noted.
-pub(super) fn told(
+pub(super) fn compared(
     judged: &[Judged],
     title: fn(Figure) -> String,
     meaning: &str,
