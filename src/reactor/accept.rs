@@ -137,7 +137,6 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                     let (origin, policy) = (listening.origin, listening.policy);
                     self.first_listener = place + 1;
                     self.welcome(stream, address, origin, policy);
-                    self.enforce_memory_limit();
                 }
                 Err(error) => {
                     listening.accepting = match trouble_of(&error) {

@@ -72,6 +72,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         // Only now: what it sends may fail, and who is closed then is counted as gone.
         self.apply(id, &[]);
         self.mark_dirty(id);
+        self.enforce_memory_limit();
         Ok(id)
     }
 
@@ -124,6 +125,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             Ok(()) => {
                 connection.on_connected();
                 self.dispatch(id, Event::Connected);
+                self.enforce_memory_limit();
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => self.close(id, broken(&error)),
