@@ -47,7 +47,7 @@ impl Pour {
         };
         pour.set_timer(cx, patience);
         // What is said before the answer waits for it.
-        if cx.me().generation % 2 == 0 {
+        if cx.me().generation.is_multiple_of(2) {
             pour.fill(cx);
         }
         pour
@@ -58,8 +58,8 @@ impl Pour {
             Event::Notified => {}
             Event::Stopping => self.is_over = true,
             // What else was asked for before may still come.
-            Event::Connected | Event::TimerExpired(_) | Event::Writable if self.is_over => {}
-            Event::Connected if !self.is_connected => {
+            Event::TimerExpired(_) | Event::Writable if self.is_over => {}
+            Event::Connected if !self.is_connected && !self.is_over => {
                 self.is_connected = true;
                 self.set_timer(cx, TICK);
                 if self.sent == 0 {

@@ -99,7 +99,10 @@ impl<S> Probing<S> {
                 Stage::Listening(0)
             }
             (Stage::Calling, Event::TimerExpired(_)) if fate == Fate::TimedOut => Stage::Calling,
-            (Stage::Calling | Stage::Listening(_), Event::Notified | Event::Stopping) => return,
+            // It is not waited for.
+            (Stage::Calling, Event::Stopping) => Stage::Over,
+            (Stage::Calling, Event::Notified)
+            | (Stage::Listening(_), Event::Notified | Event::Stopping) => return,
             (&Stage::Listening(count), Event::Received(bytes)) => {
                 Stage::Listening(count + bytes.len())
             }

@@ -56,10 +56,17 @@ impl Thread {
         self.due = (self.requests_left > 0).then(|| now.after(pause));
     }
 
-    /// Asks for a peer, twice: of that it is told once.
     pub(super) fn act(&mut self, now: Time) -> Result<(), String> {
         self.requests_left -= 1;
         self.pause(now);
+        self.notify()
+    }
+
+    /// Asks for a peer, twice: of that it is told once.
+    fn notify(&mut self) -> Result<(), String> {
+        if self.peers.is_empty() {
+            return Ok(());
+        }
         let peer = self.rng.one_of(&self.peers);
         if self.asked.contains_key(&peer) {
             return Ok(());
@@ -68,10 +75,11 @@ impl Thread {
         self.ask(|handle| handle.notify(peer).and_then(|()| handle.notify(peer)))
     }
 
-    /// Ends the run, in every other seed. Whether it does.
+    /// Ends the run, in every other seed, and has somebody notified at the same time. Whether it does.
     pub(super) fn stop(&mut self) -> Result<bool, String> {
         let stops = self.rng.happens(1, 2);
         if stops {
+            self.notify()?;
             self.ask(Handle::stop)?;
         }
         Ok(stops)
