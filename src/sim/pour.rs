@@ -123,7 +123,9 @@ impl Pour {
     fn on_room(&mut self, cx: &mut Context<'_>) -> Result<(), String> {
         let room = cx.send_capacity();
         if self.waits.take().is_none() || room < OUTBOX_BYTES_MAX - OUTBOX_BYTES_LOW {
-            return Err(format!("a call is told of room, {room} bytes: {self:?}"));
+            return Err(format!(
+                "a call gets Writable with room for {room} bytes: {self:?}"
+            ));
         }
         if self.sent < BYTES {
             self.fill(cx);
@@ -137,7 +139,7 @@ impl Pour {
         if let Some(ticks) = &mut self.waits {
             *ticks += 1;
             if *ticks > TICKS_MAX {
-                return Err(format!("a call is never told of room: {self:?}"));
+                return Err(format!("a call never gets Writable: {self:?}"));
             }
         }
         Ok(())
@@ -159,7 +161,7 @@ impl Pour {
             let said = Time::from_nanos(u64::from_le_bytes(nanoseconds));
             if said.after(DELAY) < *silent_until {
                 return Err(format!(
-                    "what was said at {said:?} is told after the silence: {self:?}"
+                    "what was said at {said:?} comes after the silence: {self:?}"
                 ));
             }
         }

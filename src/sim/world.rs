@@ -289,7 +289,7 @@ impl World {
         if self.stop_at.is_some_and(|at| at <= net.now) && self.stopping_since.is_none() {
             self.stop_at = Some(Time::NEVER);
             match self.thread.stop() {
-                Ok(true) => self.is_told_to_stop(net),
+                Ok(true) => self.begins_to_stop(net),
                 Ok(false) => {
                     if let Some(signals) = self.signals {
                         // It cannot fail: nobody else writes there.

@@ -74,13 +74,13 @@ impl World {
                 self.shown(bytes);
                 self.typist.hurry(net.now);
             }
-            (SIGNALS, Action::Read(_)) => self.is_told_to_stop(net),
+            (SIGNALS, Action::Read(_)) => self.begins_to_stop(net),
             (_, _) => {}
         }
     }
 
     /// The process is told to stop.
-    pub(super) fn is_told_to_stop(&mut self, net: &mut Net) {
+    pub(super) fn begins_to_stop(&mut self, net: &mut Net) {
         self.stopping_since = Some(net.noticed_at());
         net.is_ending = true;
         // What has arrived is owed an answer; what comes from here on is not.
