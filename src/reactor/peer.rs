@@ -130,6 +130,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             Ok(()) => {
                 connection.on_connected();
                 self.dispatch(id, Event::Connected);
+                self.enforce_memory_limit();
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => self.close(id, broken(&error)),
