@@ -1,6 +1,5 @@
 //! The contract between the reactor and a protocol, and the protocols themselves. Nothing here
-//! touches a socket, a clock, a log or the environment: a protocol is told things and answers with
-//! wishes.
+//! touches a socket, a clock, a log or the environment: events come in, effects go out.
 //!
 //! A [`Service`] is the state that all peers of a protocol share; a [`Service::Session`] is the
 //! state machine of one peer. The reactor calls [`Service::step`] with an [`Event`]; the machine
@@ -21,7 +20,7 @@ pub mod hello;
 pub mod screen;
 pub mod turns;
 
-/// A moment on the kernel's clock, in nanoseconds since an origin that only the kernel knows.
+/// A time on the kernel's clock, in nanoseconds since an origin that only the kernel knows.
 ///
 /// It never goes back. The reactor reads it once a turn, so that every step of a turn agrees on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,7 +42,7 @@ impl Time {
         self.0
     }
 
-    /// This time and `delay` more; [`Time::NEVER`] where that cannot be told apart from never.
+    /// This time and `delay` more; saturates at [`Time::NEVER`].
     pub fn after(self, delay: Duration) -> Time {
         let delay = u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX);
         Time(self.0.saturating_add(delay))
@@ -116,7 +115,7 @@ pub enum Event<'a> {
     Stopping,
 }
 
-/// What a session wishes to happen, in the order asked. A new one is a new major version, as of [`Event`].
+/// What a session asks for, in that order; but what it sends goes out last. A new one is a new major version, as of [`Event`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Send these bytes of [`Effects::bytes`] to the peer.
@@ -228,7 +227,7 @@ impl Context<'_> {
         self.effects.columns = columns;
     }
 
-    /// Wishes [`Effect::Send`]. Bytes sent in one step go out in one `write` where the kernel takes
+    /// Asks for [`Effect::Send`]. Bytes sent in one step go out in one `write` where the kernel takes
     /// them.
     pub fn send(&mut self, bytes: &[u8]) {
         let start = self.effects.bytes.len();
@@ -250,7 +249,7 @@ impl Context<'_> {
         }
     }
 
-    /// Wishes [`Effect::SendBack`].
+    /// Asks for [`Effect::SendBack`].
     ///
     /// # Panics
     /// When the step is over, if so much was not received in it: in answer to any other event than
@@ -275,47 +274,47 @@ impl Context<'_> {
         }
     }
 
-    /// Wishes [`Effect::ShutdownWrite`].
+    /// Asks for [`Effect::ShutdownWrite`].
     pub fn shutdown_write(&mut self) {
         self.effects.list.push(Effect::ShutdownWrite);
     }
 
-    /// Wishes [`Effect::Close`].
+    /// Asks for [`Effect::Close`].
     pub fn close(&mut self) {
         self.effects.list.push(Effect::Close);
     }
 
-    /// Wishes [`Effect::Refuse`].
+    /// Asks for [`Effect::Refuse`].
     pub fn refuse(&mut self, why: &'static str) {
         self.effects.list.push(Effect::Refuse(why));
     }
 
-    /// Wishes [`Effect::Abort`].
+    /// Asks for [`Effect::Abort`].
     pub fn abort(&mut self) {
         self.effects.list.push(Effect::Abort);
     }
 
-    /// Wishes [`Effect::DiscardTyped`].
+    /// Asks for [`Effect::DiscardTyped`].
     pub fn discard_typed(&mut self) {
         self.effects.list.push(Effect::DiscardTyped);
     }
 
-    /// Wishes [`Effect::SetTimer`].
+    /// Asks for [`Effect::SetTimer`].
     pub fn set_timer(&mut self, time: Option<Time>) {
         self.effects.list.push(Effect::SetTimer(time));
     }
 
-    /// Wishes [`Effect::Notify`].
+    /// Asks for [`Effect::Notify`].
     pub fn notify(&mut self, peer: PeerId) {
         self.effects.list.push(Effect::Notify(peer));
     }
 
-    /// Wishes [`Effect::StopAccepting`].
+    /// Asks for [`Effect::StopAccepting`].
     pub fn stop_accepting(&mut self) {
         self.effects.list.push(Effect::StopAccepting);
     }
 
-    /// Wishes [`Effect::Stop`].
+    /// Asks for [`Effect::Stop`].
     pub fn stop(&mut self) {
         self.effects.list.push(Effect::Stop);
     }
@@ -365,7 +364,7 @@ pub enum CloseReason {
 pub trait Service {
     /// One peer's machine.
     type Session;
-    /// By which door a peer came in: a listener or an attached stream, named by whoever set it up.
+    /// Where a peer came from: a listener, a connection of ours or an attached stream, named by whoever set it up.
     type Origin: Copy;
 
     /// A peer came in. Whoever is not welcome is refused here:

@@ -72,9 +72,9 @@ pub struct Policy {
     /// (the server of a client that copies a pipe): both would wait for each other. What its session
     /// takes is then bounded by [`Service::read_limit`](crate::protocol::Service::read_limit) alone.
     pub reads_while_owing: bool,
-    /// The peers of this listener take no place of [`Limits::clients_max`] and are no guests in the counters: for
-    /// an observer's page beside the service, which also goes on when accepting stops, until the run does. Whoever opens
-    /// such a door bounds how many come in.
+    /// The peers of this listener take no place of [`Limits::clients_max`] and are not counted as clients: for an
+    /// observer's page beside the service, which also goes on when accepting stops, until the run does. Whoever opens
+    /// such a listener bounds how many come in.
     pub exempt_from_limits: bool,
 }
 

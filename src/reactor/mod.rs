@@ -81,7 +81,7 @@ pub struct Reactor<K: Kernel, S: Service, O: Observer = Off> {
     limits: Limits,
     policies: Policies,
     listeners: Vec<Listening<K::Listener, S::Origin>>,
-    /// Who is asked first: the one after the last that brought somebody.
+    /// Where accepting begins: behind the listener that brought somebody last.
     first_listener: usize,
     peers: Slab<Connection<K::Stream, S::Session>>,
     clients: usize,
@@ -92,7 +92,7 @@ pub struct Reactor<K: Kernel, S: Service, O: Observer = Off> {
     /// Whatever was ready before this time, the kernel has told. Timers go by it and not by `now`:
     /// after a stall, wherever it was, peers are heard before they are called late.
     drained_until: Time,
-    /// Since when waits have not told everything, and how many more events settle it.
+    /// When the first truncated wait began, and how many events are missing until all were reported.
     partial: Option<(Time, usize)>,
     run: Run,
     /// What the kernel said this turn.
@@ -303,7 +303,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             Run::Going => {}
         }
         self.dispatch_notifications();
-        // At most as many as there are now: what relieving arms anew waits for the next turn.
+        // At most as many as there are now: what is armed meanwhile waits for the next turn.
         for _ in 0..self.timers.len() {
             let Some(id) = self.timers.pop_due(self.drained_until) else {
                 break;
@@ -335,7 +335,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             // A session that is told an end may answer it.
             self.enforce_memory_limit();
         }
-        // What settling touched anew waits for the next turn.
+        // What was marked meanwhile waits for the next turn.
         self.dirty.drain(..count);
     }
 

@@ -24,7 +24,7 @@ const TERMINAL_BYTES: (usize, usize) = (4_096, 4_096);
 /// How often the server calls out in a run, at most.
 const CALLS_MAX: usize = 16;
 
-/// By which doors the peers of a server come in.
+/// Where the peers of a server come from.
 #[derive(Clone, Copy, Debug)]
 pub struct Origins<D> {
     /// Whom it greets.

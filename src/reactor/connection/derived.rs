@@ -185,7 +185,7 @@ impl<Stream, Session> Connection<Stream, Session> {
         self.outbound == Outbound::Finished && self.inbound == Inbound::Left
     }
 
-    /// Something may wait that is read now or in the next turn: no silence can be told.
+    /// Something may wait that is read now or in the next turn: its timer must not fire yet.
     pub(in crate::reactor) fn is_behind(&self, policy: &Policy, session_limit: usize) -> bool {
         match self.unread {
             Unread::Nothing => false,
@@ -194,7 +194,7 @@ impl<Stream, Session> Connection<Stream, Session> {
         }
     }
 
-    /// Something may wait that is not read because its own outbox is full: no silence can be told.
+    /// Something may wait that is not read because its own outbox is full: its timer must not fire yet.
     pub(in crate::reactor) fn is_held_up(&self, policy: &Policy) -> bool {
         self.unread == Unread::Paused
             && self.inbound == Inbound::Open
