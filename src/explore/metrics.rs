@@ -1,15 +1,17 @@
-//! All figures as text that Prometheus reads (OpenMetrics), through its own library. Nothing is kept
-//! between two readings: the counters are those of the reactor and the recorder.
+//! All figures as text that Prometheus reads, OpenMetrics or its older format, through its own library. Nothing
+//! is kept between two readings: the counters are those of the reactor and the recorder.
 
 use std::fmt;
 use std::net::SocketAddr;
 
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
-use prometheus_client::metrics::MetricType;
+use prometheus_client::encoding::{
+    EncodeCounterValue, EncodeGaugeValue, EncodeMetric, MetricEncoder, NoLabelSet,
+};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::{MetricType, TypedMetric};
 use prometheus_client::registry::{Registry, Unit};
 
 use super::ExplorerReactor;
@@ -21,8 +23,8 @@ use crate::trace::Observer;
 
 type Labels = Vec<(&'static str, String)>;
 
-/// The media type of what [`encode`] writes, and that of the older format: what OpenMetrics has besides
-/// it, units and an end, are comments there.
+/// The media type of what [`encode`] writes, and that of the older format. What OpenMetrics has besides it, units and
+/// an end, are comments there; but it knows no suffix: the type and the help are those of `NAME_total`.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -31,31 +33,32 @@ pub(crate) fn reply<S: Service, O: Observer>(
     reactor: &mut ExplorerReactor<S, O>,
     is_open: bool,
 ) -> Reply {
-    let mut registry = Registry::with_prefix("epollo");
-    of_reactor(&mut registry, reactor);
+    let mut figures = Figures {
+        registry: Registry::with_prefix("epollo"),
+        is_open,
+    };
+    of_reactor(&mut figures, reactor);
     let (service, (recorder, _)) = reactor.service_and_observer();
     let broadcast = &service.broadcast;
-    gauge(
-        &mut registry,
+    figures.gauge(
         "page_connections",
         "Connections to the explorer page",
         broadcast.sessions(),
     );
-    gauge(
-        &mut registry,
+    figures.gauge(
         "page_streams",
         "Browsers that follow the event stream",
         broadcast.streams().len(),
     );
-    counter(
-        &mut registry,
+    figures.counter(
         "page_events_missed",
+        None,
         "Events not sent because a browser was too slow",
         broadcast.missed,
     );
-    of_recorder(&mut registry, recorder, &broadcast.services);
+    of_recorder(&mut figures, recorder, &broadcast.services);
     let mut text = String::new();
-    if encode(&mut text, &registry).is_err() {
+    if encode(&mut text, &figures.registry).is_err() {
         return Reply::text(Status::Unavailable, "the metrics cannot be written");
     }
     Reply {
@@ -66,15 +69,15 @@ pub(crate) fn reply<S: Service, O: Observer>(
     }
 }
 
-fn of_reactor<S: Service, O: Observer>(registry: &mut Registry, reactor: &ExplorerReactor<S, O>) {
+fn of_reactor<S: Service, O: Observer>(figures: &mut Figures, reactor: &ExplorerReactor<S, O>) {
     let Holdings {
         timers,
         buffered_bytes: unsent,
         ..
     } = reactor.holdings();
     let counters = reactor.counters();
-    gauge(registry, "timers", "Timers that are set", timers);
-    registry.register_with_unit(
+    figures.gauge("timers", "Timers that are set", timers);
+    figures.registry.register_with_unit(
         "unsent",
         "Memory used by unsent bytes",
         Unit::Bytes,
@@ -102,15 +105,11 @@ fn of_reactor<S: Service, O: Observer>(registry: &mut Registry, reactor: &Explor
             counters.accept_pauses,
         ),
     ] {
-        counter(registry, name, help, value);
+        figures.counter(name, None, help, value);
     }
 }
 
-fn of_recorder(
-    registry: &mut Registry,
-    recorder: &StatsObserver,
-    services: &[(String, SocketAddr)],
-) {
+fn of_recorder(figures: &mut Figures, recorder: &StatsObserver, services: &[(String, SocketAddr)]) {
     let connections = Family::<Labels, Gauge>::default();
     let labels = |service: &str| vec![("service", service.to_owned())];
     for (service, _) in services {
@@ -121,18 +120,8 @@ fn of_recorder(
         connections.set(as_signed(count));
     }
     let help = "Open connections; the terminal and the signals count as peers, too";
-    registry.register("connections", help, connections);
-    let closed = Family::<Labels, Counter>::default();
-    let none = REASONS.map(|reason| (reason, 0));
-    let some = recorder
-        .closed
-        .iter()
-        .map(|(&reason, &count)| (reason, count));
-    for (reason, count) in none.into_iter().chain(some) {
-        let labels = vec![("reason", word(reason).to_owned())];
-        closed.get_or_create(&labels).inc_by(count);
-    }
-    registry.register("closed", "Connections closed", closed);
+    figures.registry.register("connections", help, connections);
+    figures.closed(recorder);
     let totals = &recorder.totals;
     for (name, help, value) in [
         ("turns", "Turns of the loop", totals.turns),
@@ -153,7 +142,7 @@ fn of_recorder(
             totals.would_block,
         ),
     ] {
-        counter(registry, name, help, value);
+        figures.counter(name, None, help, value);
     }
     for (name, help, value) in [
         (
@@ -167,11 +156,12 @@ fn of_recorder(
             totals.bytes_out,
         ),
     ] {
-        registry.register_with_unit(name, help, Unit::Bytes, ConstCounter::new(value));
+        figures.counter(name, Some(Unit::Bytes), help, value);
     }
-    let asleep = ConstCounter::new(seconds(totals.asleep));
-    registry.register_with_unit("asleep", "Time in epoll_wait", Unit::Seconds, asleep);
+    let asleep = seconds(totals.asleep);
+    figures.counter("asleep", Some(Unit::Seconds), "Time in epoll_wait", asleep);
     let help = "Duration of turns";
+    let registry = &mut figures.registry;
     registry.register_with_unit("turn", help, Unit::Seconds, Lengths::of(recorder));
 }
 
@@ -205,12 +195,74 @@ impl EncodeMetric for Lengths {
     }
 }
 
-fn gauge(registry: &mut Registry, name: &str, help: &str, value: usize) {
-    registry.register(name, help, ConstGauge::new(as_signed(value as u64)));
+/// The figures, and whether they will be read as OpenMetrics.
+struct Figures {
+    registry: Registry,
+    is_open: bool,
 }
 
-fn counter(registry: &mut Registry, name: &str, help: &str, value: u64) {
-    registry.register(name, help, ConstCounter::new(value));
+impl Figures {
+    fn gauge(&mut self, name: &str, help: &str, value: usize) {
+        let value = ConstGauge::new(as_signed(value as u64));
+        self.registry.register(name, help, value);
+    }
+
+    fn counter<N>(&mut self, name: &str, unit: Option<Unit>, help: &str, value: N)
+    where
+        N: EncodeCounterValue + EncodeGaugeValue + fmt::Debug + Send + Sync + 'static,
+    {
+        let registry = &mut self.registry;
+        match (self.is_open, unit) {
+            (true, None) => registry.register(name, help, ConstCounter::new(value)),
+            (true, Some(unit)) => {
+                registry.register_with_unit(name, help, unit, ConstCounter::new(value));
+            }
+            (false, unit) => {
+                let unit = unit.map_or_else(String::new, |unit| format!("_{}", unit.as_str()));
+                let total = Total(ConstGauge::new(value));
+                registry.register(format!("{name}{unit}_total"), help, total);
+            }
+        }
+    }
+
+    fn closed(&mut self, recorder: &StatsObserver) {
+        let none = REASONS.iter().map(|reason| (reason, &0));
+        let counts = none.chain(&recorder.closed);
+        let counts =
+            counts.map(|(&reason, &count)| (vec![("reason", word(reason).to_owned())], count));
+        let help = "Connections closed";
+        if self.is_open {
+            let closed = Family::<Labels, Counter>::default();
+            for (labels, count) in counts {
+                closed.get_or_create(&labels).inc_by(count);
+            }
+            self.registry.register("closed", help, closed);
+        } else {
+            let closed = Family::<Labels, Total<Gauge>>::default();
+            for (labels, count) in counts {
+                closed.get_or_create(&labels).0.inc_by(as_signed(count));
+            }
+            self.registry.register("closed_total", help, closed);
+        }
+    }
+}
+
+/// A counter of the older format: it is written as a gauge is, by its whole name.
+#[derive(Clone, Debug, Default)]
+struct Total<G>(G);
+
+impl<G: EncodeMetric> EncodeMetric for Total<G> {
+    fn encode(&self, encoder: MetricEncoder<'_>) -> fmt::Result {
+        self.0.encode(encoder)
+    }
+
+    fn metric_type(&self) -> MetricType {
+        Self::TYPE
+    }
+}
+
+impl<G> TypedMetric for Total<G> {
+    const TYPE: MetricType = MetricType::Counter;
 }
 
 fn as_signed(value: u64) -> i64 {
