@@ -150,7 +150,7 @@ fn traditional_netcat_is_served() {
         name: "netcat-traditional",
         version: &["nc.traditional", "-h"],
         package: "Debian package netcat-traditional",
-        command: &["nc.traditional", "-q", "8", "127.0.0.1", "PORT"],
+        command: &["nc.traditional", "-q", "60", "127.0.0.1", "PORT"],
         input: Input::AnyBytes,
         end: End::HalfClose,
     }
@@ -176,7 +176,7 @@ fn socat_is_served() {
         name: "socat",
         version: &["socat", "-V"],
         package: "Debian package socat",
-        command: &["socat", "-t", "8", "-", "TCP:127.0.0.1:PORT"],
+        command: &["socat", "-t", "60", "-", "TCP:127.0.0.1:PORT"],
         input: Input::AnyBytes,
         end: End::HalfClose,
     }

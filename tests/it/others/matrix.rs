@@ -28,6 +28,7 @@ pub const JUDGES: &[&str] = &[
     "ab",
     "slowhttptest",
     "promtool",
+    "prometheus",
     "expect",
     "speedscope",
     "runsc",

@@ -13,8 +13,19 @@ mod runtimes;
 mod sandbox;
 
 use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicU8, Ordering};
 
-use crate::support::{Server, read_to_end};
+use crate::support::{Server, connect, read_to_end};
+
+/// Two addresses where nobody else listens and from which nobody connects.
+fn quiet_addresses() -> [SocketAddr; 2] {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    let host = NEXT.fetch_add(1, Ordering::Relaxed);
+    let any_port = SocketAddr::from(([127, 0, 31, host], 0));
+    let listeners = [(); 2].map(|()| TcpListener::bind(any_port).unwrap());
+    listeners.map(|listener| listener.local_addr().unwrap())
+}
 
 /// Where a script of these tests lies.
 fn script(name: &str) -> String {
@@ -38,15 +49,21 @@ fn figure(server: &Server, name: &str) -> u64 {
 
 /// The body of a page of the explorer.
 fn page(server: &Server, path: &str) -> String {
-    let mut stream = server.connect("explore");
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
-        server.address("explore")
-    )
-    .unwrap();
+    page_at(server.address("explore"), path)
+}
+
+fn page_at(address: SocketAddr, path: &str) -> String {
+    let (head, body) = answer(address, path);
+    assert!(head.starts_with("HTTP/1.1 200 "), "{path}: {head}");
+    body
+}
+
+/// The head and the body.
+fn answer(address: SocketAddr, path: &str) -> (String, String) {
+    let mut stream = connect(address);
+    let rest = format!("HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    write!(stream, "GET {path} {rest}").unwrap();
     let answer = String::from_utf8(read_to_end(&mut stream)).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
-    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
-    body.to_owned()
+    (head.to_owned(), body.to_owned())
 }

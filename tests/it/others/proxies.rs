@@ -2,15 +2,14 @@
 //! when it is idle) is looked for on the far side of the proxy; a proxy may turn a reset into an end.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU8, Ordering};
 
 use rustix::process::Signal;
 use socket2::SockRef;
 
 use super::judge::{Judge, Running};
-use super::{figure, matrix};
+use super::{figure, matrix, quiet_addresses};
 use crate::support::{
     PATIENCE, Random, Server, connect, eventually, fill, read_exactly, read_to_end, sockets_at,
 };
@@ -81,15 +80,6 @@ impl Drop for Proxied {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.folder);
     }
-}
-
-/// Two addresses where nobody else listens and from which nobody connects.
-fn quiet_addresses() -> [SocketAddr; 2] {
-    static NEXT: AtomicU8 = AtomicU8::new(1);
-    let host = NEXT.fetch_add(1, Ordering::Relaxed);
-    let listeners =
-        [(); 2].map(|()| TcpListener::bind(SocketAddr::from(([127, 0, 31, host], 0))).unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap())
 }
 
 /// As many bytes as a path with its buffers does not hold come back, in order, while they are sent.
