@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::judge::Judge;
-use super::matrix;
+use super::{Folder, matrix};
 use crate::explore::browser::chromium::Chromium;
 use crate::support::{Server, read_exactly};
 
@@ -32,17 +32,15 @@ fn speedscope() -> (PathBuf, Option<String>) {
 
 /// The trace of a server that has echoed once.
 fn trace() -> String {
-    let name = format!("epollo-speedscope-{}.json", std::process::id());
-    let path = std::env::temp_dir().join(name);
+    let folder = Folder::new("speedscope");
+    let path = folder.0.join(TITLE);
     let server = Server::start(&["echo=0", "--trace", path.to_str().unwrap()]);
     let mut client = server.connect("echo");
     client.write_all(b"hello").unwrap();
     assert_eq!(read_exactly(&mut client, 5), b"hello");
     drop(client);
     server.stop();
-    let text = std::fs::read_to_string(&path).unwrap();
-    std::fs::remove_file(&path).unwrap();
-    text
+    std::fs::read_to_string(&path).unwrap()
 }
 
 #[test]

@@ -1,25 +1,15 @@
 //! What Prometheus' own programs make of `/metrics`: promtool of its older format, the server itself of OpenMetrics.
 
 use std::net::TcpStream;
-use std::path::PathBuf;
 
 use serde_json::Value;
 
 use super::judge::{Judge, Running, run};
-use super::{answer, matrix, page, page_at, quiet_addresses};
+use super::{Folder, answer, matrix, page, page_at, quiet_addresses};
 use crate::support::{Server, eventually};
 
 const PACKAGE: &str = "Debian package prometheus";
 const SERVED: [&str; 4] = ["hello=0", "echo=0", "chat=0", "--explore=127.0.0.1:0"];
-
-/// The folder of a Prometheus, which goes with the test.
-struct Folder(PathBuf);
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 fn holds(judge: &Judge, against: &str, verdict: &str) {
     matrix::holds(
@@ -51,10 +41,8 @@ fn prometheus_gathers_the_metrics_and_knows_their_types() {
     };
     let server = Server::start(&SERVED);
     let [address, _] = quiet_addresses();
-    let name = format!("epollo-prometheus-{}", std::process::id());
-    let folder = Folder(std::env::temp_dir().join(name));
+    let folder = Folder::new("prometheus");
     let path = folder.0.to_str().unwrap();
-    std::fs::create_dir_all(path).unwrap();
     let target = server.address("explore");
     let text = format!(
         "scrape_configs: [{{job_name: epollo, scrape_interval: 1s, static_configs: [{{targets: [\"{target}\"]}}]}}]"

@@ -3,13 +3,13 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::process::Signal;
 use socket2::SockRef;
 
 use super::judge::{Judge, Running};
-use super::{figure, matrix, quiet_addresses};
+use super::{Folder, figure, matrix, quiet_addresses};
 use crate::support::{
     PATIENCE, Random, Server, connect, eventually, fill, read_exactly, read_to_end, sockets_at,
 };
@@ -35,7 +35,7 @@ struct Kind {
 struct Proxied {
     server: Server,
     _proxy: Running,
-    folder: PathBuf,
+    _folder: Folder,
     echo: SocketAddr,
     hello: SocketAddr,
 }
@@ -45,12 +45,11 @@ impl Proxied {
         let services = ["hello=0", "echo=0", "--explore=127.0.0.1:0"];
         let server = Server::start(&[&services, options].concat());
         let [echo, hello] = quiet_addresses();
-        let name = format!("epollo-proxy-{}-{}", std::process::id(), echo.ip());
-        let folder = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = Folder::new(&format!("proxy-{}", echo.ip()));
         let served = |service| server.address(service);
-        let text = (kind.configuration)(&folder, [echo, served("echo")], [hello, served("hello")]);
-        let file = folder.join("proxy.conf");
+        let text =
+            (kind.configuration)(&folder.0, [echo, served("echo")], [hello, served("hello")]);
+        let file = folder.0.join("proxy.conf");
         std::fs::write(&file, text).unwrap();
         let mut proxy = (kind.start)(file.to_str().unwrap());
         proxy.end_input();
@@ -61,7 +60,7 @@ impl Proxied {
         Proxied {
             server,
             _proxy: proxy,
-            folder,
+            _folder: folder,
             echo,
             hello,
         }
@@ -73,12 +72,6 @@ impl Proxied {
         client.write_all(b"x").unwrap();
         assert_eq!(read_exactly(&mut client, 1), b"x");
         client
-    }
-}
-
-impl Drop for Proxied {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 

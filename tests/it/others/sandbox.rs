@@ -4,8 +4,9 @@
 use super::judge::{Judge, run};
 use super::matrix;
 
-const SANDBOX: [&str; 6] = [
+const SANDBOX: [&str; 7] = [
     "runsc",
+    "--rootless",
     "--platform=ptrace",
     "--network=none",
     "do",
@@ -49,6 +50,10 @@ fn another_kernel_serves_and_asks_as_linux_does() {
     let Some(judge) = Judge::find("runsc", &asked, "Debian package runsc") else {
         return;
     };
+    if run(&[&SANDBOX[..], &["true"]].concat(), b"").code != 0 {
+        eprintln!("SKIPPED others: runsc may not make a sandbox here (it needs user namespaces)");
+        return;
+    }
     let script = SCRIPT.replace("$EPOLLO", env!("CARGO_BIN_EXE_epollo"));
     let said = run(&[&SANDBOX[..], &[&script]].concat(), b"");
     assert_eq!(said.text(), LINES.join("\n"), "{}", said.all());
