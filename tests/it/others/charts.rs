@@ -73,7 +73,7 @@ fn speedscope_opens_our_chrome_trace() {
         &judge,
         &[
             ("against", "`--trace loop.json`"),
-            ("verdict", "opens it, without a complaint"),
+            ("verdict", "opens it, every slice ends"),
         ],
     );
 }

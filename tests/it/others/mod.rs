@@ -11,6 +11,7 @@ mod metrics;
 mod proxies;
 mod runtimes;
 mod sandbox;
+mod servers;
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
