@@ -1,16 +1,18 @@
-//! All figures as text that Prometheus reads (OpenMetrics), through its own library. Nothing is kept
-//! between two readings: the counters are those of the reactor and the recorder.
+//! All figures as text that Prometheus reads, OpenMetrics or its older format, through its own library. Nothing
+//! is kept between two readings: the counters are those of the reactor and the recorder.
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
-use prometheus_client::metrics::MetricType;
+use prometheus_client::encoding::{
+    EncodeCounterValue, EncodeGaugeValue, EncodeMetric, MetricEncoder, NoLabelSet,
+};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::{MetricType, TypedMetric};
 use prometheus_client::registry::{Registry, Unit};
 
 use super::ExplorerReactor;
@@ -21,8 +23,8 @@ use crate::trace::Observer;
 
 type Labels = Vec<(&'static str, String)>;
 
-/// The media type of what [`encode`] writes, and that of the older format: what OpenMetrics has besides
-/// it, units and an end, are comments there.
+/// The media type of what [`encode`] writes, and that of the older format. What OpenMetrics has besides it, units and
+/// an end, are comments there; but it knows no suffix: the type and the help are those of `NAME_total`.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -31,19 +33,20 @@ pub(crate) fn reply<S: Service, O: Observer>(
     reactor: &mut ExplorerReactor<S, O>,
     is_open: bool,
 ) -> Reply {
-    let registry = &mut Registry::with_prefix("epollo");
-    of_reactor(registry, reactor);
+    let registry = Registry::with_prefix("epollo");
+    let figures = &mut Figures { registry, is_open };
+    of_reactor(figures, reactor);
     let (service, (recorder, _)) = reactor.service_and_observer();
     let broadcast = &service.broadcast;
     let help = "Connections to the explorer page";
-    gauge(registry, "page_connections", help, broadcast.sessions());
+    figures.gauge("page_connections", help, broadcast.sessions());
     let help = "Browsers that follow the event stream";
-    gauge(registry, "page_streams", help, broadcast.streams().len());
+    figures.gauge("page_streams", help, broadcast.streams().len());
     let help = "Events not sent because a browser was too slow";
-    counter(registry, "page_events_missed", help, broadcast.missed);
-    of_recorder(registry, recorder, &broadcast.services);
+    figures.counter("page_events_missed", None, help, broadcast.missed);
+    of_recorder(figures, recorder, &broadcast.services);
     let mut text = String::new();
-    if encode(&mut text, registry).is_err() {
+    if encode(&mut text, &figures.registry).is_err() {
         return Reply::text(Status::UNAVAILABLE, "the metrics cannot be written");
     }
     Reply {
@@ -54,27 +57,24 @@ pub(crate) fn reply<S: Service, O: Observer>(
     }
 }
 
-fn of_reactor<S: Service, O: Observer>(registry: &mut Registry, reactor: &ExplorerReactor<S, O>) {
+fn of_reactor<S: Service, O: Observer>(figures: &mut Figures, reactor: &ExplorerReactor<S, O>) {
     let (holdings, counters) = (reactor.holdings(), reactor.counters());
-    gauge(registry, "timers", "Timers that are set", holdings.timers);
+    figures.gauge("timers", "Timers that are set", holdings.timers);
     let help = "Memory used by unsent bytes";
     let unsent = ConstGauge::new(holdings.buffered_bytes);
+    let registry = &mut figures.registry;
     registry.register_with_unit("unsent", help, Unit::Bytes, unsent);
     let help = "Connections accepted, including those turned away afterwards";
-    counter(registry, "accepted", help, counters.accepted);
+    figures.counter("accepted", None, help, counters.accepted);
     let help = "Connections turned away: closed at once because of a limit";
-    counter(registry, "turned_away", help, counters.turned_away);
+    figures.counter("turned_away", None, help, counters.turned_away);
     let help = "Peers that broke a rule of their protocol";
-    counter(registry, "refused", help, counters.refused);
+    figures.counter("refused", None, help, counters.refused);
     let help = "Pauses of accepting because the machine had no resources left for a connection";
-    counter(registry, "accept_pauses", help, counters.accept_pauses);
+    figures.counter("accept_pauses", None, help, counters.accept_pauses);
 }
 
-fn of_recorder(
-    registry: &mut Registry,
-    recorder: &StatsObserver,
-    services: &[(String, SocketAddr)],
-) {
+fn of_recorder(figures: &mut Figures, recorder: &StatsObserver, services: &[(String, SocketAddr)]) {
     let connections = Family::<Labels, Gauge<u64, AtomicU64>>::default();
     let labels = |service: &str| vec![("service", service.to_owned())];
     for (service, _) in services {
@@ -84,39 +84,26 @@ fn of_recorder(
         connections.get_or_create(&labels(service)).set(count);
     }
     let help = "Open connections; the terminal and the signals count as peers, too";
-    registry.register("connections", help, connections);
-    let closed = Family::<Labels, Counter>::default();
-    let none = REASONS.map(|reason| (reason, 0));
-    let some = recorder
-        .closed
-        .iter()
-        .map(|(&reason, &count)| (reason, count));
-    for (reason, count) in none.into_iter().chain(some) {
-        let labels = vec![("reason", word(reason).to_owned())];
-        closed.get_or_create(&labels).inc_by(count);
-    }
-    registry.register("closed", "Connections closed", closed);
+    figures.registry.register("connections", help, connections);
+    figures.closed(recorder);
     let totals = &recorder.totals;
-    counter(registry, "turns", "Turns of the loop", totals.turns);
+    figures.counter("turns", None, "Turns of the loop", totals.turns);
     let help = "Events returned by epoll_wait";
-    counter(registry, "events", help, totals.events);
+    figures.counter("events", None, help, totals.events);
     let help = "Calls of read on connections to services";
-    counter(registry, "reads", help, totals.reads);
+    figures.counter("reads", None, help, totals.reads);
     let help = "Calls of write on connections to services";
-    counter(registry, "writes", help, totals.writes);
+    figures.counter("writes", None, help, totals.writes);
     let help = "Reads and writes that would have blocked (EAGAIN)";
-    counter(registry, "would_block", help, totals.would_block);
-    let (received, sent) = (
-        ConstCounter::new(totals.bytes_in),
-        ConstCounter::new(totals.bytes_out),
-    );
+    figures.counter("would_block", None, help, totals.would_block);
     let help = "Bytes read from connections to services";
-    registry.register_with_unit("received", help, Unit::Bytes, received);
+    figures.counter("received", Some(Unit::Bytes), help, totals.bytes_in);
     let help = "Bytes written to connections to services";
-    registry.register_with_unit("sent", help, Unit::Bytes, sent);
-    let asleep = ConstCounter::new(seconds(totals.asleep));
-    registry.register_with_unit("asleep", "Time in epoll_wait", Unit::Seconds, asleep);
+    figures.counter("sent", Some(Unit::Bytes), help, totals.bytes_out);
+    let asleep = seconds(totals.asleep);
+    figures.counter("asleep", Some(Unit::Seconds), "Time in epoll_wait", asleep);
     let help = "Duration of turns";
+    let registry = &mut figures.registry;
     registry.register_with_unit("turn", help, Unit::Seconds, Lengths::of(recorder));
 }
 
@@ -150,12 +137,73 @@ impl EncodeMetric for Lengths {
     }
 }
 
-fn gauge(registry: &mut Registry, name: &str, help: &str, value: usize) {
-    registry.register(name, help, ConstGauge::new(value));
+/// The figures, and whether they will be read as OpenMetrics.
+struct Figures {
+    registry: Registry,
+    is_open: bool,
 }
 
-fn counter(registry: &mut Registry, name: &str, help: &str, value: u64) {
-    registry.register(name, help, ConstCounter::new(value));
+impl Figures {
+    fn gauge(&mut self, name: &str, help: &str, value: usize) {
+        self.registry.register(name, help, ConstGauge::new(value));
+    }
+
+    fn counter<N>(&mut self, name: &str, unit: Option<Unit>, help: &str, value: N)
+    where
+        N: EncodeCounterValue + EncodeGaugeValue + fmt::Debug + Send + Sync + 'static,
+    {
+        let registry = &mut self.registry;
+        match (self.is_open, unit) {
+            (true, None) => registry.register(name, help, ConstCounter::new(value)),
+            (true, Some(unit)) => {
+                registry.register_with_unit(name, help, unit, ConstCounter::new(value));
+            }
+            (false, unit) => {
+                let unit = unit.map_or_else(String::new, |unit| format!("_{}", unit.as_str()));
+                let total = Total(ConstGauge::new(value));
+                registry.register(format!("{name}{unit}_total"), help, total);
+            }
+        }
+    }
+
+    fn closed(&mut self, recorder: &StatsObserver) {
+        let none = REASONS.iter().map(|reason| (reason, &0));
+        let counts = none.chain(&recorder.closed);
+        let counts =
+            counts.map(|(&reason, &count)| (vec![("reason", word(reason).to_owned())], count));
+        let help = "Connections closed";
+        if self.is_open {
+            let closed = Family::<Labels, Counter>::default();
+            for (labels, count) in counts {
+                closed.get_or_create(&labels).inc_by(count);
+            }
+            self.registry.register("closed", help, closed);
+        } else {
+            let closed = Family::<Labels, Total<Gauge<u64, AtomicU64>>>::default();
+            for (labels, count) in counts {
+                closed.get_or_create(&labels).0.inc_by(count);
+            }
+            self.registry.register("closed_total", help, closed);
+        }
+    }
+}
+
+/// A counter of the older format: it is written as a gauge is, by its whole name.
+#[derive(Clone, Debug, Default)]
+struct Total<G>(G);
+
+impl<G: EncodeMetric> EncodeMetric for Total<G> {
+    fn encode(&self, encoder: MetricEncoder<'_>) -> fmt::Result {
+        self.0.encode(encoder)
+    }
+
+    fn metric_type(&self) -> MetricType {
+        Self::TYPE
+    }
+}
+
+impl<G> TypedMetric for Total<G> {
+    const TYPE: MetricType = MetricType::Counter;
 }
 
 /// Exact for 100 days: so many nanoseconds have 53 bits.

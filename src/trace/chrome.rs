@@ -73,14 +73,12 @@ impl Chrome {
         });
         let track = track(event.subject());
         if let TraceEvent::Waiting { .. } = event {
-            let name = if directory.polls() { "poll" } else { "asleep" };
-            line(out, &slice(at, track, name, &args));
+            line(out, &slice(at, track, wait(directory), &args));
         } else if let TraceEvent::Awake { .. } = event {
-            line(out, &end(at, track));
-            let name = format!("turn {}", directory.turn());
-            line(out, &slice(at, track, &name, &args));
+            line(out, &end(at, track, wait(directory)));
+            line(out, &slice(at, track, &turn(directory), &args));
         } else if let TraceEvent::Ended = event {
-            line(out, &end(at, track));
+            line(out, &end(at, track, &turn(directory)));
         } else if let TraceEvent::Opened { name, state, .. } = *event {
             let protocol = state.protocol;
             let mut name = name.to_string();
@@ -91,16 +89,16 @@ impl Chrome {
             line(out, &slice(at, track, state.state, &args));
             *self.open.entry(protocol).or_insert(0) += 1;
             self.count(out, at);
-        } else if let TraceEvent::Moved { to, .. } = event {
-            line(out, &end(at, track));
+        } else if let TraceEvent::Moved { from, to, .. } = event {
+            line(out, &end(at, track, from.state));
             line(out, &slice(at, track, to.state, &args));
         } else {
             let name = format!("{:#}", LABEL.line(at, directory, event));
             line(out, &instant(at, track, &name, &args));
         }
         if let TraceEvent::Closed { peer, .. } = *event {
-            line(out, &end(at, track));
             if let Some(known) = directory.peer(peer) {
+                line(out, &end(at, track, known.state.state));
                 let open = self.open.entry(known.state.protocol);
                 open.and_modify(|count| *count -= 1);
             }
@@ -159,8 +157,17 @@ fn instant<'a, A>(at: Time, tid: u64, name: &'a str, args: A) -> Event<'a, A> {
     }
 }
 
-fn end(at: Time, tid: u64) -> Event<'static, ()> {
-    event("E", at, tid, "", None)
+/// By its name, without which some readers end nothing.
+fn end(at: Time, tid: u64, name: &str) -> Event<'_, ()> {
+    event("E", at, tid, name, None)
+}
+
+fn wait(directory: &Directory) -> &'static str {
+    if directory.polls() { "poll" } else { "asleep" }
+}
+
+fn turn(directory: &Directory) -> String {
+    format!("turn {}", directory.turn())
 }
 
 fn event<'a, A>(

@@ -13,6 +13,7 @@ mod explore;
 mod house;
 mod kernel;
 mod load;
+mod others;
 mod protocol;
 mod reactor;
 mod report;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::support::{Server, connect, read_exactly, read_to_end};
 use chromium::Chromium;
 
-mod chromium;
+pub mod chromium;
 mod readable;
 mod truthful;
 

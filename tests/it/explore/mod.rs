@@ -1,4 +1,4 @@
 //! `--explore`: its HTTP from outside, and its page in a real browser.
 
-mod browser;
+pub mod browser;
 pub mod explored;
