@@ -3,11 +3,9 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::AsFd;
 use std::time::Duration;
 
 use mio::net::TcpStream;
-use socket2::Socket;
 
 use super::broadcast::{Data, Question};
 use super::http::{Reply, Status};
@@ -86,7 +84,7 @@ impl Pump {
         if !reactor.service().broadcast.demos.has_room() {
             return Reply::error(Status::CONFLICT, "too many demo clients; close one");
         }
-        let dialled = dial(address).and_then(|(stream, socket, own)| {
+        let dialled = dial(address).and_then(|(stream, own)| {
             let stream = OsStream::Tcp(stream);
             reactor.attach_connecting(
                 stream,
@@ -95,7 +93,7 @@ impl Pump {
                 format_args!("{own} (demo)"),
             )?;
             let demos = &mut reactor.service_mut().broadcast.demos;
-            Ok((demos.lend(socket, own, address), own))
+            Ok((demos.called(own, address), own))
         });
         match dialled {
             Ok((number, own)) => {
@@ -143,8 +141,8 @@ impl Pump {
     }
 }
 
-/// A connection to one of our own services: the stream, its socket once more, its own address.
-fn dial(address: SocketAddr) -> io::Result<(TcpStream, Socket, SocketAddr)> {
+/// A connection to one of our own services: the stream, its own address.
+fn dial(address: SocketAddr) -> io::Result<(TcpStream, SocketAddr)> {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
@@ -156,6 +154,5 @@ fn dial(address: SocketAddr) -> io::Result<(TcpStream, Socket, SocketAddr)> {
         socket.set_recv_buffer_size(DEMO_BUFFER_BYTES)
     })?;
     let own = stream.local_addr()?;
-    let handle = stream.as_fd().try_clone_to_owned()?.into();
-    Ok((stream, handle, own))
+    Ok((stream, own))
 }
