@@ -38,7 +38,8 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let interest = outbound.first_interest();
         let kernel = &mut self.kernel.kernel;
         if let Err(error) = kernel.register(&mut stream, Token::peer(id), interest) {
-            self.kernel.watched(id, interest, Err(&error));
+            self.kernel
+                .watched(id, &stream, interest, true, Err(&error));
             self.give_back(stream);
             return Err(error);
         }
@@ -53,7 +54,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                 name,
                 state,
             });
-            self.kernel.watched(id, interest, Ok(()));
+            self.kernel.watched(id, &stream, interest, true, Ok(()));
             self.kernel.stepped(id, None, None, &self.effects);
         }
         let beginning = Beginning {

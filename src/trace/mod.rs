@@ -272,8 +272,11 @@ pub enum TraceEvent<'a> {
     Registered {
         /// For whom.
         peer: PeerId,
-        /// EPOLLIN and EPOLLPRI, EPOLLOUT.
+        /// What the loop wants to know of: EPOLLIN and EPOLLPRI, EPOLLOUT.
         interest: Flags,
+        /// What epoll was asked for, a call for each that is not [`Flags::NONE`]: a terminal has two
+        /// descriptors, and a file is never watched.
+        watched: [Flags; 2],
         /// epoll_ctl(2)'s error, if any.
         result: Result<(), &'a io::Error>,
     },

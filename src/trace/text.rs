@@ -176,9 +176,10 @@ impl Line<'_> {
             TraceEvent::Effect { effect, .. } => self.effect(f, effect),
             TraceEvent::Registered {
                 peer,
-                interest,
+                watched,
                 result,
-            } => self.registered(f, peer, interest, result),
+                ..
+            } => self.registered(f, peer, watched, result),
             TraceEvent::TimerSet { at, .. } => write!(f, "in {}", Span(at.since(self.at))),
             TraceEvent::Fired { .. } => f.write_str("the timer has expired"),
             TraceEvent::Closed { reason, .. } => self.closed(f, reason),
@@ -272,16 +273,20 @@ impl Line<'_> {
         &self,
         f: &mut fmt::Formatter<'_>,
         peer: PeerId,
-        interest: Flags,
+        watched: [Flags; 2],
         result: Result<(), &io::Error>,
     ) -> fmt::Result {
         let known = self.directory.peer(peer);
         let is_new = known.is_none_or(|known| known.interest_before == Flags::NONE);
         let operation = if is_new { "ADD" } else { "MOD" };
-        let call = format!("epoll_ctl {operation} {interest}");
+        let watched = watched.iter().filter(|&&flags| flags != Flags::NONE);
+        let calls: Vec<_> = watched
+            .map(|flags| format!("epoll_ctl {operation} {flags}"))
+            .collect();
         match result {
-            Ok(()) => f.write_str(&call),
-            Err(error) => self.failed(f, &call, error, ""),
+            Ok(()) if calls.is_empty() => f.write_str("no epoll_ctl: a file is always ready"),
+            Ok(()) => f.write_str(&calls.join("; ")),
+            Err(error) => self.failed(f, &calls.join("; "), error, ""),
         }
     }
 

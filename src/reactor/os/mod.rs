@@ -156,6 +156,13 @@ impl Kernel for OsKernel {
         }
     }
 
+    fn watched(&self, stream: &OsStream, interest: Interest, is_first: bool) -> [Flags; 2] {
+        match stream {
+            OsStream::Tcp(_) => [interest.watched(), Flags::NONE],
+            OsStream::Terminal(terminal) => terminal.watched(interest, is_first),
+        }
+    }
+
     fn descriptor(&self, stream: &OsStream) -> Option<i32> {
         match stream {
             #[cfg(unix)]

@@ -14,6 +14,7 @@ use rustix::termios::{QueueSelector, tcflush, tcgetpgrp};
 
 use crate::protocol::screen::Lost;
 use crate::reactor::{Interest, Token};
+use crate::trace::Flags;
 
 /// What an output is watched for while nothing waits to be written: whether it fails. To be told of room
 /// would wake the loop after every write to a terminal, and a trace that is told on the same terminal
@@ -186,6 +187,23 @@ impl Terminal {
         self.output.as_ref().map_or(Ok(()), |output| {
             output.rearm(registry, self.token, of_output(interest))
         })
+    }
+
+    /// See [`Kernel::watched`](crate::reactor::Kernel::watched).
+    pub(super) fn watched(&self, interest: Interest, is_first: bool) -> [Flags; 2] {
+        let is_watched = |side: &Option<Direction>| {
+            let side = side.as_ref();
+            side.is_some_and(|side| side.io_mode != IoMode::Always)
+        };
+        let input = Flags::IN | Flags::RDHUP | Flags::ET;
+        let output = match interest {
+            Interest::Writable | Interest::Both => Flags::OUT,
+            Interest::Readable => Flags::PRI,
+        };
+        [
+            input.only_if(is_first && is_watched(&self.input)),
+            (output | Flags::ET).only_if(is_watched(&self.output)),
+        ]
     }
 
     pub(super) fn deregister(&mut self, registry: &Registry) {
