@@ -99,7 +99,7 @@ pub struct Reactor<K: Kernel, S: Service, O: Observer = Off> {
     ready: Vec<Readiness>,
     /// Our own ready queue: peers whose reading stopped early.
     unread: VecDeque<PeerId>,
-    /// What peers are to be told in the wake phase: that they are connected, notified, or writable.
+    /// What peers are to be told in the wake phase: that they are notified, or writable.
     notifications: VecDeque<(PeerId, Event<'static>)>,
     /// Peers that the send phase looks at.
     dirty: Vec<PeerId>,
