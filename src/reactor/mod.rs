@@ -44,7 +44,6 @@ pub use limits::{ConnectOptions, Holdings, Limits, Policy};
 #[cfg(feature = "os")]
 pub use os::{
     Direction, IoMode, ListenOptions, OnError, OsKernel, OsStream, OsWaker, Terminal, bind, dial,
-    reason,
 };
 pub use outbox::{OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX};
 pub use peer::READ_BYTES_PER_TURN_MAX;

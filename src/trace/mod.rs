@@ -19,6 +19,7 @@ mod words;
 
 pub use directory::{Directory, Known};
 pub use flags::Flags;
+pub use words::reason;
 
 /// Sees what the loop does. It is called in the middle of a turn, so it must not block.
 pub trait Observer {

@@ -8,7 +8,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{About, Directory, Flags, Phase, ReadPause, Subject, TraceEvent};
+use super::{About, Directory, Flags, Phase, ReadPause, Subject, TraceEvent, reason};
 use crate::protocol::display::Escaped;
 use crate::protocol::{CloseReason, Effect, PeerId, Time};
 
@@ -360,10 +360,8 @@ impl Line<'_> {
         if error.kind() == io::ErrorKind::WouldBlock {
             return write!(f, "{before}EAGAIN: {would_block}");
         }
-        let words = error.to_string();
-        let words = words.split(" (os error").next().unwrap_or_default();
         let name = (self.text.error_word)(error);
-        write!(f, "{before}{name}: {}", words.to_lowercase())
+        write!(f, "{before}{name}: {}", reason(error))
     }
 }
 

@@ -14,7 +14,7 @@ use rustix::termios::{QueueSelector, tcflush, tcgetpgrp};
 
 use crate::protocol::screen::Lost;
 use crate::reactor::{Interest, Token};
-use crate::trace::Flags;
+use crate::trace::{Flags, reason};
 
 /// What an output is watched for while nothing waits to be written: whether it fails. To be told of room
 /// would wake the loop after every write to a terminal, and a trace that is told on the same terminal
@@ -279,17 +279,6 @@ impl Terminal {
             }
         }
     }
-}
-
-/// An operating system error in a few plain words, without its number.
-pub fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or(&text);
-    let mut letters = text.chars();
-    letters
-        .next()
-        .map(|first| first.to_lowercase().chain(letters).collect())
-        .unwrap_or_default()
 }
 
 fn of_output(interest: Interest) -> mio::Interest {
