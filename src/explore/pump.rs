@@ -13,7 +13,7 @@ use super::session::TICK;
 use super::stats::Totals;
 use super::{ExplorerReactor, Origin, metrics, snapshot};
 use crate::protocol::{Service, Time};
-use crate::reactor::{self, Holdings, OsStream, Policy};
+use crate::reactor::{self, OsStream, Policy};
 use crate::trace::Observer;
 
 /// How often the table is sent.
@@ -43,17 +43,10 @@ pub fn run<S: Service, O: Observer>(reactor: &mut ExplorerReactor<S, O>) -> io::
         tabled: Time::ZERO,
         before: Totals::default(),
     };
-    while reactor.keeps_going() {
-        reactor.turn()?;
+    reactor.run_with(|reactor| {
         pump.answer(reactor);
         pump.tell(reactor);
-    }
-    assert_eq!(
-        reactor.holdings(),
-        Holdings::default(),
-        "a run gives everything back"
-    );
-    Ok(())
+    })
 }
 
 struct Pump {

@@ -215,8 +215,14 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// # Panics
     /// By a mistake of the reactor's, or of the service's that [`Context`](crate::protocol::Context) names.
     pub fn run(&mut self) -> io::Result<()> {
+        self.run_with(|_| {})
+    }
+
+    /// The same, with something to do after each turn.
+    pub(crate) fn run_with(&mut self, mut after_turn: impl FnMut(&mut Self)) -> io::Result<()> {
         while self.keeps_going() {
             self.turn()?;
+            after_turn(self);
         }
         assert_eq!(
             self.holdings(),
