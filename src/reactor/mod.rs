@@ -51,7 +51,7 @@ pub use token::{Target, Token};
 pub use view::PeerView;
 
 use accept::{Accepting, Listening, PerAddress};
-use connection::{Connection, Due, Outbound, Unread};
+use connection::{Connection, Due, Outbound, Unread, find, peer_id};
 use delivery::Debts;
 use limits::{Policies, PolicyId};
 use outbox::BufferPool;
@@ -383,19 +383,4 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             self.buffered_bytes += connection.buffered_bytes();
         }
     }
-}
-
-fn peer_id(slot: usize, generation: u32) -> PeerId {
-    let slot = u32::try_from(slot).expect("peers are bounded by descriptors");
-    PeerId { slot, generation }
-}
-
-/// The peer of this id, unless it is gone. A failed look-up is normal.
-fn find<Stream, Session>(
-    peers: &mut Slab<Connection<Stream, Session>>,
-    id: PeerId,
-) -> Option<&mut Connection<Stream, Session>> {
-    peers
-        .get_mut(id.slot as usize)
-        .filter(|connection| connection.generation() == id.generation)
 }
