@@ -8,7 +8,7 @@ use slab::Slab;
 use super::kernel::{Interest, Readiness};
 use super::limits::{Policy, PolicyId};
 use super::outbox::{BufferPool, Outbox};
-use crate::protocol::{CloseReason, PeerId, Time};
+use crate::protocol::{PeerId, Time};
 
 mod derived;
 
@@ -67,7 +67,8 @@ pub(super) enum Due {
     Wake,
     /// Its peer has had the time to close its half: what has it acknowledged?
     Look,
-    Close(CloseReason),
+    /// There was no traffic for too long.
+    Idle,
 }
 
 /// Its transitions are the methods below: nobody else can write these fields, but for the stream and the session.
