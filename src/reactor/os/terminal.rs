@@ -12,7 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::getpgrp;
 use rustix::termios::{QueueSelector, tcflush, tcgetpgrp};
 
-use crate::protocol::screen::Lost;
+use crate::protocol::display::Lost;
 use crate::reactor::{Interest, Token};
 use crate::trace::{Flags, reason};
 
