@@ -84,7 +84,7 @@ pub struct Direction {
 }
 
 impl Direction {
-    /// A direction that is used in this manner.
+    /// A direction that is used in this mode.
     pub fn new(file: File, io_mode: IoMode) -> Direction {
         Direction { file, io_mode }
     }
