@@ -4,10 +4,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use serde::Deserialize;
-use socket2::Socket;
 
 use crate::protocol::{Context, Event, PeerId};
 use crate::reactor::OUTBOX_BYTES_MAX;
@@ -86,7 +84,7 @@ pub(crate) struct Demos {
 #[derive(Debug)]
 struct Client {
     peer: PeerId,
-    /// `None` until its socket is lent, and from its reset on.
+    /// `None` until it is known.
     line: Option<Line>,
     orders: VecDeque<Order>,
     is_reading: bool,
@@ -96,11 +94,9 @@ struct Client {
     room: usize,
 }
 
-/// The connection of a client.
+/// The connection of a client: its own address, and the one that it has called.
 #[derive(Debug)]
 struct Line {
-    /// Its socket once more, for what no machine can ask for: a reset.
-    socket: Socket,
     own: SocketAddr,
     called: SocketAddr,
 }
@@ -127,15 +123,11 @@ impl Demos {
         self.latest
     }
 
-    /// Gives the client that has just arrived its socket, which has one address of its own and called
-    /// another. Returns its number.
-    pub(crate) fn lend(&mut self, socket: Socket, own: SocketAddr, called: SocketAddr) -> u32 {
+    /// The client that has just arrived has this address of its own and called the other. Returns its
+    /// number.
+    pub(crate) fn called(&mut self, own: SocketAddr, called: SocketAddr) -> u32 {
         if let Some(client) = self.clients.get_mut(&self.latest) {
-            client.line = Some(Line {
-                socket,
-                own,
-                called,
-            });
+            client.line = Some(Line { own, called });
         }
         self.latest
     }
@@ -211,13 +203,7 @@ impl Client {
                 self.flood_left = (self.flood_left + FLOOD_BYTES).min(FLOODS_BYTES_MAX);
             }
             Order::HalfClose => self.finish(cx),
-            Order::Reset => {
-                // With SO_LINGER 0, to close it is to reset the connection.
-                if let Some(line) = self.line.take() {
-                    let _ = line.socket.set_linger(Some(Duration::ZERO));
-                }
-                cx.abort();
-            }
+            Order::Reset => cx.abort(),
             Order::StopReading => self.is_reading = false,
             Order::ReadAgain => self.is_reading = true,
             Order::Close => {

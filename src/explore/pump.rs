@@ -3,11 +3,9 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::AsFd;
 use std::time::Duration;
 
 use mio::net::TcpStream;
-use socket2::Socket;
 
 use super::broadcast::{Data, Question};
 use super::http::{Reply, Status};
@@ -15,7 +13,7 @@ use super::session::TICK;
 use super::stats::Totals;
 use super::{ExplorerReactor, Origin, metrics, snapshot};
 use crate::protocol::{Service, Time};
-use crate::reactor::{self, Holdings, OsStream, Policy};
+use crate::reactor::{self, OsStream, Policy};
 use crate::trace::Observer;
 
 /// How often the table is sent.
@@ -45,17 +43,10 @@ pub fn run<S: Service, O: Observer>(reactor: &mut ExplorerReactor<S, O>) -> io::
         tabled: Time::ZERO,
         before: Totals::default(),
     };
-    while reactor.keeps_going() {
-        reactor.turn()?;
+    reactor.run_with(|reactor| {
         pump.answer(reactor);
         pump.tell(reactor);
-    }
-    assert_eq!(
-        reactor.holdings(),
-        Holdings::default(),
-        "a run gives everything back"
-    );
-    Ok(())
+    })
 }
 
 struct Pump {
@@ -86,7 +77,7 @@ impl Pump {
         if !reactor.service().broadcast.demos.has_room() {
             return Reply::error(Status::CONFLICT, "too many demo clients; close one");
         }
-        let dialled = dial(address).and_then(|(stream, socket, own)| {
+        let dialled = dial(address).and_then(|(stream, own)| {
             let stream = OsStream::Tcp(stream);
             reactor.attach_connecting(
                 stream,
@@ -95,7 +86,7 @@ impl Pump {
                 format_args!("{own} (demo)"),
             )?;
             let demos = &mut reactor.service_mut().broadcast.demos;
-            Ok((demos.lend(socket, own, address), own))
+            Ok((demos.called(own, address), own))
         });
         match dialled {
             Ok((number, own)) => {
@@ -143,8 +134,8 @@ impl Pump {
     }
 }
 
-/// A connection to one of our own services: the stream, its socket once more, its own address.
-fn dial(address: SocketAddr) -> io::Result<(TcpStream, Socket, SocketAddr)> {
+/// A connection to one of our own services: the stream, its own address.
+fn dial(address: SocketAddr) -> io::Result<(TcpStream, SocketAddr)> {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
@@ -156,6 +147,5 @@ fn dial(address: SocketAddr) -> io::Result<(TcpStream, Socket, SocketAddr)> {
         socket.set_recv_buffer_size(DEMO_BUFFER_BYTES)
     })?;
     let own = stream.local_addr()?;
-    let handle = stream.as_fd().try_clone_to_owned()?.into();
-    Ok((stream, handle, own))
+    Ok((stream, own))
 }

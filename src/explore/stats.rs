@@ -22,8 +22,9 @@ pub(crate) const BUCKETS_US: [u64; 12] = [
     5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 100_000,
 ];
 
-/// Totals since the start; those since the last tick go to the page, each by its name here. Reads, writes, bytes and connections are those of whoever came in by a
-/// listener of a service: the page, its demo clients and the terminal do not count.
+/// Totals since the start; those since the last tick go to the page, each by its name here. Reads, writes,
+/// bytes and connections are those of whoever came in by a listener of a service: the page, its demo clients
+/// and the terminal do not count.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(crate) struct Totals {
     pub(crate) turns: u64,

@@ -166,3 +166,16 @@ pub fn without_line_end(message: &[u8]) -> &[u8] {
         .or_else(|| message.strip_suffix(b"\n"))
         .unwrap_or(message)
 }
+
+/// How many lines of output were lost, in words.
+#[derive(Clone, Copy, Debug)]
+pub struct Lost(pub usize);
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            1 => f.write_str("1 line of output was lost"),
+            count => write!(f, "{count} lines of output were lost"),
+        }
+    }
+}

@@ -78,16 +78,3 @@ impl Screen {
 fn compose(cx: &mut Context<'_>, text: fmt::Arguments<'_>) {
     cx.send(text.to_string().as_bytes());
 }
-
-/// How many lines of output were lost, in words.
-#[derive(Clone, Copy, Debug)]
-pub struct Lost(pub usize);
-
-impl fmt::Display for Lost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            1 => f.write_str("1 line of output was lost"),
-            count => write!(f, "{count} lines of output were lost"),
-        }
-    }
-}

@@ -3,10 +3,12 @@
 
 use std::mem;
 
+use slab::Slab;
+
 use super::kernel::{Interest, Readiness};
 use super::limits::{Policy, PolicyId};
 use super::outbox::{BufferPool, Outbox};
-use crate::protocol::{CloseReason, Time};
+use crate::protocol::{PeerId, Time};
 
 mod derived;
 
@@ -65,7 +67,8 @@ pub(super) enum Due {
     Wake,
     /// Its peer has had the time to close its half: what has it acknowledged?
     Look,
-    Close(CloseReason),
+    /// There was no traffic for too long.
+    Idle,
 }
 
 /// Its transitions are the methods below: nobody else can write these fields, but for the stream and the session.
@@ -312,4 +315,19 @@ impl<Stream, Session> Connection<Stream, Session> {
     pub(super) fn clear_dirty(&mut self) {
         self.is_dirty = false;
     }
+}
+
+pub(super) fn peer_id(slot: usize, generation: u32) -> PeerId {
+    let slot = u32::try_from(slot).expect("peers are bounded by descriptors");
+    PeerId { slot, generation }
+}
+
+/// The peer of this id, unless it is gone. A failed look-up is normal.
+pub(super) fn find<Stream, Session>(
+    peers: &mut Slab<Connection<Stream, Session>>,
+    id: PeerId,
+) -> Option<&mut Connection<Stream, Session>> {
+    peers
+        .get_mut(id.slot as usize)
+        .filter(|connection| connection.generation() == id.generation)
 }

@@ -22,6 +22,23 @@ pub enum Interest {
     Both,
 }
 
+impl Interest {
+    pub(super) fn flags(self) -> Flags {
+        let readable = Flags::IN | Flags::PRI;
+        match self {
+            Interest::Readable => readable,
+            Interest::Writable => Flags::OUT,
+            Interest::Both => readable | Flags::OUT,
+        }
+    }
+
+    /// What mio makes of it for a socket.
+    pub(super) fn watched(self) -> Flags {
+        let end = Flags::RDHUP.only_if(self != Interest::Writable);
+        self.flags() | end | Flags::ET
+    }
+}
+
 /// What the kernel said about one token. A hint, not a fact: only a call tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Readiness {
@@ -162,6 +179,12 @@ pub trait Kernel {
     /// # Errors
     /// `WouldBlock` while nobody knows; else the error of connect(2), by which the connection has failed.
     fn connected(&mut self, stream: &mut Self::Stream) -> io::Result<()>;
+
+    /// What epoll_ctl(2) is asked for where a stream is registered with this interest, or (not `is_first`)
+    /// gets it later: a call for each that is not [`Flags::NONE`]. Only for an observer.
+    fn watched(&self, _stream: &Self::Stream, interest: Interest, _is_first: bool) -> [Flags; 2] {
+        [interest.watched(), Flags::NONE]
+    }
 
     /// The number of its descriptor, where it has one. Only for an observer.
     fn descriptor(&self, _stream: &Self::Stream) -> Option<i32> {

@@ -61,9 +61,9 @@ pub struct Policy {
     /// more: closed by a reset.
     pub write_timeout: Option<Duration>,
     /// How long a peer that we left, and that has acknowledged everything, may take to close its half while
-    /// what it sends is thrown away, in steps of no less than 10 ms; 2 s by default. `None` closes as soon as the kernel has our last byte:
-    /// whether that arrives nobody looks any more, and what the peer has sent meanwhile has the kernel reset
-    /// the connection, which may destroy it. What is no socket never lingers.
+    /// what it sends is thrown away, in steps of no less than 10 ms; 2 s by default. `None` closes as soon as
+    /// the kernel has our last byte: nobody looks whether that arrives, and if the peer has sent something
+    /// meanwhile, the kernel resets the connection, which may destroy it. What is no socket never lingers.
     pub linger: Option<Duration>,
     /// Whether one that does not close its half in that time is reset. For a peer that may not read, and
     /// so does not see that we left (a chat server out of turn): a reset it notices.

@@ -44,7 +44,6 @@ pub use limits::{ConnectOptions, Holdings, Limits, Policy};
 #[cfg(feature = "os")]
 pub use os::{
     Direction, IoMode, ListenOptions, OnError, OsKernel, OsStream, OsWaker, Terminal, bind, dial,
-    reason,
 };
 pub use outbox::{OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX};
 pub use peer::READ_BYTES_PER_TURN_MAX;
@@ -52,7 +51,7 @@ pub use token::{Target, Token};
 pub use view::PeerView;
 
 use accept::{Accepting, Listening, PerAddress};
-use connection::{Connection, Due, Outbound, Unread};
+use connection::{Connection, Due, Outbound, Unread, find, peer_id};
 use delivery::Debts;
 use limits::{Policies, PolicyId};
 use outbox::BufferPool;
@@ -99,7 +98,7 @@ pub struct Reactor<K: Kernel, S: Service, O: Observer = Off> {
     ready: Vec<Readiness>,
     /// Our own ready queue: peers whose reading stopped early.
     unread: VecDeque<PeerId>,
-    /// What peers are to be told in the wake phase: that they are connected, notified, or writable.
+    /// What peers are to be told in the wake phase: that they are notified, or writable.
     notifications: VecDeque<(PeerId, Event<'static>)>,
     /// Peers that the send phase looks at.
     dirty: Vec<PeerId>,
@@ -216,8 +215,14 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// # Panics
     /// By a mistake of the reactor's, or of the service's that [`Context`](crate::protocol::Context) names.
     pub fn run(&mut self) -> io::Result<()> {
+        self.run_with(|_| {})
+    }
+
+    /// The same, with something to do after each turn.
+    pub(crate) fn run_with(&mut self, mut after_turn: impl FnMut(&mut Self)) -> io::Result<()> {
         while self.keeps_going() {
             self.turn()?;
+            after_turn(self);
         }
         assert_eq!(
             self.holdings(),
@@ -378,19 +383,4 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             self.buffered_bytes += connection.buffered_bytes();
         }
     }
-}
-
-fn peer_id(slot: usize, generation: u32) -> PeerId {
-    let slot = u32::try_from(slot).expect("peers are bounded by descriptors");
-    PeerId { slot, generation }
-}
-
-/// The peer of this id, unless it is gone. A failed look-up is normal.
-fn find<Stream, Session>(
-    peers: &mut Slab<Connection<Stream, Session>>,
-    id: PeerId,
-) -> Option<&mut Connection<Stream, Session>> {
-    peers
-        .get_mut(id.slot as usize)
-        .filter(|connection| connection.generation() == id.generation)
 }

@@ -125,8 +125,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     }
 
     /// Tells a peer [`Event::Notified`] in the next turn, which begins at once, as often as asked; no matter if
-    /// it is gone.
-    /// For whoever has something for a session between two turns, on the reactor's own thread.
+    /// it is gone. For whoever has something for a session between two turns, on the reactor's own thread.
     pub fn notify(&mut self, peer: PeerId) {
         self.notifications.push_back((peer, Event::Notified));
     }

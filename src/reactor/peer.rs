@@ -13,7 +13,7 @@ use super::{
     Connection, Due, Kernel, OUTBOX_BYTES_MAX, Outbound, PeerId, PolicyId, Reactor, Readiness, Run,
     SCRATCH_BYTES, Token, Unread, find, peer_id,
 };
-use crate::protocol::{CloseReason, Event, Peer, Service};
+use crate::protocol::{Event, Peer, Service};
 use crate::trace::{Observer, TraceEvent};
 
 /// How much one peer is read in one turn; the rest waits for the next turn, behind the others.
@@ -38,7 +38,8 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let interest = outbound.first_interest();
         let kernel = &mut self.kernel.kernel;
         if let Err(error) = kernel.register(&mut stream, Token::peer(id), interest) {
-            self.kernel.watched(id, interest, Err(&error));
+            self.kernel
+                .watched(id, &stream, interest, true, Err(&error));
             self.give_back(stream);
             return Err(error);
         }
@@ -53,7 +54,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                 name,
                 state,
             });
-            self.kernel.watched(id, interest, Ok(()));
+            self.kernel.watched(id, &stream, interest, true, Ok(()));
             self.kernel.stepped(id, None, None, &self.effects);
         }
         let beginning = Beginning {
@@ -247,12 +248,11 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                 self.dispatch(id, Event::TimerExpired(at));
             }
             Due::Look => self.look(id),
-            Due::Close(CloseReason::Idle) if connection.unread() == Unread::Queued => {
+            Due::Idle if connection.unread() == Unread::Queued => {
                 // It did send something; we have not come round to reading it.
                 connection.on_alive(self.now);
             }
-            Due::Close(CloseReason::Idle) => self.close_if_idle(id),
-            Due::Close(reason) => return self.close(id, reason),
+            Due::Idle => self.close_if_idle(id),
         }
         self.mark_dirty(id);
     }

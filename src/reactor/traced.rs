@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use super::{Delivery, Interest, Kernel, Readiness, Target, Token};
 use crate::protocol::{Context, Effects, Event, PeerId, Service, StateName, Time};
-use crate::trace::{Directory, Flags, Observer, Subject, TraceEvent};
+use crate::trace::{Directory, Observer, Subject, TraceEvent};
 
 #[derive(Debug)]
 pub(super) struct TracedKernel<K, O> {
@@ -137,23 +137,27 @@ impl<K: Kernel, O: Observer> TracedKernel<K, O> {
         interest: Interest,
     ) -> io::Result<()> {
         let result = self.kernel.reregister(stream, Token::peer(peer), interest);
-        self.watched(peer, interest, result.as_ref().copied());
+        self.watched(peer, stream, interest, false, result.as_ref().copied());
         result
     }
 
-    /// The kernel was told what to watch for a peer, also for the first time.
+    /// The kernel was told what to watch for a peer; `is_first` as the peer opens.
     pub(super) fn watched(
         &mut self,
         peer: PeerId,
+        stream: &K::Stream,
         interest: Interest,
+        is_first: bool,
         result: Result<(), &io::Error>,
     ) {
-        let interest = interest.flags();
-        self.note(&TraceEvent::Registered {
-            peer,
-            interest,
-            result,
-        });
+        if O::IS_ON {
+            self.note(&TraceEvent::Registered {
+                peer,
+                interest: interest.flags(),
+                watched: self.kernel.watched(stream, interest, is_first),
+                result,
+            });
+        }
     }
 
     #[inline]
@@ -279,16 +283,5 @@ impl<K: Kernel, O: Observer> TracedKernel<K, O> {
             result: result.as_ref().copied(),
         });
         result
-    }
-}
-
-impl Interest {
-    fn flags(self) -> Flags {
-        let readable = Flags::IN | Flags::PRI;
-        match self {
-            Interest::Readable => readable,
-            Interest::Writable => Flags::OUT,
-            Interest::Both => readable | Flags::OUT,
-        }
     }
 }

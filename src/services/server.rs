@@ -4,9 +4,9 @@
 
 use super::{Protocol, SIGNAL_BYTES_MAX, SIGNALS};
 use crate::protocol::chat::{self, Chat, Partner};
+use crate::protocol::display::Lost;
 use crate::protocol::echo::{self, Echo};
 use crate::protocol::hello::Hello;
-use crate::protocol::screen::Lost;
 use crate::protocol::{CloseReason, Context, Event, Peer, PeerId, Service, StateName};
 
 /// Where a peer came from.

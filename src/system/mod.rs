@@ -21,5 +21,5 @@ pub fn reason(error: &io::Error) -> String {
     if error.kind() == io::ErrorKind::AddrNotAvailable {
         return "this machine has no such address".to_owned();
     }
-    crate::reactor::reason(error)
+    crate::trace::reason(error)
 }

@@ -121,6 +121,7 @@ impl Directory {
             peer,
             interest,
             result: Ok(()),
+            ..
         } = *event
             && let Some(known) = self.find(peer)
         {

@@ -6,7 +6,7 @@ use std::ops::BitOr;
 /// Bits of `epoll_event.events` (epoll_ctl(2)), as far as the library under the kernel lets us tell
 /// them: `HUP` is told where both halves are closed. The numbers are Linux's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Flags(u16);
+pub struct Flags(u32);
 
 impl Flags {
     /// Nothing.
@@ -23,14 +23,17 @@ impl Flags {
     pub const HUP: Flags = Flags(0x10);
     /// EPOLLERR: something is wrong; the next call says what.
     pub const ERR: Flags = Flags(8);
+    /// EPOLLET, where it is asked to watch: each change is told once.
+    pub const ET: Flags = Flags(1 << 31);
 
-    const NAMES: [(Flags, &'static str); 6] = [
+    const NAMES: [(Flags, &'static str); 7] = [
         (Flags::IN, "IN"),
         (Flags::PRI, "PRI"),
         (Flags::OUT, "OUT"),
         (Flags::RDHUP, "RDHUP"),
         (Flags::HUP, "HUP"),
         (Flags::ERR, "ERR"),
+        (Flags::ET, "ET"),
     ];
 
     /// Whether all of these are among them.
@@ -49,7 +52,7 @@ impl Flags {
     #[must_use]
     #[inline]
     pub fn only_if(self, holds: bool) -> Flags {
-        Flags(self.0 * u16::from(holds))
+        Flags(self.0 * u32::from(holds))
     }
 }
 

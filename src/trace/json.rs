@@ -162,6 +162,7 @@ impl Object<'_> {
                 peer,
                 interest,
                 result,
+                ..
             } => {
                 let before = self.directory.peer(peer).map(|known| known.interest_before);
                 let before = before.filter(|&before| result.is_ok() && before != Flags::NONE);

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::protocol::{CloseReason, Effect, Event, PeerId, StateName, Time};
 
+mod about;
 #[cfg(feature = "trace-json")]
 pub mod chrome;
 mod directory;
@@ -17,8 +18,10 @@ pub mod json;
 pub mod text;
 mod words;
 
+pub use about::{About, Phase};
 pub use directory::{Directory, Known};
 pub use flags::Flags;
+pub use words::reason;
 
 /// Sees what the loop does. It is called in the middle of a turn, so it must not block.
 pub trait Observer {
@@ -72,43 +75,6 @@ pub enum Subject {
     Peer(PeerId),
     /// Another thread, by the reactor's [`Handle`](crate::reactor::Handle).
     Waker,
-}
-
-/// Which part of a turn an event belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Phase {
-    /// The loop goes to sleep, or is done with a turn.
-    Sleep,
-    /// It wakes.
-    Wake,
-    /// Something may be done now, or may not yet.
-    Ready,
-    /// A connection begins or ends.
-    Connection,
-    /// Bytes come in.
-    Read,
-    /// A state machine decides.
-    Decide,
-    /// Bytes go out.
-    Write,
-    /// The kernel or a timer is told what to watch, or the kernel is asked how things are.
-    Arm,
-    /// The machine has nothing left.
-    Shortage,
-}
-
-/// What every event has, whatever its kind.
-#[derive(Clone, Copy, Debug)]
-pub struct About<'a> {
-    /// About whom it is.
-    pub subject: Subject,
-    /// Its kind in one word: `read`.
-    pub kind: &'static str,
-    /// Where in a turn it happens.
-    pub phase: Phase,
-    /// Why the call failed, if it did.
-    pub error: Option<&'a io::Error>,
 }
 
 /// Why a peer is not read though something may wait for us.
@@ -272,8 +238,11 @@ pub enum TraceEvent<'a> {
     Registered {
         /// For whom.
         peer: PeerId,
-        /// EPOLLIN and EPOLLPRI, EPOLLOUT.
+        /// What the loop wants to know of: EPOLLIN and EPOLLPRI, EPOLLOUT.
         interest: Flags,
+        /// What epoll was asked for, a call for each that is not [`Flags::NONE`]: a terminal has two
+        /// descriptors, and a file is never watched.
+        watched: [Flags; 2],
         /// epoll_ctl(2)'s error, if any.
         result: Result<(), &'a io::Error>,
     },
@@ -296,95 +265,4 @@ pub enum TraceEvent<'a> {
         /// Why.
         reason: CloseReason,
     },
-}
-
-impl<'a> TraceEvent<'a> {
-    /// What it has in common with the others: a row for each kind.
-    #[must_use]
-    pub fn about(&self) -> About<'a> {
-        use Phase::{Arm, Connection, Decide, Read, Ready, Shortage, Sleep, Wake, Write};
-        use Subject::{Listener, Loop, Peer};
-        let (subject, kind, phase, error) = match *self {
-            TraceEvent::Waiting { .. } => (Loop, "wait", Sleep, None),
-            TraceEvent::Awake { events } => (Loop, "wake", Wake, events.err()),
-            TraceEvent::Ended => (Loop, "end", Sleep, None),
-            TraceEvent::Ready { subject, .. } => (subject, "ready", Ready, None),
-            TraceEvent::Accepted {
-                listener, result, ..
-            } => (Listener(listener), "accept", Connection, result.err()),
-            TraceEvent::AcceptPaused { listener, .. } => {
-                (Listener(listener), "pause", Shortage, None)
-            }
-            TraceEvent::Opened { peer, .. } => (Peer(peer), "open", Connection, None),
-            TraceEvent::Connected { peer, result } => {
-                (Peer(peer), "connect", Connection, result.err())
-            }
-            TraceEvent::Read { peer, result, .. } => (Peer(peer), "read", Read, result.err()),
-            TraceEvent::ReadPaused { peer, .. } => (Peer(peer), "hold", Ready, None),
-            TraceEvent::Peeked { peer, result } => (Peer(peer), "peek", Read, result.err()),
-            TraceEvent::Wrote { peer, result, .. } => (Peer(peer), "write", Write, result.err()),
-            TraceEvent::Delivery {
-                peer, acknowledged, ..
-            } => (Peer(peer), "delivery", Arm, acknowledged.err()),
-            TraceEvent::ErrorTaken { peer, .. } => (Peer(peer), "error", Arm, None),
-            TraceEvent::ShutDown { peer, result } => (Peer(peer), "shutdown", Write, result.err()),
-            TraceEvent::Dispatched { peer, .. } => (Peer(peer), "event", Decide, None),
-            TraceEvent::Moved { peer, .. } => (Peer(peer), "state", Decide, None),
-            TraceEvent::Effect { peer, .. } => (Peer(peer), "effect", Decide, None),
-            TraceEvent::Registered { peer, result, .. } => {
-                (Peer(peer), "interest", Arm, result.err())
-            }
-            TraceEvent::TimerSet { peer, .. } => (Peer(peer), "timer", Arm, None),
-            TraceEvent::Fired { peer } => (Peer(peer), "fire", Ready, None),
-            TraceEvent::Closed { peer, .. } => (Peer(peer), "close", Connection, None),
-        };
-        About {
-            subject,
-            kind,
-            phase,
-            error,
-        }
-    }
-
-    /// Whether it is none of those that are counted: turns, connections, reads and writes. A new kind is a detail
-    /// unless it is named here.
-    #[must_use]
-    #[inline]
-    pub fn is_detail(&self) -> bool {
-        !matches!(
-            self,
-            TraceEvent::Waiting { .. }
-                | TraceEvent::Awake { .. }
-                | TraceEvent::Ended
-                | TraceEvent::Accepted { .. }
-                | TraceEvent::AcceptPaused { .. }
-                | TraceEvent::Opened { .. }
-                | TraceEvent::Read { .. }
-                | TraceEvent::Wrote { .. }
-                | TraceEvent::Registered { .. }
-                | TraceEvent::Closed { .. }
-        )
-    }
-
-    /// Whether a turn begins to wait, wakes or ends.
-    #[must_use]
-    #[inline]
-    pub fn is_edge(&self) -> bool {
-        matches!(
-            self,
-            TraceEvent::Waiting { .. } | TraceEvent::Awake { .. } | TraceEvent::Ended
-        )
-    }
-
-    /// About whom it is.
-    #[must_use]
-    pub fn subject(&self) -> Subject {
-        self.about().subject
-    }
-
-    /// What kind of event it is, in one word: `read`.
-    #[must_use]
-    pub fn kind(&self) -> &'static str {
-        self.about().kind
-    }
 }

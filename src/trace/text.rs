@@ -8,7 +8,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{About, Directory, Flags, Phase, ReadPause, Subject, TraceEvent};
+use super::{About, Directory, Flags, Phase, ReadPause, Subject, TraceEvent, reason};
 use crate::protocol::display::Escaped;
 use crate::protocol::{CloseReason, Effect, PeerId, Time};
 
@@ -176,9 +176,10 @@ impl Line<'_> {
             TraceEvent::Effect { effect, .. } => self.effect(f, effect),
             TraceEvent::Registered {
                 peer,
-                interest,
+                watched,
                 result,
-            } => self.registered(f, peer, interest, result),
+                ..
+            } => self.registered(f, peer, watched, result),
             TraceEvent::TimerSet { at, .. } => write!(f, "in {}", Span(at.since(self.at))),
             TraceEvent::Fired { .. } => f.write_str("the timer has expired"),
             TraceEvent::Closed { reason, .. } => self.closed(f, reason),
@@ -272,16 +273,20 @@ impl Line<'_> {
         &self,
         f: &mut fmt::Formatter<'_>,
         peer: PeerId,
-        interest: Flags,
+        watched: [Flags; 2],
         result: Result<(), &io::Error>,
     ) -> fmt::Result {
         let known = self.directory.peer(peer);
         let is_new = known.is_none_or(|known| known.interest_before == Flags::NONE);
         let operation = if is_new { "ADD" } else { "MOD" };
-        let call = format!("epoll_ctl {operation} {interest}");
+        let watched = watched.iter().filter(|&&flags| flags != Flags::NONE);
+        let calls: Vec<_> = watched
+            .map(|flags| format!("epoll_ctl {operation} {flags}"))
+            .collect();
         match result {
-            Ok(()) => f.write_str(&call),
-            Err(error) => self.failed(f, &call, error, ""),
+            Ok(()) if calls.is_empty() => f.write_str("no epoll_ctl: a file is always ready"),
+            Ok(()) => f.write_str(&calls.join("; ")),
+            Err(error) => self.failed(f, &calls.join("; "), error, ""),
         }
     }
 
@@ -355,10 +360,8 @@ impl Line<'_> {
         if error.kind() == io::ErrorKind::WouldBlock {
             return write!(f, "{before}EAGAIN: {would_block}");
         }
-        let words = error.to_string();
-        let words = words.split(" (os error").next().unwrap_or_default();
         let name = (self.text.error_word)(error);
-        write!(f, "{before}{name}: {}", words.to_lowercase())
+        write!(f, "{before}{name}: {}", reason(error))
     }
 }
 

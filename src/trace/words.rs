@@ -1,7 +1,8 @@
-//! The words that every kind of trace uses for interests, events and effects. No byte of a peer is
+//! The words that every kind of trace uses for interests, events, effects and errors. No byte of a peer is
 //! among them, and which of them are shown, and how, is not decided here.
 
 use std::fmt;
+use std::io;
 
 use super::Flags;
 use crate::protocol::{Effect, Event};
@@ -17,6 +18,17 @@ impl Flags {
             (false, false) => "nothing",
         }
     }
+}
+
+/// An operating system error in a few plain words, without its number.
+pub fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or(&text);
+    let mut letters = text.chars();
+    letters
+        .next()
+        .map(|first| first.to_lowercase().chain(letters).collect())
+        .unwrap_or_default()
 }
 
 /// `Received 12`: bytes are counted, not shown.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{Connection, Due, Inbound, Outbound, Unread};
-use crate::protocol::{CloseReason, Time};
+use crate::protocol::Time;
 use crate::reactor::kernel::Interest;
 use crate::reactor::limits::{Policy, PolicyId};
 use crate::reactor::outbox::{OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX};
@@ -224,7 +224,7 @@ impl<Stream, Session> Connection<Stream, Session> {
 
     pub(in crate::reactor) fn due(&self, policy: &Policy, now: Time) -> Due {
         if self.idle_at(policy) <= now {
-            Due::Close(CloseReason::Idle)
+            Due::Idle
         } else if self.lingers_until(policy) <= now {
             Due::Look
         } else if self.waking_at(policy) <= now {

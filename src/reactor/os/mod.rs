@@ -21,7 +21,7 @@ mod terminal;
 
 pub use connect::dial;
 pub use listen::{ListenOptions, bind};
-pub use terminal::{Direction, IoMode, OnError, Terminal, reason};
+pub use terminal::{Direction, IoMode, OnError, Terminal};
 
 /// MSG_NOSIGNAL and MSG_MORE (send(2)): what is sent waits for what follows, one segment instead of two.
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -153,6 +153,13 @@ impl Kernel for OsKernel {
         match stream {
             OsStream::Tcp(_) => {}
             OsStream::Terminal(terminal) => terminal.discard_typed(),
+        }
+    }
+
+    fn watched(&self, stream: &OsStream, interest: Interest, is_first: bool) -> [Flags; 2] {
+        match stream {
+            OsStream::Tcp(_) => [interest.watched(), Flags::NONE],
+            OsStream::Terminal(terminal) => terminal.watched(interest, is_first),
         }
     }
 

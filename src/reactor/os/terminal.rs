@@ -12,8 +12,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::getpgrp;
 use rustix::termios::{QueueSelector, tcflush, tcgetpgrp};
 
-use crate::protocol::screen::Lost;
+use crate::protocol::display::Lost;
 use crate::reactor::{Interest, Token};
+use crate::trace::{Flags, reason};
 
 /// What an output is watched for while nothing waits to be written: whether it fails. To be told of room
 /// would wake the loop after every write to a terminal, and a trace that is told on the same terminal
@@ -83,7 +84,7 @@ pub struct Direction {
 }
 
 impl Direction {
-    /// A direction that is used in this manner.
+    /// A direction that is used in this mode.
     pub fn new(file: File, io_mode: IoMode) -> Direction {
         Direction { file, io_mode }
     }
@@ -188,6 +189,23 @@ impl Terminal {
         })
     }
 
+    /// See [`Kernel::watched`](crate::reactor::Kernel::watched).
+    pub(super) fn watched(&self, interest: Interest, is_first: bool) -> [Flags; 2] {
+        let is_watched = |side: &Option<Direction>| {
+            let side = side.as_ref();
+            side.is_some_and(|side| side.io_mode != IoMode::Always)
+        };
+        let input = Flags::IN | Flags::RDHUP | Flags::ET;
+        let output = match interest {
+            Interest::Writable | Interest::Both => Flags::OUT,
+            Interest::Readable => Flags::PRI,
+        };
+        [
+            input.only_if(is_first && is_watched(&self.input)),
+            (output | Flags::ET).only_if(is_watched(&self.output)),
+        ]
+    }
+
     pub(super) fn deregister(&mut self, registry: &Registry) {
         if let Some(error) = self.lost_to.take().filter(|_| self.lines_lost > 0) {
             // A reader that has left (`| head`) wanted no more.
@@ -261,17 +279,6 @@ impl Terminal {
             }
         }
     }
-}
-
-/// An operating system error in a few plain words, without its number.
-pub fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or(&text);
-    let mut letters = text.chars();
-    letters
-        .next()
-        .map(|first| first.to_lowercase().chain(letters).collect())
-        .unwrap_or_default()
 }
 
 fn of_output(interest: Interest) -> mio::Interest {

@@ -1,6 +1,7 @@
 //! The rules of the house as tests over the sources: who may know whom, how long a file may be, what lies
 //! where. A failure names file, line and rule.
 
+use std::collections::BTreeSet;
 use std::fs::{read_dir, read_to_string};
 
 use circles::circles;
@@ -129,6 +130,28 @@ fn every_layer_keeps_to_its_arrows() {
         }
     }
     assert_none(violations);
+}
+
+#[test]
+fn every_arrow_is_used() {
+    let sources = sources(&["src"]);
+    let mut unused = Vec::new();
+    for layer in &LAYERS {
+        let folder = format!("src/{}/", layer.name);
+        let inside = sources
+            .iter()
+            .filter(|source| source.path.starts_with(&folder));
+        let mut roots = BTreeSet::new();
+        for code in inside.map(Source::read) {
+            roots.extend(code.own().map(|(_, path)| path[0].clone()));
+            roots.extend(code.foreign().map(|mention| mention.names[0].clone()));
+        }
+        let allowed = layer.layers.split_whitespace();
+        let allowed = allowed.chain(layer.crates.unwrap_or_default().split_whitespace());
+        let unused_here = allowed.filter(|&name| !roots.contains(name));
+        unused.extend(unused_here.map(|name| format!("{} does not use `{name}`", layer.name)));
+    }
+    assert_none(unused);
 }
 
 #[test]

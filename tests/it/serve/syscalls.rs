@@ -2,7 +2,7 @@
 //! injected by it. Skipped, and said so, where strace is missing.
 
 use std::io::{Read, Write};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use mio::{Events, Poll};
 
@@ -13,6 +13,8 @@ use crate::support::{
 const CONNECTIONS: usize = 50;
 const ECHOES_EACH: usize = 400;
 const MESSAGE: [u8; 64] = [b'm'; 64];
+/// More than all buffers take on the way to a client that does not read.
+const FLOOD: usize = 16 * 1024 * 1024;
 
 fn has_strace(test: &str) -> bool {
     let found = Command::new("strace").arg("-V").output().is_ok();
@@ -111,6 +113,89 @@ fn fifty_busy_connections_cost_two_calls_an_echo_and_no_epoll_ctl() {
     );
     assert_eq!(others, 0, "epoll_ctl in the steady state");
     assert!(per_echo <= 2.05, "{per_echo} calls an echo");
+}
+
+/// `ADD IN|ET`, as a trace says it, from a line of strace's; nothing for listeners, and for what failed.
+fn registration(line: &str) -> Option<String> {
+    let call = line.split_once("epoll_ctl(")?.1;
+    let token = call.split_once("u64=")?.1.split('}').next()?;
+    let is_listener = token.parse::<u64>().unwrap() < 1 << 32;
+    if is_listener || !line.ends_with("= 0") {
+        return None;
+    }
+    let operation = call.split_once("EPOLL_CTL_")?.1.split(',').next()?;
+    let flags = call.split_once('{')?.1.split(',').next()?;
+    let flags = flags.trim_start_matches("events=").replace("EPOLL", "");
+    Some(format!("{operation} {flags}"))
+}
+
+/// What the trace says that was registered, and what strace saw, of a server that is run with these streams
+/// and lets one client wait for its answers.
+fn registrations(streams: [Stdio; 3]) -> (Vec<String>, Vec<String>) {
+    let log = std::env::temp_dir().join(format!("epollo-watched-{}", std::process::id()));
+    let mut command = Command::new("strace");
+    command.args(["-f", "-q", "-e", "trace=epoll_ctl", "-o"]);
+    command.arg(&log).arg("--").arg(program().get_program());
+    let arguments = ["chat=0", "echo=0", "-q", "--trace", "-"];
+    command.arg("serve").args(arguments);
+    let mut server = Server::of(Epollo::spawn_with(&mut command, streams), &arguments);
+    let client = server.connect("echo");
+    let mut writer = client.try_clone().unwrap();
+    let flood = std::thread::spawn(move || writer.write_all(&[b'x'; FLOOD]).unwrap());
+    let mut told = Vec::new();
+    let mut tell = |line: String| {
+        if let Some((_, calls)) = line.split_once(" interest  ") {
+            let calls = calls.trim().split("; ");
+            let calls = calls.filter_map(|call| call.strip_prefix("epoll_ctl "));
+            told.extend(calls.map(str::to_owned));
+        }
+    };
+    loop {
+        let line = server.process.error_line();
+        tell(line.clone());
+        if line.contains("epoll_ctl MOD") {
+            break;
+        }
+    }
+    let mut reader = client.try_clone().unwrap();
+    let echo = std::thread::spawn(move || read_exactly(&mut reader, FLOOD).len());
+    assert_eq!(echo.join().unwrap(), FLOOD);
+    flood.join().unwrap();
+    let program = server.process.children()[0];
+    rustix::process::kill_process(program, rustix::process::Signal::TERM).unwrap();
+    drop(client);
+    server.process.wait();
+    server
+        .process
+        .errors()
+        .lines()
+        .map(str::to_owned)
+        .for_each(tell);
+    let seen = std::fs::read_to_string(&log).unwrap();
+    std::fs::remove_file(&log).unwrap();
+    (told, seen.lines().filter_map(registration).collect())
+}
+
+#[test]
+fn the_trace_shows_what_epoll_is_asked_for_as_strace_does() {
+    if !has_strace("the_trace_shows_what_epoll_is_asked_for_as_strace_does") {
+        return;
+    }
+    let (told, seen) = registrations([Stdio::piped(), Stdio::piped(), Stdio::piped()]);
+    assert_eq!(told, seen);
+    // The signals, the input and the output of the terminal, the client.
+    let expected = [
+        "ADD IN|RDHUP|ET",
+        "ADD IN|RDHUP|ET",
+        "ADD PRI|ET",
+        "ADD IN|PRI|RDHUP|ET",
+        "MOD IN|PRI|OUT|RDHUP|ET",
+        "MOD IN|PRI|RDHUP|ET",
+    ];
+    assert_eq!(told[..expected.len()], expected);
+    let (told, seen) = registrations([Stdio::null(), Stdio::piped(), Stdio::piped()]);
+    assert_eq!(told, seen);
+    assert_eq!(told[1..3], ["ADD PRI|ET", "ADD IN|PRI|RDHUP|ET"]);
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub const LAYERS: [Layer; 10] = [
     Layer {
         name: "trace",
         layers: "protocol",
-        crates: Some("log nix serde serde_json"),
+        crates: Some("nix serde serde_json"),
         words: "env fs process thread Instant SystemTime",
     },
     Layer {
@@ -34,7 +34,7 @@ pub const LAYERS: [Layer; 10] = [
     },
     Layer {
         name: "services",
-        layers: "protocol trace reactor",
+        layers: "protocol",
         crates: Some("log"),
         words: "env fs process thread",
     },
@@ -52,19 +52,19 @@ pub const LAYERS: [Layer; 10] = [
     },
     Layer {
         name: "load",
-        layers: "protocol trace reactor services system report",
+        layers: "protocol trace reactor system report",
         crates: None,
         words: "",
     },
     Layer {
         name: "sim",
-        layers: "protocol trace reactor services",
+        layers: "protocol trace reactor",
         crates: Some("log slab"),
         words: "env fs process thread Instant SystemTime",
     },
     Layer {
         name: "explore",
-        layers: "protocol trace reactor services system report",
+        layers: "protocol trace reactor system",
         crates: None,
         words: "",
     },
