@@ -40,18 +40,13 @@ pub(super) fn parse_service(text: &str) -> Result<ServiceAddress, String> {
         Some((name, address)) => (name, Some(address)),
         None => (text, None),
     };
-    let protocol = Protocol::ALL
-        .into_iter()
-        .find(|protocol| protocol.name() == name)
-        .ok_or_else(|| {
-            let is_port = address.is_none() && name.parse::<u16>().is_ok();
-            let remedy = if is_port {
-                format!("echo={name}")
-            } else {
-                "hello, echo or chat".to_owned()
-            };
-            format!("there is no service '{name}' (try {remedy})")
-        })?;
+    let protocol = Protocol::named(name).ok_or_else(|| {
+        let remedy = match name.parse::<u16>() {
+            Ok(_) if address.is_none() => format!("echo={name}"),
+            Ok(_) | Err(_) => "hello, echo or chat".to_owned(),
+        };
+        format!("there is no service '{name}' (try {remedy})")
+    })?;
     let address = match address {
         Some(address) => parse_address(address)?,
         None => ListenAddress::Socket(protocol.default_address()),
@@ -184,23 +179,21 @@ pub(super) fn parse_seed(text: &str) -> Result<u64, String> {
 }
 
 pub(super) fn parse_steps(text: &str) -> Result<u64, String> {
-    parse_number(text)
-        .filter(|&steps| steps > 0)
-        .ok_or_else(|| format!("'{text}' is not a positive whole number (try 100M)"))
+    parse_positive(text, "100M")
 }
 
-/// 100, 1k, 100M.
-fn parse_number(text: &str) -> Option<u64> {
-    let config = parse_size::Config::new().with_decimal();
-    config.parse_size(text).ok()
+/// 100, 1k, 100M; `example` is what to try instead of what is no number.
+pub(super) fn parse_positive(text: &str, example: &str) -> Result<u64, String> {
+    let number = parse_size::Config::new().with_decimal().parse_size(text);
+    let number = number.ok().filter(|&number| number > 0);
+    number.ok_or_else(|| format!("'{text}' is not a positive whole number (try {example})"))
 }
 
 /// The most clients that a simulation has.
 const CLIENTS_MAX: usize = 10_000_000;
 
 pub(super) fn parse_clients(text: &str) -> Result<usize, String> {
-    let count = parse_number(text).filter(|&count| count > 0);
-    let count = count.ok_or_else(|| format!("'{text}' is not a positive whole number (try 1k)"))?;
+    let count = parse_positive(text, "1k")?;
     usize::try_from(count)
         .ok()
         .filter(|&count| count <= CLIENTS_MAX)

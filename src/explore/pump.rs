@@ -86,7 +86,7 @@ impl Pump {
         address: SocketAddr,
     ) -> Reply {
         if !reactor.service().broadcast.demos.has_room() {
-            return conflict("too many demo clients; close one");
+            return Reply::error(Status::CONFLICT, "too many demo clients; close one");
         }
         let dialled = dial(address).and_then(|(stream, socket, own)| {
             let stream = OsStream::Tcp(stream);
@@ -102,12 +102,12 @@ impl Pump {
         match dialled {
             Ok((number, own)) => {
                 let body = serde_json::json!({ "client": number, "address": own.to_string() });
-                Reply::json(Status::Ok, &body)
+                Reply::json(Status::OK, &body)
             }
-            Err(error) => conflict(&format!(
-                "cannot connect: {}",
-                crate::system::reason(&error)
-            )),
+            Err(error) => {
+                let words = format!("cannot connect: {}", crate::system::reason(&error));
+                Reply::error(Status::CONFLICT, &words)
+            }
         }
     }
 
@@ -143,11 +143,6 @@ impl Pump {
             reactor.notify(peer);
         }
     }
-}
-
-fn conflict(words: &str) -> Reply {
-    let body = serde_json::json!({ "error": words });
-    Reply::json(Status::Conflict, &body)
 }
 
 /// A connection to one of our own services: the stream, its socket once more, its own address.

@@ -161,6 +161,19 @@ struct Tally {
     active: usize,
 }
 
+impl Tally {
+    fn count(&mut self, origin: Origin) {
+        match origin {
+            Origin::Silent => self.silent += 1,
+            Origin::Active | Origin::Conductor => self.active += 1,
+        }
+    }
+
+    fn all(self) -> usize {
+        self.silent + self.active
+    }
+}
+
 impl Load {
     /// A load that has not begun.
     pub fn new(plan: Plan) -> Load {
@@ -204,8 +217,7 @@ impl Load {
 
     /// Connections that stand, of how many.
     pub fn connected(&self) -> (usize, usize) {
-        let stands = self.stands.silent + self.stands.active;
-        (stands, self.plan.idle + self.plan.connections)
+        (self.stands.all(), self.plan.idle + self.plan.connections)
     }
 
     /// Some connections were answered and others never: what that says of the server, for people.
@@ -235,40 +247,27 @@ impl Load {
 
     /// Whether a connection is to be made now, and which; then it is to be opened at once.
     pub fn next_call(&mut self, now: Time) -> Option<Origin> {
-        if self.made.silent + self.made.active == 0 {
+        if self.made.all() == 0 {
             self.progress_at = now;
         }
-        if self.stage == Stage::Connecting && self.made.silent + self.made.active == 0 {
+        if self.stage == Stage::Connecting && self.made.all() == 0 {
             let rate = self.plan.connect_rate;
             let pace = |rate| Pace::new(now, rate, Arrivals::Fixed, (0, 1), self.plan.seed);
             self.dialling = rate.map(pace);
         }
         let origin = self.wants_call(now)?;
-        let due = match (&mut self.dialling, origin) {
-            (Some(pace), _) => {
-                let due = pace.due();
-                pace.advance();
-                due
-            }
-            (None, _) => now,
-        };
+        let due = self.dialling.as_mut().map_or(now, Pace::take);
+        self.made.count(origin);
+        let asks = self.plan.service == Protocol::Hello && origin == Origin::Active;
+        if asks && self.plan.rate.is_some() {
+            self.recorder.asked(due, now);
+        }
         self.calling = Some(Call {
             due,
             began: now,
             stands: false,
-            is_ordered: false,
+            is_ordered: asks && self.orders.send(now),
         });
-        match origin {
-            Origin::Silent => self.made.silent += 1,
-            Origin::Active | Origin::Conductor => self.made.active += 1,
-        }
-        if self.plan.service == Protocol::Hello && origin == Origin::Active {
-            let is_ordered = self.orders.send(now);
-            self.calling = self.calling.map(|call| Call { is_ordered, ..call });
-            if self.plan.rate.is_some() {
-                self.recorder.asked(due, now);
-            }
-        }
         Some(origin)
     }
 
@@ -294,10 +293,7 @@ impl Load {
     /// A call that could not even be made.
     pub fn call_failed(&mut self, origin: Origin, error: &io::Error) {
         self.calling = None;
-        match origin {
-            Origin::Silent => self.ended.silent += 1,
-            Origin::Active | Origin::Conductor => self.ended.active += 1,
-        }
+        self.ended.count(origin);
         if self.plan.service == Protocol::Hello && origin == Origin::Active {
             self.orders.under_way -= 1;
         }
@@ -316,15 +312,15 @@ impl Load {
     /// Why the server cannot be reached, once it is known: no connection was ever established.
     pub fn unreachable(&self) -> Option<&Unreachable> {
         let is_connected = self.connected().0 > 0;
-        let [made, ended] = [self.made, self.ended].map(|tally| tally.silent + tally.active);
-        let is_certain = |unreachable: &&Unreachable| unreachable.is_final || made == ended;
+        let is_over = self.made.all() == self.ended.all();
+        let is_certain = |unreachable: &&Unreachable| unreachable.is_final || is_over;
         let unreachable = self.unreachable.as_ref().filter(is_certain);
         unreachable.filter(|_| !is_connected)
     }
 
     /// The run is over, or has waited long enough, and no connection was established or refused.
     fn give_up_connecting(&mut self, waited: Duration) {
-        let is_silent = self.connected().0 == 0 && self.made.silent + self.made.active > 0;
+        let is_silent = self.connected().0 == 0 && self.made.all() > 0;
         if is_silent && !self.was_interrupted {
             self.unreachable.get_or_insert(Unreachable {
                 why: format!("no answer within {:.0} s", waited.as_secs_f64()),

@@ -6,6 +6,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::figures::{self, Drawing};
 use super::plot::{NARROW, WIDE, svg};
+use super::table::row;
 use super::text;
 use super::units::{self, time, whole_time};
 use super::{Quantiles, Report};
@@ -75,17 +76,11 @@ fn tiles(report: &Report) -> Markup {
         ),
         (format!("{many} in total"), units::count(report.echoes)),
     ];
-    let Quantiles {
-        p50,
-        p99,
-        p999,
-        count,
-        ..
-    } = report.response_ns;
-    if count > 0 {
-        for (name, ns) in [("p50", p50), ("p99", p99), ("p99.9", p999)] {
-            tiles.push((format!("response {name}"), whole_time(ns)));
-        }
+    let response = report.response_ns;
+    if response.count > 0 {
+        tiles.push(("response p50".to_owned(), whole_time(response.p50)));
+        tiles.push(("response p99".to_owned(), whole_time(response.p99)));
+        tiles.push(("response p99.9".to_owned(), whole_time(response.p999)));
     }
     if let Some(server) = report.server.as_ref().filter(|_| report.echoes > 0) {
         let name = format!("server CPU per {one}");
@@ -191,25 +186,12 @@ fn latencies(report: &Report) -> Markup {
 }
 
 fn latency(quantiles: &Quantiles) -> Vec<String> {
-    let Quantiles {
-        min,
-        mean,
-        p50,
-        p90,
-        p99,
-        p999,
-        max,
-        count,
-    } = *quantiles;
-    if count == 0 {
-        let mut cells = vec!["-".to_owned(); 7];
-        cells.push("0".to_owned());
-        return cells;
-    }
-    let mut cells = vec![whole_time(min), time(mean)];
-    cells.extend([p50, p90, p99, p999, max].map(whole_time));
-    cells.push(units::count(count));
-    cells
+    let ends = match quantiles.count {
+        0 => ["-", "-"].map(str::to_owned),
+        _ => [whole_time(quantiles.min), time(quantiles.mean)],
+    };
+    let cells = ends.into_iter().chain(text::quantile_cells(quantiles));
+    cells.collect()
 }
 
 fn costs(report: &Report) -> Markup {
@@ -278,11 +260,8 @@ fn settings(report: &Report) -> Markup {
 fn seconds(report: &Report) -> Markup {
     let shown = report.timeline.iter().take(SECONDS_SHOWN_MAX);
     let rest = report.timeline.len().saturating_sub(SECONDS_SHOWN_MAX);
-    let mut rows = vec![
-        ["second", "answers", "p50", "p99", "max", "server CPU"]
-            .map(str::to_owned)
-            .to_vec(),
-    ];
+    let heading = ["second", "answers", "p50", "p99", "max", "server CPU"];
+    let mut rows = vec![row(heading)];
     for second in shown {
         let latency = |ns| match second.echoes {
             0 => "-".to_owned(),

@@ -170,6 +170,24 @@ pub struct Second {
     pub server_cpu_ns: Option<u64>,
 }
 
+/// A part of a run and how long it was.
+#[derive(Clone, Copy, Debug)]
+struct Slice {
+    seconds: f64,
+    second: Second,
+}
+
+/// The parts of a run that are longer than so many seconds: what is left at its end may be too short to
+/// stand for itself.
+fn slices(timeline: impl IntoIterator<Item = Second>, shortest: f64) -> Vec<Slice> {
+    let mut began = 0.0;
+    let slices = timeline.into_iter().map(|second| {
+        let seconds = second.at - std::mem::replace(&mut began, second.at);
+        Slice { seconds, second }
+    });
+    slices.filter(|slice| slice.seconds > shortest).collect()
+}
+
 /// What `epollo bench --ab` found: two servers loaded in turn, A B B A.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AbTest {

@@ -122,23 +122,21 @@ fn latencies(report: &Report) -> Vec<Vec<String>> {
             continue;
         }
         let mut cells = vec![format!("{name:<8}  {meaning}")];
-        if quantiles.count == 0 {
-            cells.extend(std::iter::repeat_n("-".to_owned(), 5));
-        } else {
-            let Quantiles {
-                p50,
-                p90,
-                p99,
-                p999,
-                max,
-                ..
-            } = quantiles;
-            cells.extend([p50, p90, p99, p999, max].map(whole_time));
-        }
-        cells.push(units::count(quantiles.count));
+        cells.extend(quantile_cells(&quantiles));
         rows.push(cells);
     }
     rows
+}
+
+/// Its p50, p90, p99, p99.9 and maximum, and how many there are.
+pub fn quantile_cells(quantiles: &Quantiles) -> [String; 6] {
+    let Quantiles { p50, p90, p99, .. } = *quantiles;
+    let times = [p50, p90, p99, quantiles.p999, quantiles.max];
+    let [p50, p90, p99, p999, max] = times.map(|ns| match quantiles.count {
+        0 => "-".to_owned(),
+        _ => whole_time(ns),
+    });
+    [p50, p90, p99, p999, max, units::count(quantiles.count)]
 }
 
 /// What a process did, in two lines.

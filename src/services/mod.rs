@@ -5,11 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::protocol::StateName;
 
-mod redrawn;
 mod server;
 mod windowed;
 
-pub use redrawn::{Origin as RedrawnOrigin, Redraw, Redrawn, Session as RedrawnSession};
 pub use server::{Origin, Server, Session, Settings};
 pub use windowed::Windowed;
 
@@ -35,6 +33,11 @@ impl Protocol {
             Protocol::Echo => "echo",
             Protocol::Chat => "chat",
         }
+    }
+
+    /// The one that is called so.
+    pub fn named(name: &str) -> Option<Protocol> {
+        Protocol::ALL.into_iter().find(|known| known.name() == name)
     }
 
     /// Where it is served if nobody says where: on 127.0.0.1.

@@ -146,24 +146,9 @@ impl Server {
                 }
                 self.chat.step_console(cx, console, event);
             }
-            Session::Signals => match event {
-                Event::Received(_) => cx.stop(),
-                Event::Eof
-                | Event::Connected
-                | Event::TimerExpired(_)
-                | Event::Notified
-                | Event::Writable
-                | Event::Stopping => {}
-            },
-            Session::Continued => match event {
-                Event::Received(_) => self.chat.redraw(cx),
-                Event::Eof
-                | Event::Connected
-                | Event::TimerExpired(_)
-                | Event::Notified
-                | Event::Writable
-                | Event::Stopping => {}
-            },
+            Session::Signals if matches!(event, Event::Received(_)) => cx.stop(),
+            Session::Continued if matches!(event, Event::Received(_)) => self.chat.redraw(cx),
+            Session::Signals | Session::Continued => {}
         }
     }
 }

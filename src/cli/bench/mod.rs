@@ -4,13 +4,13 @@
 use std::fs::File;
 use std::path::Path;
 
+use super::Failure;
 use super::trace::TraceArguments;
-use super::{Failure, print};
 use crate::load::generator::Unreachable;
 use crate::load::plan::Plan;
 use crate::load::progress::Progress;
 use crate::load::{ab, preflight, run};
-use crate::report::{self, Report, ab_test, compare, html, text};
+use crate::report::{self, Report, compare, html, text};
 use crate::system::log::Log;
 use crate::system::signals;
 use crate::system::trace_writer::Destination;
@@ -50,16 +50,10 @@ pub(super) fn run(arguments: &BenchArguments, log: &Log) -> Result<(), Failure> 
 /// Compares the reports in two files.
 fn compare_files(a: &Path, b: &Path, json: bool) -> Result<(), Failure> {
     let reports = (saved::report(a)?, saved::report(b)?);
-    let names = (a.display().to_string(), b.display().to_string());
-    let both = [
-        (names.0.as_str(), &reports.0),
-        (names.1.as_str(), &reports.1),
-    ];
+    let (name_a, name_b) = (a.display().to_string(), b.display().to_string());
+    let both = [(&*name_a, &reports.0), (&*name_b, &reports.1)];
     let (comparison, words) = compare::compare(both).map_err(Failure::at_work)?;
-    if json {
-        return files::json(&comparison);
-    }
-    print(words.as_bytes())
+    files::show(json, &comparison, &words)
 }
 
 fn one(
@@ -90,11 +84,7 @@ fn one(
     if let Some(path) = &wanted.html {
         files::write(path, &html::page(report).map_err(Failure::at_work)?)?;
     }
-    if wanted.json {
-        files::json(report)?;
-    } else {
-        print(text::words(report).as_bytes())?;
-    }
+    files::show(wanted.json, report, &text::words(report))?;
     judge(report, outcome.cause.as_deref(), wanted, &signals)
 }
 
@@ -114,19 +104,15 @@ fn ab_test_of(a: &Plan, b: &Plan, blocks: usize, wanted: &ReportArguments) -> Re
     let mut progress = Progress::new(true);
     let ab_test = ab::run(a, b, blocks, &mut progress, &signals.stream);
     progress.end();
-    let (ab_test, was_interrupted) = ab_test.map_err(Failure::at_work)?;
-    if wanted.json {
-        files::json(&ab_test)?;
-    } else {
-        print(ab_test::words_of_ab_test(&ab_test).as_bytes())?;
-    }
+    let (ab_test, words) = ab_test.map_err(Failure::at_work)?;
+    files::show(wanted.json, &ab_test, &words)?;
     for report in &ab_test.runs {
         judge(report, None, wanted, &signals)?;
     }
-    if was_interrupted {
-        return Err(signals.interrupted());
+    match ab_test.interrupted {
+        true => Err(signals.interrupted()),
+        false => Ok(()),
     }
-    Ok(())
 }
 
 /// By which our user ends a run.

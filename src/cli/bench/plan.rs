@@ -98,7 +98,7 @@ fn plan(
         .duration
         .unwrap_or(block.map_or(DURATION, |(duration, _)| duration));
     let end = match load.requests {
-        Some(requests) => End::Requests(requests as u64),
+        Some(requests) => End::Requests(requests),
         None => End::After(duration),
     };
     let warmup = load.warmup.unwrap_or(match (end, block) {
@@ -117,7 +117,10 @@ fn plan(
         target,
         others: addresses,
         // More than there are requests would have nothing to do.
-        connections: load.connections.min(load.requests.unwrap_or(usize::MAX)),
+        connections: match load.requests.map(usize::try_from) {
+            Some(Ok(requests)) => load.connections.min(requests),
+            Some(Err(_)) | None => load.connections,
+        },
         idle: load.idle,
         size: load.size,
         pipeline: load.pipeline,
@@ -142,39 +145,30 @@ fn plan(
 }
 
 fn check(plan: &Plan) -> Result<(), Failure> {
-    let wrong = match plan.service {
-        Protocol::Chat if plan.pipeline > 1 => {
-            Some("chat takes turns: --pipeline must be 1".to_owned())
+    let size = plan.size;
+    let wrong = match (plan.service, plan.framing) {
+        (Protocol::Chat, _) if plan.pipeline > 1 => {
+            "chat takes turns: --pipeline must be 1".to_owned()
         }
-        Protocol::Chat if plan.framing == Framing::Auto => Some(
-            "bench needs a fixed framing (try --framing line, nul, padded[:N] or chunk)".to_owned(),
-        ),
-        Protocol::Chat if plan.size < SIZE_OF_NAME => Some(format!(
+        (Protocol::Chat, Framing::Auto) => {
+            "bench needs a fixed framing (try --framing line, nul, padded[:N] or chunk)".to_owned()
+        }
+        (Protocol::Chat, _) if size < SIZE_OF_NAME => format!(
             "a chat message must hold its request number: --size must be at least {SIZE_OF_NAME}"
-        )),
-        Protocol::Chat => match plan.framing {
-            Framing::Padded(frame) if plan.size > frame => Some(format!(
-                "{} bytes do not fit into a frame of {frame} (--size)",
-                plan.size
-            )),
-            Framing::Auto | Framing::Line | Framing::Nul | Framing::Chunk | Framing::Padded(_) => {
-                None
-            }
-        },
-        Protocol::Hello if plan.pipeline > 1 => {
-            Some("hello sends no requests: --pipeline must be 1".to_owned())
+        ),
+        (Protocol::Chat, Framing::Padded(frame)) if size > frame => {
+            format!("{size} bytes do not fit into a frame of {frame} (--size)")
         }
-        Protocol::Hello | Protocol::Echo => None,
+        (Protocol::Hello, _) if plan.pipeline > 1 => {
+            "hello sends no requests: --pipeline must be 1".to_owned()
+        }
+        (Protocol::Chat | Protocol::Hello | Protocol::Echo, _) => return Ok(()),
     };
-    match wrong {
-        Some(words) => Err(Failure::asked_wrongly(words)),
-        None => Ok(()),
-    }
+    Err(Failure::asked_wrongly(wrong))
 }
 
 fn parse_service(text: &str) -> Result<Protocol, Failure> {
-    let mut all = Protocol::ALL.into_iter();
-    all.find(|protocol| protocol.name() == text).ok_or_else(|| {
+    Protocol::named(text).ok_or_else(|| {
         Failure::asked_wrongly(format_args!(
             "there is no service '{text}' (echo, chat or hello)"
         ))

@@ -5,6 +5,7 @@ use std::io;
 
 use super::{Call, Load, Origin, Protocol, Session, Stage};
 use crate::load::pace::Pace;
+use crate::load::plan::Plan;
 use crate::load::recorder::{Request, nanoseconds};
 use crate::load::requester::Requester;
 use crate::protocol::display::Escaped;
@@ -25,10 +26,7 @@ impl Load {
         let now = cx.now();
         self.progress_at = now;
         self.failed_in_a_row = 0;
-        match origin {
-            Origin::Silent => self.stands.silent += 1,
-            Origin::Active | Origin::Conductor => self.stands.active += 1,
-        }
+        self.stands.count(origin);
         if origin == Origin::Active && self.plan.service != Protocol::Hello {
             self.active.push(cx.me());
         }
@@ -74,21 +72,13 @@ impl Load {
 
     fn begin(&self, requester: &mut Requester, now: Time) {
         let is_loading = matches!(self.stage, Stage::Warming(_) | Stage::Measuring);
-        let Some(rate) = self
-            .plan
-            .rate
-            .filter(|_| is_loading && !requester.is_paced())
-        else {
+        let begins = is_loading && !requester.is_paced();
+        let Some(rate) = self.plan.rate.filter(|_| begins) else {
             return;
         };
+        let Plan { arrivals, seed, .. } = self.plan;
         let place = (requester.number() as usize, self.plan.connections);
-        requester.begin(Pace::new(
-            now,
-            rate,
-            self.plan.arrivals,
-            place,
-            self.plan.seed,
-        ));
+        requester.begin(Pace::new(now, rate, arrivals, place, seed));
     }
 
     fn verify_greeting(&mut self, call: Call, greeting: &[u8], now: Time) {
@@ -230,17 +220,11 @@ impl Service for Load {
                 cx.shutdown_write();
             }
             (
-                Session::Conductor,
-                Event::Eof | Event::Connected | Event::Writable | Event::Stopping,
-            )
-            | (Session::Silent(_), Event::Received(_))
-            | (
-                Session::Silent(_) | Session::Greeted(..),
-                Event::TimerExpired(_) | Event::Notified | Event::Writable | Event::Stopping,
-            )
-            | (Session::Active(..), Event::Stopping)
-            | (
-                Session::Done,
+                Session::Conductor
+                | Session::Silent(_)
+                | Session::Active(..)
+                | Session::Greeted(..)
+                | Session::Done,
                 Event::Received(_)
                 | Event::Eof
                 | Event::Connected
