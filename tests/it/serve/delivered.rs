@@ -319,6 +319,30 @@ fn a_chat_message_that_only_silence_would_end_is_answered_at_the_signal() {
 }
 
 #[test]
+fn a_chat_message_that_only_silence_would_end_reaches_its_partner_at_the_signal() {
+    for framing in ["auto", "chunk"] {
+        let arguments = ["chat=0", "--chat-with", "pair", "--framing", framing];
+        let mut server = Server::start(&arguments);
+        let (mut first, mut second) = (server.connect("chat"), server.connect("chat"));
+        first.write_all(b"save this").unwrap();
+        server.process.signal(Signal::TERM);
+        assert_eq!(read_to_end(&mut second), b"save this", "{framing}");
+        drop((first, second));
+        assert_eq!(server.process.code(), 0);
+
+        let mut server = Server::start(&["chat=0", "--framing", framing]);
+        let mut client = server.connect("chat");
+        client.write_all(b"save this").unwrap();
+        server.process.signal(Signal::TERM);
+        assert_eq!(read_to_end(&mut client), b"QUIT", "{framing}");
+        drop(client);
+        assert_eq!(server.process.code(), 0);
+        let shown = String::from_utf8(server.process.rest()).unwrap();
+        assert!(shown.contains("client : save this\n"), "{shown}");
+    }
+}
+
+#[test]
 fn a_reader_is_not_idle_as_long_as_it_acknowledges() {
     let server = Server::start(&["echo=0", "--idle-timeout", "500ms"]);
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
