@@ -343,6 +343,29 @@ fn a_chat_message_that_only_silence_would_end_reaches_its_partner_at_the_signal(
 }
 
 #[test]
+fn the_quit_word_at_the_signal_is_a_message_of_its_own_where_silence_ends_messages() {
+    let arguments = ["chat=0", "--chat-with", "echo", "--framing", "chunk"];
+    let mut server = Server::start(&[&arguments[..], &["--trace", "-"]].concat());
+    let mut client = server.connect("chat");
+    client.write_all(b"bye now").unwrap();
+    server.process.signal(Signal::TERM);
+    assert_eq!(read_to_end(&mut client), b"bye nowQUIT");
+    drop(client);
+    assert_eq!(server.process.code(), 0);
+    let trace = server.process.errors();
+    let sent_at = |result: &str| {
+        let line = trace.lines().find(|line| line.contains(result)).unwrap();
+        line.split_whitespace()
+            .next()
+            .unwrap()
+            .parse::<f64>()
+            .unwrap()
+    };
+    let between = sent_at(" = 4 of 4") - sent_at(" = 7 of 7");
+    assert!(between > 0.03, "{between} s are no silence");
+}
+
+#[test]
 fn a_reader_is_not_idle_as_long_as_it_acknowledges() {
     let server = Server::start(&["echo=0", "--idle-timeout", "500ms"]);
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
