@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::args::{ChatArguments, ClientArguments, EchoArguments, ServerAddress};
 use super::{Failure, print};
-use crate::protocol::chat::{self, Chat, Partner};
+use crate::protocol::chat::{self, Chat, Partner, RemoteSaid};
 use crate::protocol::display::{Escaped, in_rows};
 use crate::protocol::echo::client as echo;
 use crate::protocol::hello::HelloClient;
@@ -192,11 +192,37 @@ pub(super) fn chat(arguments: ChatArguments, log: &Log) -> Result<(), Failure> {
              most; is --framing right?)"
         )));
     }
-    match chat.remote_ending() {
-        Some(ending) if loss(ending).is_some() => Err(lost(address, Some(ending))),
-        Some(_) | None => Ok(()),
+    judge_chat(chat, address)
+}
+
+/// What became of what a pipe gave; on a terminal our user has seen it.
+fn judge_chat(mut chat: Chat, address: SocketAddr) -> Result<(), Failure> {
+    let unsent = match chat.count_unsent(&stdio::unread(UNREAD_BYTES_MAX)) {
+        0 => None,
+        1 => Some("1 line of the input was not sent".to_owned()),
+        count => Some(format!("{count} lines of the input were not sent")),
+    };
+    let ending = chat.remote_ending();
+    if ending.and_then(loss).is_some() {
+        let mut failure = lost(address, ending);
+        failure.words += &unsent.map_or_else(String::new, |unsent| format!("; {unsent}"));
+        return Err(failure);
+    }
+    match (unsent, chat.remote_said()) {
+        (None, _) => Ok(()),
+        // Both agreed on this end.
+        (Some(unsent), RemoteSaid::Quit) => {
+            let _ = writeln!(io::stderr(), "epollo: {address} quit: {unsent}");
+            Ok(())
+        }
+        (Some(unsent), RemoteSaid::Nothing | RemoteSaid::Something) => Err(Failure::at_work(
+            format_args!("{address} ended the connection: {unsent}"),
+        )),
     }
 }
+
+/// How much of the input is looked at to count what was not sent.
+const UNREAD_BYTES_MAX: u64 = 16 << 20;
 
 /// The longest message that is taken from a server.
 const SERVER_MESSAGE_BYTES_MAX: usize = 65_536;

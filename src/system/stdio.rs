@@ -6,7 +6,7 @@
 //! user's terminal) is used as it is, and asked before each call whether it is ready.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -37,6 +37,21 @@ pub fn input() -> io::Result<Direction> {
 /// Those of dup(2).
 pub fn output() -> io::Result<Direction> {
     side(io::stdout().as_fd(), "/proc/self/fd/1", OFlags::WRONLY)
+}
+
+/// What standard input holds now, up to so many bytes; nothing that would have to be waited for.
+pub fn unread(bytes_max: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if let Ok((file, mode)) = open_apart(io::stdin().as_fd(), "/proc/self/fd/0", OFlags::RDONLY) {
+        match mode {
+            IoMode::Nonblocking | IoMode::Always => {
+                // Where it fails there is no more now.
+                let _ = file.take(bytes_max).read_to_end(&mut bytes);
+            }
+            IoMode::Blocking { .. } => {}
+        }
+    }
+    bytes
 }
 
 /// How many columns the window has that shows standard output; `None` if it is no terminal, or one

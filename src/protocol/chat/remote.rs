@@ -2,7 +2,7 @@
 //! server. It cuts what arrives into messages and says them in its turn; whose turn it is, and who
 //! the partner is, it asks.
 
-use super::{Chat, Fault, News, Partner, Place};
+use super::{Chat, Fault, News, Partner, Place, RemoteSaid};
 use crate::protocol::framing::{Decoder, Framing, Overlong, SILENCE, encode};
 use crate::protocol::turns::{Message, Order, Side};
 use crate::protocol::{Context, Event, Peer, PeerId, StateName, Time};
@@ -228,6 +228,10 @@ impl Chat {
             (Seat::Talk(talk, side), Input::Spoke(text)) => {
                 remote.asked_first = None;
                 let quits = self.is_quit(&text);
+                self.remote_said = match quits {
+                    true => RemoteSaid::Quit,
+                    false => RemoteSaid::Something,
+                };
                 let framing = remote.decoder.framing();
                 self.pass_on(cx, talk, side, Message { text, framing });
                 if quits {
