@@ -152,14 +152,13 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
 
     /// Whether somebody is still read, or is to be woken soon.
     pub(super) fn awaits_last_words(&self) -> bool {
-        let is_woken_soon = |id: &PeerId| {
+        let will_say_more = |id: &PeerId| {
             let connection = self.peers.get(id.slot as usize);
             connection.is_some_and(|connection| {
-                connection.generation() == id.generation
-                    && connection.wake_at() <= self.wakes_until
+                connection.generation() == id.generation && connection.wake_at() <= self.wakes_until
             })
         };
-        let is_heard_out = self.last_words.is_empty() && !self.drained.iter().any(is_woken_soon);
+        let is_heard_out = self.last_words.is_empty() && !self.drained.iter().any(will_say_more);
         // As timers do, it goes by what was read, and not by the clock.
         !is_heard_out && self.drained_until < self.wakes_until
     }

@@ -8,9 +8,10 @@
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use rustix::fs::{FileType, Mode, OFlags, fstat, open};
+use rustix::fs::{FileType, Mode, OFlags, fstat, open, stat};
 use rustix::termios::tcgetwinsize;
 
 use super::lines::Lines;
@@ -52,6 +53,22 @@ pub fn unread(bytes_max: u64) -> Vec<u8> {
         }
     }
     bytes
+}
+
+/// Which of our streams this file is, if it is one: to make it anew would destroy what they hold.
+pub fn stream_in(path: &Path) -> Option<&'static str> {
+    let file = stat(path).ok()?;
+    let is_file = FileType::from_raw_mode(file.st_mode) == FileType::RegularFile;
+    let is_it = |fd: BorrowedFd<'_>| {
+        fstat(fd).is_ok_and(|stream| (stream.st_dev, stream.st_ino) == (file.st_dev, file.st_ino))
+    };
+    if is_file && is_it(io::stdin().as_fd()) {
+        Some("standard input")
+    } else if is_file && is_it(io::stdout().as_fd()) {
+        Some("standard output")
+    } else {
+        None
+    }
 }
 
 /// How many columns the window has that shows standard output; `None` if it is no terminal, or one

@@ -324,7 +324,11 @@ fn a_connection_that_takes_too_long_is_given_up() {
 fn a_chat_client_in_a_pipe_counts_what_a_server_that_left_was_not_sent() {
     let dialogues: [(&[(&str, &str)], _, _); 3] = [
         (&[("one\n", "")], 1, "ended the connection: 2 lines"),
-        (&[("one\n", "yes\n"), ("two\n", "")], 1, "ended the connection: 1 line"),
+        (
+            &[("one\n", "yes\n"), ("two\n", "")],
+            1,
+            "ended the connection: 1 line",
+        ),
         (&[("one\n", "QUIT\n")], 0, "quit: 2 lines"),
     ];
     for (dialogue, code, words) in dialogues {
@@ -339,7 +343,10 @@ fn a_chat_client_in_a_pipe_counts_what_a_server_that_left_was_not_sent() {
         let (ended, shown, said) = run_with_input(&arguments, b"one\ntwo\nthree\nQUIT\nfour\n");
         server.end();
         assert_eq!(ended, code, "{said}");
-        assert!(said.contains(words) && said.contains(" of the input w"), "{said}");
+        assert!(
+            said.contains(words) && said.contains(" of the input w"),
+            "{said}"
+        );
         assert!(shown.ends_with(b"Disconnected\n"));
     }
 }
