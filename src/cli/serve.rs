@@ -34,6 +34,7 @@ pub(super) fn run(mut arguments: ServeArguments, log: &Log) -> Result<(), Failur
             })
             .to_vec();
     }
+    refuse_same_address_twice(&arguments)?;
     let listeners = bind_all(&arguments)?;
     let page = arguments
         .explore
@@ -219,6 +220,24 @@ fn attach<S: Service, O: Observer>(
     };
     for (protocol, listener) in plan.listeners {
         reactor.listen(listener, origin(Origin::Serve(protocol)), policy)?;
+    }
+    Ok(())
+}
+
+/// With --reuse-port the kernel would share one port out among two services, connection by connection.
+fn refuse_same_address_twice(arguments: &ServeArguments) -> Result<(), Failure> {
+    let services = arguments.services.iter();
+    let services = services.map(|service| (service.protocol.name(), &service.address));
+    let all: Vec<_> = services
+        .chain(arguments.explore.iter().map(|address| ("explore", address)))
+        .collect();
+    for (place, (name, address)) in all.iter().enumerate() {
+        let earlier = all[..place].iter().find(|(_, other)| other == address);
+        if let Some((other, _)) = earlier.filter(|_| address.port() != 0) {
+            return Err(Failure::asked_wrongly(format_args!(
+                "{other} and {name} cannot both listen on {address} (give each its own port)"
+            )));
+        }
     }
     Ok(())
 }

@@ -63,6 +63,13 @@ pub(super) enum ListenAddress {
 }
 
 impl ListenAddress {
+    pub(super) fn port(&self) -> u16 {
+        match self {
+            ListenAddress::Socket(address) => address.port(),
+            ListenAddress::Named(_, port) => *port,
+        }
+    }
+
     /// All that it stands for, in the order in which to try them.
     ///
     /// # Errors

@@ -116,7 +116,7 @@ impl Chat {
     pub fn step_console(&mut self, cx: &mut Context<'_>, console: &mut Console, event: Event<'_>) {
         match event {
             Event::Received(bytes) => {
-                console.screen.drawn_over();
+                console.screen.typed(bytes);
                 console.decoder.receive(bytes, cx.now());
             }
             Event::Eof => {
