@@ -12,6 +12,7 @@ use super::values::{ListenAddress, ServiceAddress};
 use super::{Failure, limits};
 use crate::explore;
 use crate::protocol::chat::{self, Partner};
+use crate::protocol::framing::Framing;
 use crate::protocol::{Service, echo};
 use crate::reactor::{self, ListenOptions, OsKernel, OsStream, Policy, Reactor, Terminal, bind};
 use crate::services::{Origin, Protocol, Server, Settings};
@@ -35,6 +36,7 @@ pub(super) fn run(mut arguments: ServeArguments, log: &Log) -> Result<(), Failur
             .to_vec();
     }
     refuse_same_address_twice(&arguments)?;
+    warn_of_options_without_effect(&arguments);
     let listeners = bind_all(&arguments)?;
     let page = arguments
         .explore
@@ -196,7 +198,7 @@ fn attach<S: Service, O: Observer>(
             stream,
             origin(Origin::Continued),
             none,
-            format_args!("signals"),
+            format_args!("SIGCONT"),
         )?;
     }
 
@@ -222,6 +224,16 @@ fn attach<S: Service, O: Observer>(
         reactor.listen(listener, origin(Origin::Serve(protocol)), policy)?;
     }
     Ok(())
+}
+
+fn warn_of_options_without_effect(arguments: &ServeArguments) {
+    let has_pairs = arguments.chat_with == ChatWith::Pair;
+    if arguments.turn_timeout.is_some() && !has_pairs {
+        log::warn!("--turn-timeout has no effect without --chat-with pair");
+    }
+    if arguments.framing != Framing::Auto && !arguments.serves(Protocol::Chat) {
+        log::warn!("--framing has no effect without chat");
+    }
 }
 
 /// With --reuse-port the kernel would share one port out among two services, connection by connection.

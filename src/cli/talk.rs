@@ -254,7 +254,7 @@ fn cannot_watch_signals(error: &io::Error) -> Failure {
 fn interrupts<Origin>(origin: Origin) -> Result<(Peer<Origin>, signals::SignalCode), Failure> {
     let watched = signals::first_records_second_exits();
     let (stream, code) = watched.map_err(|error| cannot_watch_signals(&error))?;
-    Ok((signals_as_peer(stream, origin), code))
+    Ok((signals_as_peer(stream, origin, "signals"), code))
 }
 
 /// Somebody to talk with: the server, or our user at the terminal.
@@ -279,12 +279,12 @@ fn remote<Origin>(
     }
 }
 
-fn signals_as_peer<Origin>(stream: File, origin: Origin) -> Peer<Origin> {
+fn signals_as_peer<Origin>(stream: File, origin: Origin, name: &str) -> Peer<Origin> {
     Peer {
         stream: signals::stream(stream),
         origin,
         policy: Policy::default(),
-        name: "signals".to_owned(),
+        name: name.to_owned(),
     }
 }
 
@@ -330,7 +330,7 @@ fn run_in_window<C: Service>(
 ) -> Result<C, Failure> {
     if stdio::is_terminal() {
         let continued = signals::continued().map_err(|error| cannot_watch_signals(&error))?;
-        peers.push(signals_as_peer(continued, None));
+        peers.push(signals_as_peer(continued, None, "SIGCONT"));
     }
     Ok(run(client, trace, peers)?.client)
 }
@@ -371,5 +371,13 @@ fn terminal_verdict(ending: Option<CloseReason>) -> Option<Result<(), Failure>> 
     if error.kind() == io::ErrorKind::BrokenPipe {
         return Some(Ok(()));
     }
-    Some(Err(Failure::cannot("use standard input or output", &error)))
+    let is_full = matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::FileTooLarge | io::ErrorKind::QuotaExceeded
+    );
+    let what = match is_full {
+        true => "write to standard output",
+        false => "use standard input or output",
+    };
+    Some(Err(Failure::cannot(what, &error)))
 }

@@ -43,7 +43,10 @@ pub(super) fn parse_service(text: &str) -> Result<ServiceAddress, String> {
     let protocol = Protocol::named(name).ok_or_else(|| {
         let remedy = match name.parse::<u16>() {
             Ok(_) if address.is_none() => format!("echo={name}"),
-            Ok(_) | Err(_) => "hello, echo or chat".to_owned(),
+            Ok(_) | Err(_) => match name.split_once(':') {
+                Some((name, port)) if Protocol::named(name).is_some() => format!("{name}={port}"),
+                Some(_) | None => "hello, echo or chat".to_owned(),
+            },
         };
         format!("there is no service '{name}' (try {remedy})")
     })?;
@@ -165,10 +168,13 @@ fn parse_port(lowest: u16, text: &str) -> Result<u16, String> {
 }
 
 pub(super) fn parse_count(text: &str) -> Result<usize, String> {
-    text.parse()
-        .ok()
-        .filter(|&count| count > 0)
-        .ok_or_else(|| format!("'{text}' is not a positive whole number"))
+    match text.parse::<usize>() {
+        Ok(count) if count > 0 => Ok(count),
+        Err(error) if *error.kind() == IntErrorKind::PosOverflow => {
+            Err(format!("'{text}' is too high ({} at most)", usize::MAX))
+        }
+        Ok(_) | Err(_) => Err(format!("'{text}' is not a positive whole number")),
+    }
 }
 
 /// `A..B`: from A up to B, B not among them.

@@ -7,7 +7,7 @@ use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::{Kernel, Outbound, PolicyId, Reactor};
+use super::{Kernel, Outbound, PolicyId, Reactor, reason};
 use crate::protocol::{PeerId, Service, Time};
 use crate::trace::{Observer, TraceEvent};
 
@@ -165,7 +165,10 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let how = (Outbound::Open, is_counted);
         match self.open(stream, (origin, policy), how, Some(address), name) {
             Ok(id) => log::debug!("peer {id}: connection from {address}"),
-            Err(error) => log::warn!("cannot watch the connection from {address}: {error}"),
+            Err(error) => log::warn!(
+                "cannot watch the connection from {address}: {}",
+                reason(&error)
+            ),
         }
     }
 

@@ -7,6 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::ACCEPT_PAUSE;
 use crate::protocol::{CloseReason, PeerId, Time};
 
 /// How long people are not warned of the same again: clients who come and go could cause it as
@@ -63,7 +64,8 @@ impl Counters {
     pub(super) fn accept_paused(&mut self, error: &io::Error, now: Time) {
         self.accept_pauses += 1;
         if self.starved.is_due(now) {
-            log::warn!("cannot accept for now: {error}; clients wait until a connection ends");
+            let (reason, pause) = (reason(error), ACCEPT_PAUSE);
+            log::warn!("cannot accept for now: {reason}; trying again every {pause:?}");
         }
     }
 
@@ -94,7 +96,7 @@ impl Counters {
             | CloseReason::Aborted
             | CloseReason::Stopped => log::Level::Debug,
         };
-        log::log!(level, "peer {id}: closed: {reason:?}");
+        log::log!(level, "peer {id}: closed: {}", words(reason));
     }
 
     /// There is room again, and not just for one.
@@ -103,16 +105,47 @@ impl Counters {
     }
 }
 
+/// An operating system error in a few plain words, without its number.
+pub fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or(&text);
+    let mut letters = text.chars();
+    letters
+        .next()
+        .map(|first| first.to_lowercase().chain(letters).collect())
+        .unwrap_or_default()
+}
+
 impl fmt::Display for Counters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "accepted {}, turned away {}, refused {}, accept pauses {}, closed:",
+            "accepted {}, turned away {}, refused {}, accept pauses {}, closed: ",
             self.accepted, self.turned_away, self.refused, self.accept_pauses
         )?;
-        for (reason, count) in &self.closed {
-            write!(f, " {reason:?} {count}")?;
+        let closed = self.closed.iter();
+        let closed: Vec<_> = closed
+            .map(|(&reason, count)| format!("{} {count}", words(reason)))
+            .collect();
+        match closed.is_empty() {
+            true => f.write_str("none"),
+            false => f.write_str(&closed.join(", ")),
         }
-        Ok(())
     }
+}
+
+/// Why a peer is gone.
+fn words(reason: CloseReason) -> String {
+    let words = match reason {
+        CloseReason::Finished => "finished",
+        CloseReason::Broken(0) => "broken",
+        CloseReason::Broken(number) => return self::reason(&io::Error::from_raw_os_error(number)),
+        CloseReason::Idle => "idle",
+        CloseReason::WriteStalled => "stalled",
+        CloseReason::Lingered => "lingered",
+        CloseReason::Evicted => "evicted",
+        CloseReason::Aborted => "aborted",
+        CloseReason::Stopped => "stopped",
+    };
+    words.to_owned()
 }

@@ -6,7 +6,7 @@ use std::io;
 
 use super::close::broken;
 use super::outcome::{Outcome, classify};
-use super::{Kernel, OUTBOX_BYTES_LOW, PeerId, Reactor, Unread, find};
+use super::{Kernel, OUTBOX_BYTES_LOW, PeerId, Reactor, Unread, find, reason};
 use crate::protocol::{CloseReason, Event, Service};
 use crate::trace::{Observer, TraceEvent};
 
@@ -174,7 +174,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             return;
         };
         if let Err(error) = self.kernel.reregister(id, &mut connection.stream, interest) {
-            log::warn!("peer {id}: cannot be watched: {error}");
+            log::warn!("peer {id}: cannot be watched: {}", reason(&error));
             self.close(id, broken(&error));
         }
     }

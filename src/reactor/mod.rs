@@ -37,14 +37,13 @@ mod view;
 mod wait;
 
 pub use accept::{ACCEPT_PAUSE, ACCEPTS_PER_TURN_MAX};
-pub use counters::Counters;
+pub use counters::{Counters, reason};
 pub use handle::Handle;
 pub use kernel::{Batch, Delivery, EVENTS_PER_TURN_MAX, Interest, Kernel, Readiness, Waker};
 pub use limits::{ConnectOptions, Holdings, Limits, Policy};
 #[cfg(feature = "os")]
 pub use os::{
     Direction, IoMode, ListenOptions, OnError, OsKernel, OsStream, OsWaker, Terminal, bind, dial,
-    reason,
 };
 pub use outbox::{OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX};
 pub use peer::READ_BYTES_PER_TURN_MAX;

@@ -19,7 +19,7 @@ mod terminal;
 
 pub use connect::dial;
 pub use listen::{ListenOptions, bind};
-pub use terminal::{Direction, IoMode, OnError, Terminal, reason};
+pub use terminal::{Direction, IoMode, OnError, Terminal};
 
 /// MSG_NOSIGNAL and MSG_MORE (send(2)): what is sent waits for what follows, one segment instead of two.
 #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -13,7 +13,7 @@ use rustix::process::getpgrp;
 use rustix::termios::{QueueSelector, tcflush, tcgetpgrp};
 
 use crate::protocol::screen::Lost;
-use crate::reactor::{Interest, Token};
+use crate::reactor::{Interest, Token, reason};
 
 /// What an output is watched for while nothing waits to be written: whether it fails. To be told of room
 /// would wake the loop after every write to a terminal, and a trace that is told on the same terminal
@@ -261,17 +261,6 @@ impl Terminal {
             }
         }
     }
-}
-
-/// An operating system error in a few plain words, without its number.
-pub fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or(&text);
-    let mut letters = text.chars();
-    letters
-        .next()
-        .map(|first| first.to_lowercase().chain(letters).collect())
-        .unwrap_or_default()
 }
 
 fn of_output(interest: Interest) -> mio::Interest {

@@ -1,8 +1,17 @@
 //! What `epollo` refuses to do, or warns of, and the words it has for it: one line that says what, and what to do.
 
-use std::process::Command;
+use std::fs::File;
+use std::io::Write;
+use std::net::Shutdown;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use crate::support::{Epollo, program};
+use rustix::process::Signal;
+use serde_json::Value;
+use socket2::SockRef;
+
+use crate::support::terminal::Terminal;
+use crate::support::{Epollo, Server, program, read_exactly, read_to_end};
 
 /// Runs it to its end: the exit code and what it said.
 fn said(command: &mut Command) -> (i32, String) {
@@ -23,4 +32,111 @@ fn one_address_for_two_services_is_refused_with_and_without_reuse_port() {
         assert!(words.contains(" cannot both listen on "), "{words}");
         assert_eq!(words.lines().count(), 1, "{words}");
     }
+}
+
+#[test]
+fn a_complaint_says_what_is_wrong_and_what_to_try() {
+    for (arguments, code, words) in [
+        (&["serve", "chat:5000"][..], 2, "try chat=5000"),
+        (
+            &["serve", "-m", "99999999999999999999999"],
+            2,
+            "is too high",
+        ),
+        (
+            &["bench", "no-such-host.invalid:1"],
+            1,
+            "cannot find the host of no-such-host.invalid:1",
+        ),
+    ] {
+        let (ended, line) = said(program().args(arguments));
+        assert_eq!((ended, line.lines().count()), (code, 1), "{line}");
+        assert!(line.contains(words), "{line}");
+        assert!(!line.contains("os error"), "{line}");
+    }
+}
+
+#[test]
+fn a_full_disk_is_laid_to_standard_output() {
+    let server = Server::start(&["echo=0"]);
+    let mut command = program();
+    command.args(["echo", "127.0.0.1", &server.port("echo")]);
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let streams = [Stdio::piped(), full.into(), Stdio::piped()];
+    let mut client = Epollo::spawn_with(&mut command, streams);
+    client.type_in("hi\n");
+    client.end_input();
+    assert_eq!(client.code(), 1);
+    let words = client.errors();
+    let expected = "epollo: cannot write to standard output: no space left on device\n";
+    assert_eq!(words, expected);
+    server.stop();
+}
+
+#[test]
+fn an_option_without_effect_is_warned_of() {
+    for (arguments, words) in [
+        (
+            &["chat=0", "--turn-timeout", "1s"][..],
+            "without --chat-with pair",
+        ),
+        (&["echo=0", "--framing", "line"], "without chat"),
+        (&["echo=0", "--trace-payload", "4"], "without --trace"),
+    ] {
+        let mut server = Server::start(arguments);
+        server.process.signal(Signal::TERM);
+        assert_eq!(server.process.code(), 0);
+        let said = server.process.errors();
+        assert!(
+            said.contains("has no effect") && said.contains(words),
+            "{said}"
+        );
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+}
+
+#[test]
+fn the_totals_are_in_plain_words() {
+    let mut server = Server::start(&["echo=0", "-v"]);
+    server.process.signal(Signal::TERM);
+    assert_eq!(server.process.code(), 0);
+    let said = server.process.errors();
+    assert!(said.contains("closed: none\n"), "{said}");
+
+    let mut server = Server::start(&["echo=0", "-v"]);
+    let mut polite = server.connect("echo");
+    polite.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_to_end(&mut polite), b"");
+    let mut rude = server.connect("echo");
+    rude.write_all(b"x").unwrap();
+    read_exactly(&mut rude, 1);
+    SockRef::from(&rude)
+        .set_linger(Some(Duration::ZERO))
+        .unwrap();
+    drop(rude);
+    server.process.signal(Signal::TERM);
+    assert_eq!(server.process.code(), 0);
+    let said = server.process.errors();
+    assert!(
+        said.contains("closed: finished 1, connection reset by peer 1\n"),
+        "{said}"
+    );
+}
+
+#[test]
+fn no_two_peers_have_one_name() {
+    let trace = std::env::temp_dir().join(format!("epollo-names-{}.jsonl", std::process::id()));
+    let arguments = ["echo=0", "--trace", trace.to_str().unwrap()];
+    let (screen, _) = Terminal::serve(&arguments);
+    screen.signal(Signal::TERM);
+    assert_eq!(screen.last_words().0, 0);
+    let text = std::fs::read_to_string(&trace).unwrap();
+    std::fs::remove_file(&trace).unwrap();
+    let events = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    let opened = events.filter(|event: &Value| event["kind"] == "open");
+    let mut names: Vec<_> = opened.map(|event| event["name"].to_string()).collect();
+    assert_eq!(names.len(), 3, "{names:?}");
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), 3, "{names:?}");
 }

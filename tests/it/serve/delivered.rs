@@ -232,7 +232,7 @@ fn bytes_that_only_the_kernel_holds_are_waited_for_no_longer_than_the_write_time
     let mut server = server;
     server.process.signal(Signal::TERM);
     assert_eq!(server.process.code(), 0);
-    assert!(server.process.errors().contains("closed: WriteStalled"));
+    assert!(server.process.errors().contains("closed: stalled"));
 }
 
 #[test]
