@@ -218,6 +218,17 @@ pub(super) fn parse_backlog(text: &str) -> Result<u32, String> {
         .map_err(|_| format!("'{text}' is not a number of connections"))
 }
 
+/// How often -v is said.
+pub(super) fn parse_verbosity(text: &str) -> Result<u8, String> {
+    match text {
+        "true" | "yes" | "on" => Ok(1),
+        "false" | "no" | "off" => Ok(0),
+        number => number
+            .parse()
+            .map_err(|_| format!("'{text}' is not a verbosity (try 1, 2 or 3)")),
+    }
+}
+
 pub(super) fn parse_level(text: &str) -> Result<LevelFilter, String> {
     text.parse().map_err(|_| {
         format!("'{text}' is not a level (try off, error, warn, info, debug or trace)")

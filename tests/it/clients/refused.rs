@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpListener};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -139,4 +139,89 @@ fn no_two_peers_have_one_name() {
     names.sort();
     names.dedup();
     assert_eq!(names.len(), 3, "{names:?}");
+}
+
+#[test]
+fn an_empty_variable_counts_as_not_set() {
+    let mut command = program();
+    for name in [
+        "EXPLORE",
+        "TRACE",
+        "MAX_CONNS",
+        "IDLE_TIMEOUT",
+        "QUIT",
+        "PRINT",
+        "VERBOSE",
+    ] {
+        command.env(format!("EPOLLO_{name}"), "");
+    }
+    command.args(["serve", "echo=0"]);
+    Server::of(Epollo::spawn(&mut command), &["echo=0"]).stop();
+}
+
+#[test]
+fn a_variable_that_says_yes_turns_an_option_on() {
+    // If we cannot have the port, somebody else has it: taken it is.
+    let _taken = TcpListener::bind("127.0.0.1:7070");
+    for yes in ["1", "true"] {
+        let (code, words) = said(
+            program()
+                .env("EPOLLO_EXPLORE", yes)
+                .args(["serve", "echo=0"]),
+        );
+        assert_eq!(code, 1, "{words}");
+        assert!(
+            words.contains("127.0.0.1:7070 for explore: address in use"),
+            "{words}"
+        );
+    }
+    let mut command = program();
+    command
+        .env("EPOLLO_VERBOSE", "true")
+        .args(["serve", "echo=0"]);
+    let mut server = Server::of(Epollo::spawn(&mut command), &["echo=0"]);
+    server.process.signal(Signal::TERM);
+    assert_eq!(server.process.code(), 0);
+    assert!(server.process.errors().contains("accepted 0"));
+
+    let (code, words) = said(
+        program()
+            .env("EPOLLO_VERBOSE", "very")
+            .args(["serve", "echo=0"]),
+    );
+    assert_eq!(code, 2, "{words}");
+    assert!(
+        words.contains("'very' is not a verbosity (try 1, 2 or 3)"),
+        "{words}"
+    );
+}
+
+#[test]
+fn every_option_of_bench_may_come_from_the_environment() {
+    let server = Server::start(&["echo=0"]);
+    let page = std::env::temp_dir().join(format!("epollo-variable-{}.html", std::process::id()));
+    let mut command = program();
+    command
+        .env("EPOLLO_HTML", &page)
+        .env("EPOLLO_FAIL_IF", "p99>0ns");
+    command.args([
+        "bench",
+        "echo",
+        &server.port("echo"),
+        "-n",
+        "100",
+        "-c",
+        "1",
+    ]);
+    let (code, words) = said(&mut command);
+    assert_eq!(code, 1, "{words}");
+    assert!(words.contains("p99>0ns"), "{words}");
+    std::fs::remove_file(page).unwrap();
+    server.stop();
+
+    let mut command = program();
+    command.env("EPOLLO_AB", "127.0.0.1:x,1").args(["bench"]);
+    let (code, words) = said(&mut command);
+    assert_eq!(code, 2, "{words}");
+    assert!(words.contains("127.0.0.1:x"), "{words}");
 }
