@@ -7,7 +7,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::ACCEPT_PAUSE;
 use crate::protocol::{CloseReason, PeerId, Time};
 
 /// How long people are not warned of the same again: clients who come and go could cause it as
@@ -61,10 +60,10 @@ impl Counters {
         }
     }
 
-    pub(super) fn accept_paused(&mut self, error: &io::Error, now: Time) {
+    pub(super) fn accept_paused(&mut self, error: &io::Error, until: Time, now: Time) {
         self.accept_pauses += 1;
         if self.starved.is_due(now) {
-            let (reason, pause) = (reason(error), ACCEPT_PAUSE);
+            let (reason, pause) = (reason(error), until.since(now));
             log::warn!("cannot accept for now: {reason}; trying again every {pause:?}");
         }
     }
