@@ -13,6 +13,16 @@
 //! Arrows point down and nothing flows back; each storey has a feature of its own. Start at
 //! [`protocol::Service`], the contract; then [`reactor::Reactor::run`], four calls a turn.
 //!
+//! # As a dependency
+//!
+//! ```toml
+//! [dependencies]
+//! epollo = { path = "../epollo", default-features = false, features = ["os"] }
+//! ```
+//!
+//! `OsKernel` and `bind` need the feature `os`; without it there is no operating system in the crate. The program and
+//! what it needs are the feature `cli`, which is on by default.
+//!
 //! # Your own protocol
 //!
 //! A server that answers every piece with its length, for clients of this machine only:

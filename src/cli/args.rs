@@ -1,12 +1,12 @@
 //! The command line: which options there are. What a single value means is in `values.rs`, what is said
 //! of wrong ones in `usage.rs`; what they lead to is not here.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::ops::Range;
 use std::time::Duration;
 
-use clap::builder::BoolishValueParser;
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::builder::{BoolishValueParser, Resettable};
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use log::LevelFilter;
 
 use super::bench::args::BenchArguments;
@@ -15,7 +15,7 @@ use super::values::{
     Greeting, Limit, ListenAddress, SendBuffer, ServiceAddress, parse_address, parse_backlog,
     parse_clients, parse_count, parse_duration, parse_greeting, parse_host, parse_level,
     parse_limit, parse_message_size, parse_remote_port, parse_seed, parse_seeds, parse_send_buffer,
-    parse_service, parse_size, parse_steps, parse_word,
+    parse_service, parse_size, parse_steps, parse_verbosity, parse_word,
 };
 use crate::protocol::framing::Framing;
 use crate::services::Protocol;
@@ -23,6 +23,29 @@ use crate::system::log::When;
 
 /// Where the explorer page is, if nobody says where.
 const EXPLORE_DEFAULT: &str = "127.0.0.1:7070";
+
+/// The address of the page. A variable that says yes stands for the option without one.
+fn parse_page_address(text: &str) -> Result<ListenAddress, String> {
+    match text {
+        "1" | "true" | "yes" | "on" => parse_address(EXPLORE_DEFAULT),
+        address => parse_address(address),
+    }
+}
+
+/// The command line and the environment, of which a variable that is empty counts as not set.
+pub(super) fn command() -> clap::Command {
+    without_empty_variables(Arguments::command())
+}
+
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    command
+        .mut_args(|argument| match argument.get_env().is_some_and(is_empty) {
+            true => argument.env(Resettable::<clap::builder::OsStr>::Reset),
+            false => argument,
+        })
+        .mut_subcommands(without_empty_variables)
+}
 
 /// `--explore ADDR` as `--explore=ADDR`, where ADDR looks like an address: what follows may also be a
 /// service.
@@ -68,7 +91,7 @@ pub(super) struct Arguments {
 #[command(next_help_heading = "Log")]
 pub(super) struct LogArguments {
     /// Be verbose: -v totals at exit, -vv also each new connection, -vvv also each close
-    #[arg(short, long, global = true, action = ArgAction::Count, env = "EPOLLO_VERBOSE")]
+    #[arg(short, long, global = true, action = ArgAction::Count, value_parser = parse_verbosity, env = "EPOLLO_VERBOSE")]
     verbose: u8,
     /// Print errors only
     #[arg(short, long, global = true, value_parser = BoolishValueParser::new(), env = "EPOLLO_QUIET")]
@@ -208,7 +231,7 @@ pub(super) struct ServeArguments {
         num_args = 0..=1,
         require_equals = true,
         default_missing_value = EXPLORE_DEFAULT,
-        value_parser = parse_address,
+        value_parser = parse_page_address,
         env = "EPOLLO_EXPLORE"
     )]
     pub(super) explore: Option<ListenAddress>,

@@ -40,11 +40,16 @@ fn clients_max(
     places: Places,
     memory: usize,
 ) -> Result<usize, Failure> {
-    let Places { clients, limit, .. } = places;
+    let Places {
+        clients,
+        limit,
+        limit_min,
+        ..
+    } = places;
     if clients == 0 {
         return Err(Failure::at_work(format_args!(
-            "no file descriptors are left for clients: the limit is {limit}, and the server itself \
-             needs that many (raise it with ulimit -n)"
+            "no file descriptors are left for clients: the limit is {limit}, and {limit_min} is the \
+             least that it takes (raise it with ulimit -n)"
         )));
     }
     match arguments.max_conns {

@@ -6,7 +6,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::FromArgMatches;
 
 mod args;
 mod bench;
@@ -130,7 +130,8 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
 
 /// What is asked for, or the help or version that is asked for instead.
 fn parse(given: &[OsString]) -> Result<Result<Arguments, clap::Error>, Failure> {
-    match Arguments::try_parse_from(given) {
+    let matches = args::command().try_get_matches_from(given);
+    match matches.and_then(|mut matches| Arguments::from_arg_matches_mut(&mut matches)) {
         Err(error) if error.use_stderr() => {
             Err(Failure::asked_wrongly(usage::in_one_line(error, given)))
         }

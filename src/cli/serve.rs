@@ -12,6 +12,7 @@ use super::values::{ListenAddress, ServiceAddress};
 use super::{Failure, limits};
 use crate::explore;
 use crate::protocol::chat::{self, Partner};
+use crate::protocol::framing::Framing;
 use crate::protocol::{Service, echo};
 use crate::reactor::{self, ListenOptions, OsKernel, OsStream, Policy, Reactor, Terminal, bind};
 use crate::services::{Origin, Protocol, Server, Settings};
@@ -34,6 +35,8 @@ pub(super) fn run(mut arguments: ServeArguments, log: &Log) -> Result<(), Failur
             })
             .to_vec();
     }
+    refuse_same_address_twice(&arguments)?;
+    warn_of_options_without_effect(&arguments);
     let listeners = bind_all(&arguments)?;
     let page = arguments
         .explore
@@ -182,6 +185,7 @@ fn attach<S: Service, O: Observer>(
     reactor.attach(stream, origin(Origin::Signals), none, name)?;
     if stdio::is_terminal() {
         let stream = signals::stream(signals::continued()?);
+        let name = format_args!("SIGCONT");
         reactor.attach(stream, origin(Origin::Continued), none, name)?;
     }
 
@@ -203,6 +207,34 @@ fn attach<S: Service, O: Observer>(
     };
     for (protocol, listener) in plan.listeners {
         reactor.listen(listener, origin(Origin::Serve(protocol)), policy)?;
+    }
+    Ok(())
+}
+
+fn warn_of_options_without_effect(arguments: &ServeArguments) {
+    let has_pairs = arguments.chat_with == ChatWith::Pair;
+    if arguments.turn_timeout.is_some() && !has_pairs {
+        log::warn!("--turn-timeout has no effect without --chat-with pair");
+    }
+    if arguments.framing != Framing::Auto && !arguments.serves(Protocol::Chat) {
+        log::warn!("--framing has no effect without chat");
+    }
+}
+
+/// With --reuse-port the kernel would share one port out among two services, connection by connection.
+fn refuse_same_address_twice(arguments: &ServeArguments) -> Result<(), Failure> {
+    let services = arguments.services.iter();
+    let services = services.map(|service| (service.protocol.name(), &service.address));
+    let all: Vec<_> = services
+        .chain(arguments.explore.iter().map(|address| ("explore", address)))
+        .collect();
+    for (place, (name, address)) in all.iter().enumerate() {
+        let earlier = all[..place].iter().find(|(_, other)| other == address);
+        if let Some((other, _)) = earlier.filter(|_| address.port() != 0) {
+            return Err(Failure::asked_wrongly(format_args!(
+                "{other} and {name} cannot both listen on {address} (give each its own port)"
+            )));
+        }
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::args::{ChatArguments, ClientArguments, EchoArguments, ServerAddress};
 use super::{Failure, print};
-use crate::protocol::chat::{self, Chat, Partner};
+use crate::protocol::chat::{self, Chat, Partner, RemoteSaid};
 use crate::protocol::display::{Escaped, in_rows};
 use crate::protocol::echo::client as echo;
 use crate::protocol::hello::HelloClient;
@@ -111,7 +111,7 @@ fn echo_pipe(
     let server = remote(stream, echo::Origin::Remote, policy, address);
     let interrupts = signals::first_records_second_exits();
     let interrupts = interrupts.map_err(|error| cannot_watch_signals(&error))?;
-    let signals = signals_as_peer(interrupts.stream, echo::Origin::Interrupt);
+    let signals = signals_as_peer(interrupts.stream, echo::Origin::Interrupt, "signals");
     exits_at_once.store(false, Ordering::Relaxed);
     let peers = [console, server, signals];
     let relay = run(echo::Relay::new(patience), trace, peers)?;
@@ -191,11 +191,37 @@ pub(super) fn chat(arguments: ChatArguments, log: &Log) -> Result<(), Failure> {
              most; is --framing right?)"
         )));
     }
-    match chat.remote_ending() {
-        Some(ending) if loss(ending).is_some() => Err(lost(address, Some(ending))),
-        Some(_) | None => Ok(()),
+    judge_chat(chat, address)
+}
+
+/// What became of what a pipe gave; on a terminal our user has seen it.
+fn judge_chat(mut chat: Chat, address: SocketAddr) -> Result<(), Failure> {
+    let unsent = match chat.count_unsent(&stdio::unread(UNREAD_BYTES_MAX)) {
+        0 => None,
+        1 => Some("1 line of the input was not sent".to_owned()),
+        count => Some(format!("{count} lines of the input were not sent")),
+    };
+    let ending = chat.remote_ending();
+    if ending.and_then(loss).is_some() {
+        let mut failure = lost(address, ending);
+        failure.words += &unsent.map_or_else(String::new, |unsent| format!("; {unsent}"));
+        return Err(failure);
+    }
+    match (unsent, chat.remote_said()) {
+        (None, _) => Ok(()),
+        // Both agreed on this end.
+        (Some(unsent), RemoteSaid::Quit) => {
+            let _ = writeln!(io::stderr(), "epollo: {address} quit: {unsent}");
+            Ok(())
+        }
+        (Some(unsent), RemoteSaid::Nothing | RemoteSaid::Something) => Err(Failure::at_work(
+            format_args!("{address} ended the connection: {unsent}"),
+        )),
     }
 }
+
+/// How much of the input is looked at to count what was not sent.
+const UNREAD_BYTES_MAX: u64 = 16 << 20;
 
 /// The longest message that is taken from a server.
 const SERVER_MESSAGE_BYTES_MAX: usize = 65_536;
@@ -245,12 +271,12 @@ fn remote<Origin>(
     }
 }
 
-fn signals_as_peer<Origin>(stream: File, origin: Origin) -> Peer<Origin> {
+fn signals_as_peer<Origin>(stream: File, origin: Origin, name: &str) -> Peer<Origin> {
     Peer {
         stream: signals::stream(stream),
         origin,
         policy: Policy::default(),
-        name: "signals".to_owned(),
+        name: name.to_owned(),
     }
 }
 
@@ -296,7 +322,7 @@ fn run_in_window<C: Service>(
 ) -> Result<C, Failure> {
     if stdio::is_terminal() {
         let continued = signals::continued().map_err(|error| cannot_watch_signals(&error))?;
-        peers.push(signals_as_peer(continued, None));
+        peers.push(signals_as_peer(continued, None, "SIGCONT"));
     }
     Ok(run(client, trace, peers)?.client)
 }
@@ -337,5 +363,13 @@ fn terminal_verdict(ending: Option<CloseReason>) -> Option<Result<(), Failure>> 
     if error.kind() == io::ErrorKind::BrokenPipe {
         return Some(Ok(()));
     }
-    Some(Err(Failure::cannot("use standard input or output", &error)))
+    let is_full = matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::FileTooLarge | io::ErrorKind::QuotaExceeded
+    );
+    let what = match is_full {
+        true => "write to standard output",
+        false => "use standard input or output",
+    };
+    Some(Err(Failure::cannot(what, &error)))
 }

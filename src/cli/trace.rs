@@ -8,6 +8,7 @@ use clap::Args;
 use super::Failure;
 use super::values::parse_size;
 use crate::system::log::Log;
+use crate::system::stdio;
 use crate::system::trace_writer::{Destination, TraceWriter};
 
 #[derive(Clone, Debug, Default, Args)]
@@ -25,6 +26,16 @@ pub(super) struct TraceArguments {
 impl TraceArguments {
     /// The trace that was asked for, if one was: see [`TraceWriter::open`].
     pub(super) fn open(&self, log: &Log, program: &str) -> Result<Option<TraceWriter>, Failure> {
+        if self.trace.is_none() && self.trace_payload > 0 {
+            log::warn!("--trace-payload has no effect without --trace");
+        }
+        let path = self.trace.as_ref().and_then(Destination::path);
+        if let Some((path, stream)) = path.and_then(|path| Some((path, stdio::stream_in(path)?))) {
+            return Err(Failure::asked_wrongly(format_args!(
+                "--trace would overwrite {}, which is {stream} (give it a file of its own)",
+                path.display()
+            )));
+        }
         let open = |destination| TraceWriter::open(destination, self.trace_payload, log, program);
         self.trace
             .as_ref()

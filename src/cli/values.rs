@@ -40,7 +40,10 @@ pub(super) fn parse_service(text: &str) -> Result<ServiceAddress, String> {
     let protocol = Protocol::named(name).ok_or_else(|| {
         let remedy = match name.parse::<u16>() {
             Ok(_) if address.is_none() => format!("echo={name}"),
-            Ok(_) | Err(_) => "hello, echo or chat".to_owned(),
+            Ok(_) | Err(_) => match name.split_once(':') {
+                Some((name, port)) if Protocol::named(name).is_some() => format!("{name}={port}"),
+                Some(_) | None => "hello, echo or chat".to_owned(),
+            },
         };
         format!("there is no service '{name}' (try {remedy})")
     })?;
@@ -60,6 +63,13 @@ pub(super) enum ListenAddress {
 }
 
 impl ListenAddress {
+    pub(super) fn port(&self) -> u16 {
+        match self {
+            ListenAddress::Socket(address) => address.port(),
+            ListenAddress::Named(_, port) => *port,
+        }
+    }
+
     /// All that it stands for, in the order in which to try them.
     ///
     /// # Errors
@@ -155,10 +165,13 @@ fn parse_port(lowest: u16, text: &str) -> Result<u16, String> {
 }
 
 pub(super) fn parse_count(text: &str) -> Result<usize, String> {
-    text.parse()
-        .ok()
-        .filter(|&count| count > 0)
-        .ok_or_else(|| format!("'{text}' is not a positive whole number"))
+    match text.parse::<usize>() {
+        Ok(count) if count > 0 => Ok(count),
+        Err(error) if *error.kind() == IntErrorKind::PosOverflow => {
+            Err(format!("'{text}' is too high ({} at most)", usize::MAX))
+        }
+        Ok(_) | Err(_) => Err(format!("'{text}' is not a positive whole number")),
+    }
 }
 
 /// `A..B`: from A up to B, B not among them.
@@ -200,6 +213,17 @@ pub(super) fn parse_clients(text: &str) -> Result<usize, String> {
 pub(super) fn parse_backlog(text: &str) -> Result<u32, String> {
     text.parse()
         .map_err(|_| format!("'{text}' is not a number of connections"))
+}
+
+/// How often -v is said.
+pub(super) fn parse_verbosity(text: &str) -> Result<u8, String> {
+    match text {
+        "true" | "yes" | "on" => Ok(1),
+        "false" | "no" | "off" => Ok(0),
+        number => number
+            .parse()
+            .map_err(|_| format!("'{text}' is not a verbosity (try 1, 2 or 3)")),
+    }
 }
 
 pub(super) fn parse_level(text: &str) -> Result<LevelFilter, String> {

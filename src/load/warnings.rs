@@ -104,7 +104,9 @@ impl Machine {
         for ((file, _, name, means), (now, then)) in counters {
             match grown(*now, *then) {
                 Some(0) => {}
-                Some(count) => warnings.push(format!("{count} {means} ({name})")),
+                Some(count) => {
+                    warnings.push(format!("{count} {means} ({name}, of the whole machine)"));
+                }
                 None => warnings.push(unknown(name, file)),
             }
         }

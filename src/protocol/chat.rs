@@ -8,9 +8,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::display::without_line_end;
-use super::framing::{Framing, PADDED_BYTES};
+use super::framing::{Decoder, Framing, PADDED_BYTES};
 use super::turns::Turns;
-use super::{CloseReason, Context, Event, Peer, PeerId, Service, StateName};
+use super::{CloseReason, Context, Event, Peer, PeerId, Service, StateName, Time};
 
 mod closing;
 mod console;
@@ -94,8 +94,22 @@ pub struct Chat {
     remote_ending: Option<CloseReason>,
     console_ending: Option<CloseReason>,
     refusal: Option<&'static str>,
+    remote_said: RemoteSaid,
+    /// What a client's user had typed into a pipe when the server left.
+    unsent: Option<Decoder>,
     /// What is on the screen is not what we have drawn.
     is_drawn_over: bool,
+}
+
+/// What the latest remote has said so far. (A client has just one.)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RemoteSaid {
+    /// Not a word.
+    Nothing,
+    /// A message, or several.
+    Something,
+    /// The quit word.
+    Quit,
 }
 
 /// What the console has yet to show.
@@ -119,6 +133,8 @@ impl Chat {
             remote_ending: None,
             console_ending: None,
             refusal: None,
+            remote_said: RemoteSaid::Nothing,
+            unsent: None,
             is_drawn_over: false,
         }
     }
@@ -135,6 +151,23 @@ impl Chat {
     /// How the latest remote that ended in mid-talk ended. (A client has just one.)
     pub fn remote_ending(&self) -> Option<CloseReason> {
         self.remote_ending
+    }
+
+    /// What the latest remote has said.
+    pub fn remote_said(&self) -> RemoteSaid {
+        self.remote_said
+    }
+
+    /// How many lines of a client's pipe were not sent because the server left. `unread` is what nobody has read
+    /// of it; what follows the quit word does not count.
+    pub fn count_unsent(&mut self, unread: &[u8]) -> usize {
+        let Some(mut typed) = self.unsent.take() else {
+            return 0;
+        };
+        typed.receive(unread, Time::ZERO);
+        typed.finish();
+        let lines = std::iter::from_fn(|| typed.next(Time::ZERO).ok().flatten());
+        lines.take_while(|line| !self.is_quit(line)).count()
     }
 
     /// Where the user's terminal stands, for an observer.

@@ -56,8 +56,16 @@ impl Screen {
         self.prompt_shown
     }
 
-    /// No prompt is in the last row any more: the user ended a line, or somebody else has written on the
-    /// screen. If one is due, it is drawn again.
+    /// Our user typed this. With the end of a line no prompt is in the last row any more; without one (Ctrl-D in the
+    /// middle of a line) it still is.
+    pub fn typed(&mut self, bytes: &[u8]) {
+        if bytes.ends_with(b"\n") {
+            self.drawn_over();
+        }
+    }
+
+    /// No prompt is in the last row any more: somebody else has written on the screen. If one is due, it is drawn
+    /// again.
     pub fn drawn_over(&mut self) {
         self.prompt_shown = false;
     }

@@ -135,8 +135,8 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         } else {
             // The machine has nothing left (EMFILE, ENFILE, ENOBUFS, ENOMEM), or something is wrong that we do
             // not know: rest, and try again.
-            self.counters.accept_paused(error, self.now);
             let until = self.now.after(ACCEPT_PAUSE);
+            self.counters.accept_paused(error, until, self.now);
             self.kernel
                 .note(&TraceEvent::AcceptPaused { listener, until });
             Accepting::Paused(until)

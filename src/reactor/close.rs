@@ -5,7 +5,7 @@ use std::io;
 
 use super::delivery::progress;
 use super::outcome::{Outcome, classify};
-use super::{Connection, Kernel, PeerId, Reactor, Unread, find};
+use super::{Connection, Kernel, Outbound, PeerId, Reactor, Unread, find};
 use crate::protocol::{CloseReason, Event, Service};
 use crate::trace::{Observer, TraceEvent};
 
@@ -121,13 +121,15 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     ) -> bool {
         match reason {
             CloseReason::WriteStalled | CloseReason::Evicted | CloseReason::Aborted => true,
+            // A call may fail though the connection lives, for want of memory, say. Whoever got our end got all.
+            CloseReason::Broken(_) => connection.outbound() != Outbound::Finished,
             CloseReason::Idle => {
                 let delivery = self.kernel.delivery(id, &connection.stream);
                 !progress(delivery, connection.unsent()).is_complete
             }
             // The kernel may go on to deliver what it has; the process will not.
             CloseReason::Stopped => connection.unsent() > 0,
-            CloseReason::Finished | CloseReason::Lingered | CloseReason::Broken(_) => false,
+            CloseReason::Finished | CloseReason::Lingered => false,
         }
     }
 }

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::protocol::{CloseReason, PeerId, Time};
+use crate::trace::reason;
 
 /// How long people are not warned of the same again: clients who come and go could cause it as
 /// often as they like.
@@ -62,10 +63,11 @@ impl Counters {
         }
     }
 
-    pub(super) fn accept_paused(&mut self, error: &io::Error, now: Time) {
+    pub(super) fn accept_paused(&mut self, error: &io::Error, until: Time, now: Time) {
         self.accept_pauses += 1;
         if self.starved.is_due(now) {
-            log::warn!("cannot accept for now: {error}; clients wait until a connection ends");
+            let (reason, pause) = (reason(error), until.since(now));
+            log::warn!("cannot accept for now: {reason}; trying again every {pause:?}");
         }
     }
 
@@ -84,7 +86,10 @@ impl Counters {
     pub(super) fn unwatched(&mut self, error: &io::Error, is_counted: bool, now: Time) {
         self.turned_away += u64::from(is_counted);
         if self.unwatched.is_due(now) {
-            log::warn!("cannot watch a new connection: {error}; it is closed");
+            log::warn!(
+                "cannot watch a new connection: {}; it is closed",
+                reason(error)
+            );
             self.unwatched.stands = false;
         }
     }
@@ -106,7 +111,7 @@ impl Counters {
             | CloseReason::Aborted
             | CloseReason::Stopped => log::Level::Debug,
         };
-        log::log!(level, "peer {id}: closed: {reason:?}");
+        log::log!(level, "peer {id}: closed: {}", words(reason));
     }
 
     /// There is room again, and not just for one.
@@ -119,12 +124,34 @@ impl fmt::Display for Counters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "accepted {}, turned away {}, refused {}, accept pauses {}, closed:",
+            "accepted {}, turned away {}, refused {}, accept pauses {}, closed: ",
             self.accepted, self.turned_away, self.refused, self.accept_pauses
         )?;
-        for (reason, count) in &self.closed {
-            write!(f, " {reason:?} {count}")?;
+        let closed = self.closed.iter();
+        let closed: Vec<_> = closed
+            .map(|(&reason, count)| format!("{} {count}", words(reason)))
+            .collect();
+        match closed.is_empty() {
+            true => f.write_str("none"),
+            false => f.write_str(&closed.join(", ")),
         }
-        Ok(())
     }
+}
+
+/// Why a peer is gone.
+fn words(reason: CloseReason) -> String {
+    let words = match reason {
+        CloseReason::Finished => "finished",
+        CloseReason::Broken(0) => "broken",
+        CloseReason::Broken(number) => {
+            return crate::trace::reason(&io::Error::from_raw_os_error(number));
+        }
+        CloseReason::Idle => "idle",
+        CloseReason::WriteStalled => "stalled",
+        CloseReason::Lingered => "lingered",
+        CloseReason::Evicted => "evicted",
+        CloseReason::Aborted => "aborted",
+        CloseReason::Stopped => "stopped",
+    };
+    words.to_owned()
 }

@@ -8,7 +8,7 @@ use super::close::broken;
 use super::outcome::{Outcome, classify};
 use super::{Kernel, OUTBOX_BYTES_LOW, PeerId, Reactor, Unread, find};
 use crate::protocol::{CloseReason, Event, Service};
-use crate::trace::{Observer, TraceEvent};
+use crate::trace::{Observer, TraceEvent, reason};
 
 impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// Sends bytes, unless we have said that no more comes.
@@ -183,7 +183,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             return;
         };
         if let Err(error) = self.kernel.reregister(id, &mut connection.stream, interest) {
-            log::warn!("peer {id}: cannot be watched: {error}");
+            log::warn!("peer {id}: cannot be watched: {}", reason(&error));
             self.close(id, broken(&error));
         }
     }

@@ -113,9 +113,9 @@ pub struct Reactor<K: Kernel, S: Service, O: Observer = Off> {
     debts: Debts,
     /// Whose last words are still read though the run is to stop.
     last_words: BTreeMap<PeerId, LastWords>,
-    /// Who is to be told [`Event::Stopping`], unless its session is to be woken first.
+    /// Who is to be told [`Event::Stopping`] once all last words are heard.
     drained: Vec<PeerId>,
-    /// Until when sessions are woken first.
+    /// Until when last words are waited for.
     wakes_until: Time,
     /// Made when somebody asks for one.
     handle: Option<Handle<K::Waker>>,
@@ -302,11 +302,6 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// Phase 3: what is due becomes events, events become effects.
     fn wake(&mut self) {
         self.take_requests();
-        match self.run {
-            Run::StopAsked => self.begin_stop(),
-            Run::Stopping(deadline) => self.go_on_stopping(deadline),
-            Run::Going => {}
-        }
         self.dispatch_notifications();
         // At most as many as there are now: what is armed meanwhile waits for the next turn.
         for _ in 0..self.timers.len() {
@@ -315,6 +310,12 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             };
             self.fire(id);
             self.enforce_memory_limit();
+        }
+        // Last: a message that a silence has ended was said before.
+        match self.run {
+            Run::StopAsked => self.begin_stop(),
+            Run::Stopping(deadline) => self.go_on_stopping(deadline),
+            Run::Going => {}
         }
     }
 

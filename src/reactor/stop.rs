@@ -9,8 +9,8 @@ use crate::protocol::{CloseReason, Event, PeerId, Service, Time};
 use crate::trace::Observer;
 
 /// A session that is to be woken within so long may be waiting for the silence that ends a message: it is woken
-/// before it is told that the run ends.
-const LAST_WAKES_MAX: Duration = Duration::from_millis(100);
+/// before anybody is told that the run ends, since the message may be for others.
+const LAST_WAKES_MAX: Duration = Duration::from_millis(200);
 /// What one who was slow to take its answers is still read of, at most.
 const HELD_UP_BYTES_MAX: usize = 8 << 20;
 /// Connections accepted from one listener before it is closed, at most: as many as its backlog holds, if nobody
@@ -125,12 +125,13 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         }
     }
 
-    /// Tells those whose input was drained that the run ends, and lets them leave.
+    /// Tells those whose input was drained that the run ends, and lets them leave; nobody as long as somebody has
+    /// something to say that may be for them.
     fn dismiss(&mut self) {
-        let (drained, later): (Vec<_>, Vec<_>) = mem::take(&mut self.drained)
-            .into_iter()
-            .partition(|&id| self.may_be_dispatched(id));
-        self.drained = later;
+        if self.awaits_last_words() {
+            return;
+        }
+        let drained = mem::take(&mut self.drained);
         for &id in &drained {
             self.dispatch(id, Event::Stopping);
             self.enforce_memory_limit();
@@ -149,12 +150,17 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         }
     }
 
-    /// Whether one whose input was drained is to be told now that the run ends, and not after its session is woken.
-    pub(super) fn may_be_dispatched(&self, id: PeerId) -> bool {
-        let connection = self.peers.get(id.slot as usize);
-        let connection = connection.filter(|connection| connection.generation() == id.generation);
-        self.wakes_until <= self.now
-            || connection.is_none_or(|connection| connection.wake_at() > self.wakes_until)
+    /// Whether somebody is still read, or is to be woken soon.
+    pub(super) fn awaits_last_words(&self) -> bool {
+        let will_say_more = |id: &PeerId| {
+            let connection = self.peers.get(id.slot as usize);
+            connection.is_some_and(|connection| {
+                connection.generation() == id.generation && connection.wake_at() <= self.wakes_until
+            })
+        };
+        let is_heard_out = self.last_words.is_empty() && !self.drained.iter().any(will_say_more);
+        // As timers do, it goes by what was read, and not by the clock.
+        !is_heard_out && self.drained_until < self.wakes_until
     }
 
     fn ids(&self) -> Vec<PeerId> {

@@ -82,7 +82,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         }
         let mut due = self.timers.next();
         if let Run::Stopping(deadline) = self.run {
-            if self.drained.iter().any(|&id| self.may_be_dispatched(id)) {
+            if !self.drained.is_empty() && !self.awaits_last_words() {
                 return Some(Duration::ZERO);
             }
             if !self.drained.is_empty() {

@@ -165,7 +165,11 @@ pub(super) fn compared(
             figure.show(judged.a),
             figure.show(judged.b),
             format!("{:.3}", judged.b_to_a),
-            format!("{:.3} to {:.3}", judged.low, judged.high),
+            // An interval without width says nothing: there was too little to draw from.
+            match judged.low < judged.high {
+                true => format!("{:.3} to {:.3}", judged.low, judged.high),
+                false => "-".to_owned(),
+            },
         ]
     }));
     let mut words = format!("{}{meaning}\n\n", aligned(&rows));

@@ -18,13 +18,16 @@ pub struct Places {
     pub sessions: usize,
     /// The fd limit.
     pub limit: usize,
+    /// The lowest limit with which a client has a place.
+    pub limit_min: usize,
 }
 
 /// Shares what is left of the fd limit between clients and a page that has at most so many sessions (0
 /// where there is none).
 pub fn places(sessions_max: usize) -> Places {
     let limit = raise_limit();
-    let left = limit.saturating_sub(open_below(limit) + OWN_DESCRIPTORS);
+    let own = open_below(limit) + OWN_DESCRIPTORS;
+    let left = limit.saturating_sub(own);
     let sessions = (left / 4).max(1).min(sessions_max);
     // Each client that the page drives has a descriptor of its own, too.
     let demos = sessions / 8;
@@ -32,6 +35,7 @@ pub fn places(sessions_max: usize) -> Places {
         clients: left.saturating_sub(sessions + demos),
         sessions,
         limit,
+        limit_min: own + sessions_max.min(1) + 1,
     }
 }
 

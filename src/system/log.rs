@@ -51,9 +51,9 @@ impl Log {
 pub enum When {
     /// On a terminal, unless NO_COLOR is set or TERM is dumb.
     Auto,
-    /// Whatever it is.
+    /// Always, also into a file or a pipe.
     Always,
-    /// Not at all.
+    /// Never.
     Never,
 }
 

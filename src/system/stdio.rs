@@ -6,11 +6,12 @@
 //! user's terminal) is used as it is, and asked before each call whether it is ready.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use rustix::fs::{FileType, Mode, OFlags, fstat, open};
+use rustix::fs::{FileType, Mode, OFlags, fstat, open, stat};
 use rustix::termios::tcgetwinsize;
 
 use super::lines::Lines;
@@ -37,6 +38,37 @@ pub fn input() -> io::Result<Direction> {
 /// Those of dup(2).
 pub fn output() -> io::Result<Direction> {
     side(io::stdout().as_fd(), "/proc/self/fd/1", OFlags::WRONLY)
+}
+
+/// What standard input holds now, up to so many bytes; nothing that would have to be waited for.
+pub fn unread(bytes_max: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if let Ok((file, mode)) = open_apart(io::stdin().as_fd(), "/proc/self/fd/0", OFlags::RDONLY) {
+        match mode {
+            IoMode::Nonblocking | IoMode::Always => {
+                // Where it fails there is no more now.
+                let _ = file.take(bytes_max).read_to_end(&mut bytes);
+            }
+            IoMode::Blocking { .. } => {}
+        }
+    }
+    bytes
+}
+
+/// Which of our streams this file is, if it is one: to make it anew would destroy what they hold.
+pub fn stream_in(path: &Path) -> Option<&'static str> {
+    let file = stat(path).ok()?;
+    let is_file = FileType::from_raw_mode(file.st_mode) == FileType::RegularFile;
+    let is_it = |fd: BorrowedFd<'_>| {
+        fstat(fd).is_ok_and(|stream| (stream.st_dev, stream.st_ino) == (file.st_dev, file.st_ino))
+    };
+    if is_file && is_it(io::stdin().as_fd()) {
+        Some("standard input")
+    } else if is_file && is_it(io::stdout().as_fd()) {
+        Some("standard output")
+    } else {
+        None
+    }
 }
 
 /// How many columns the window has that shows standard output; `None` if it is no terminal, or one

@@ -81,6 +81,10 @@ impl Out {
 
 impl Growing {
     fn write(&mut self, lines: &[u8], last: &str) -> io::Result<()> {
+        if last.is_empty() {
+            // Others may cut it meanwhile (logrotate's copytruncate): it goes on where it ends now.
+            self.end = self.file.metadata()?.len();
+        }
         let bytes = [lines, last.as_bytes()].concat();
         match self.file.write_all_at(&bytes, self.end) {
             Ok(()) => {

@@ -42,6 +42,16 @@ pub enum Destination {
     Chrome(PathBuf),
 }
 
+impl Destination {
+    /// The file, if it is one.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Destination::Stderr => None,
+            Destination::Lines(path) | Destination::Chrome(path) => Some(path),
+        }
+    }
+}
+
 #[derive(Debug)]
 enum Format {
     Text(Text),

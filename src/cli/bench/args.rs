@@ -24,7 +24,7 @@ pub(in crate::cli) struct BenchArguments {
     #[arg(value_name = "SERVICE] [ADDR", num_args = 0..=2)]
     pub(super) target: Vec<String>,
     /// Load two servers alternately (A B B A) and report the ratio of their results, B/A
-    #[arg(long, num_args = 2, value_names = ["ADDR1", "ADDR2"])]
+    #[arg(long, num_args = 2, value_delimiter = ',', value_names = ["ADDR1", "ADDR2"], env = "EPOLLO_AB")]
     pub(super) ab: Option<Vec<String>>,
     #[command(flatten)]
     pub(super) load: LoadArguments,
@@ -113,15 +113,15 @@ pub(super) struct ReportArguments {
     #[arg(long, value_parser = BoolishValueParser::new(), env = "EPOLLO_JSON")]
     pub(super) json: bool,
     /// Write per-second results
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "EPOLLO_CSV")]
     pub(super) csv: Option<PathBuf>,
     /// Write the response times as an HdrHistogram percentile distribution, in microseconds
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "EPOLLO_HDR")]
     pub(super) hdr: Option<PathBuf>,
     /// Write an HTML page with plots
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "EPOLLO_HTML")]
     pub(super) html: Option<PathBuf>,
     /// Exit with 1 if this condition holds, such as 'p99>2ms'; may be repeated
-    #[arg(long, value_name = "CONDITION", value_parser = parse_condition)]
+    #[arg(long, value_name = "CONDITION", value_parser = parse_condition, env = "EPOLLO_FAIL_IF")]
     pub(super) fail_if: Vec<Condition>,
 }

@@ -10,7 +10,6 @@ use super::super::values::parse_remote_address;
 use super::args::{BenchArguments, LoadArguments};
 use crate::load::plan::{End, Plan, SIZE_OF_NAME, Workload};
 use crate::protocol::framing::Framing;
-use crate::system::reason;
 
 /// How long to measure when nothing else is said.
 const DURATION: Duration = Duration::from_secs(10);
@@ -173,9 +172,8 @@ fn resolve(text: &str) -> Result<Vec<SocketAddr>, Failure> {
             Err(Failure::at_work(format_args!("{text} has no address")))
         }
         Ok(addresses) => Ok(addresses),
-        Err(error) => Err(Failure::at_work(format_args!(
-            "cannot find {text}: {}",
-            reason(&error)
+        Err(_) => Err(Failure::at_work(format_args!(
+            "cannot find the host of {text} (is the name right?)"
         ))),
     }
 }

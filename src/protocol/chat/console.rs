@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
+use std::mem;
 
 use super::{Chat, News, Partner, TYPED_BYTES_MAX};
 use crate::protocol::display::{Escaped, cut_at, without_line_end};
@@ -33,6 +34,8 @@ pub struct Console {
     addressee: Option<PeerId>,
     /// A line was discarded, and its Enter may still come.
     end_is_due: bool,
+    /// A client's user has left.
+    has_quit: bool,
     /// Lines that a client's user typed out of turn.
     early: VecDeque<Vec<u8>>,
     /// Their bytes, with a line end each.
@@ -73,6 +76,10 @@ impl Console {
         }
     }
 
+    fn take_typed(&mut self) -> Decoder {
+        mem::replace(&mut self.decoder, Decoder::for_typed_lines(LINE_BYTES_MAX))
+    }
+
     /// Forgets what was typed; the terminal forgets it, too.
     fn discard_typed(&mut self, cx: &mut Context<'_>) {
         self.decoder.discard();
@@ -97,6 +104,7 @@ impl Chat {
             asked_for: None,
             addressee: None,
             end_is_due: false,
+            has_quit: false,
             early: VecDeque::new(),
             early_bytes: 0,
             message_bytes_max,
@@ -108,7 +116,7 @@ impl Chat {
     pub fn step_console(&mut self, cx: &mut Context<'_>, console: &mut Console, event: Event<'_>) {
         match event {
             Event::Received(bytes) => {
-                console.screen.drawn_over();
+                console.screen.typed(bytes);
                 console.decoder.receive(bytes, cx.now());
             }
             Event::Eof => {
@@ -124,7 +132,7 @@ impl Chat {
             | Event::Writable
             | Event::Stopping => {}
         }
-        if std::mem::take(&mut self.is_drawn_over) {
+        if mem::take(&mut self.is_drawn_over) {
             console.screen.drawn_over();
         }
         self.show_news(cx, console);
@@ -162,7 +170,7 @@ impl Chat {
                 }
                 return;
             };
-            if !(std::mem::take(&mut console.end_is_due) && text.is_empty()) {
+            if !(mem::take(&mut console.end_is_due) && text.is_empty()) {
                 console.asked_for = None;
                 console.to_answer.pop_front();
                 self.answer(cx, console, remote, text);
@@ -246,6 +254,7 @@ impl Chat {
                 .say(remote, Side::Host, Message { text, framing });
         }
         if quits {
+            console.has_quit = true;
             self.turns.leave(remote, Side::Host);
         }
         cx.notify(remote);
@@ -328,6 +337,8 @@ impl Chat {
                 if self.settings.prompts {
                     // What was typed for the server is not for the shell.
                     console.discard_typed(cx);
+                } else if !console.has_quit {
+                    self.unsent = Some(console.take_typed());
                 }
                 cx.stop();
             }

@@ -2,8 +2,8 @@
 //! server. It cuts what arrives into messages and says them in its turn; whose turn it is, and who
 //! the partner is, it asks.
 
-use super::{Chat, Fault, News, Partner, Place};
-use crate::protocol::framing::{Decoder, Framing, Overlong, encode};
+use super::{Chat, Fault, News, Partner, Place, RemoteSaid};
+use crate::protocol::framing::{Decoder, Framing, Overlong, SILENCE, encode};
 use crate::protocol::turns::{Message, Order, Side};
 use crate::protocol::{Context, Event, Peer, PeerId, StateName, Time};
 
@@ -118,7 +118,7 @@ impl Chat {
             self.take(cx, remote, Input::Stopping);
         }
         cx.set_timer(if cx.send_capacity() > 0 {
-            self.timer_of(remote)
+            self.timer_of(remote, cx.now())
         } else {
             None
         });
@@ -185,14 +185,24 @@ impl Chat {
         Some(begun.after(self.settings.message_time_max?))
     }
 
-    fn timer_of(&self, remote: &Remote) -> Option<Time> {
+    fn timer_of(&self, remote: &Remote, now: Time) -> Option<Time> {
         if !self.may_speak(remote) {
             return None;
         }
         let silence = remote.decoder.wake_at();
         let deadline = self.message_deadline(remote);
         let first_turn = self.first_turn_deadline(remote);
-        silence.into_iter().chain(deadline).chain(first_turn).min()
+        let apart = Chat::apart_at(remote).filter(|&at| at > now);
+        let timers = [silence, deadline, first_turn, apart];
+        timers.into_iter().flatten().min()
+    }
+
+    /// When the quit word would no longer become a part of what it was last sent. As long as a timer is due so
+    /// soon, nobody is told that the run ends.
+    fn apart_at(remote: &Remote) -> Option<Time> {
+        let is_cut_by_silence = remote.decoder.framing() == Framing::Chunk;
+        let sent_at = remote.sent_at.filter(|_| is_cut_by_silence)?;
+        Some(sent_at.after(SILENCE))
     }
 
     /// The transitions of a remote: one row for each pair of seat and input.
@@ -218,6 +228,10 @@ impl Chat {
             (Seat::Talk(talk, side), Input::Spoke(text)) => {
                 remote.asked_first = None;
                 let quits = self.is_quit(&text);
+                self.remote_said = match quits {
+                    true => RemoteSaid::Quit,
+                    false => RemoteSaid::Something,
+                };
                 let framing = remote.decoder.framing();
                 self.pass_on(cx, talk, side, Message { text, framing });
                 if quits {
@@ -226,6 +240,7 @@ impl Chat {
             }
             (Seat::Parrot, Input::Spoke(text)) => {
                 cx.send_with(|out| encode(remote.decoder.framing(), &text, out));
+                remote.sent_at = Some(cx.now());
                 if self.is_quit(&text) {
                     self.leave(cx, remote);
                 }

@@ -6,3 +6,4 @@ mod course;
 mod forged;
 mod hostile;
 mod patience;
+mod refused;

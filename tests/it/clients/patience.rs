@@ -319,3 +319,34 @@ fn a_connection_that_takes_too_long_is_given_up() {
         assert!(words.contains(&expected), "{client}: {words}");
     }
 }
+
+#[test]
+fn a_chat_client_in_a_pipe_counts_what_a_server_that_left_was_not_sent() {
+    let dialogues: [(&[(&str, &str)], _, _); 3] = [
+        (&[("one\n", "")], 1, "ended the connection: 2 lines"),
+        (
+            &[("one\n", "yes\n"), ("two\n", "")],
+            1,
+            "ended the connection: 1 line",
+        ),
+        (&[("one\n", "QUIT\n")], 0, "quit: 2 lines"),
+    ];
+    for (dialogue, code, words) in dialogues {
+        let server = Fake::serve(move |stream| {
+            for (heard, answer) in dialogue {
+                assert_eq!(read_exactly(stream, heard.len()), heard.as_bytes());
+                stream.write_all(answer.as_bytes()).unwrap();
+            }
+            stream.shutdown(Shutdown::Write).unwrap();
+        });
+        let arguments = ["chat", "127.0.0.1", &server.port, "--framing", "line"];
+        let (ended, shown, said) = run_with_input(&arguments, b"one\ntwo\nthree\nQUIT\nfour\n");
+        server.end();
+        assert_eq!(ended, code, "{said}");
+        assert!(
+            said.contains(words) && said.contains(" of the input w"),
+            "{said}"
+        );
+        assert!(shown.ends_with(b"Disconnected\n"));
+    }
+}

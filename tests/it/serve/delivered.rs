@@ -233,7 +233,7 @@ fn bytes_that_only_the_kernel_holds_are_waited_for_no_longer_than_the_write_time
     let mut server = server;
     server.process.signal(Signal::TERM);
     assert_eq!(server.process.code(), 0);
-    assert!(server.process.errors().contains("closed: WriteStalled"));
+    assert!(server.process.errors().contains("closed: stalled"));
 }
 
 #[test]
@@ -317,6 +317,53 @@ fn a_chat_message_that_only_silence_would_end_is_answered_at_the_signal() {
         drop(client);
         assert_eq!(server.process.code(), 0);
     }
+}
+
+#[test]
+fn a_chat_message_that_only_silence_would_end_reaches_its_partner_at_the_signal() {
+    for framing in ["auto", "chunk"] {
+        let arguments = ["chat=0", "--chat-with", "pair", "--framing", framing];
+        let mut server = Server::start(&arguments);
+        let (mut first, mut second) = (server.connect("chat"), server.connect("chat"));
+        first.write_all(b"save this").unwrap();
+        server.process.signal(Signal::TERM);
+        assert_eq!(read_to_end(&mut second), b"save this", "{framing}");
+        drop((first, second));
+        assert_eq!(server.process.code(), 0);
+
+        let mut server = Server::start(&["chat=0", "--framing", framing]);
+        let mut client = server.connect("chat");
+        client.write_all(b"save this").unwrap();
+        server.process.signal(Signal::TERM);
+        assert_eq!(read_to_end(&mut client), b"QUIT", "{framing}");
+        drop(client);
+        assert_eq!(server.process.code(), 0);
+        let shown = String::from_utf8(server.process.rest()).unwrap();
+        assert!(shown.contains("client : save this\n"), "{shown}");
+    }
+}
+
+#[test]
+fn the_quit_word_at_the_signal_is_a_message_of_its_own_where_silence_ends_messages() {
+    let arguments = ["chat=0", "--chat-with", "echo", "--framing", "chunk"];
+    let mut server = Server::start(&[&arguments[..], &["--trace", "-"]].concat());
+    let mut client = server.connect("chat");
+    client.write_all(b"bye now").unwrap();
+    server.process.signal(Signal::TERM);
+    assert_eq!(read_to_end(&mut client), b"bye nowQUIT");
+    drop(client);
+    assert_eq!(server.process.code(), 0);
+    let trace = server.process.errors();
+    let sent_at = |result: &str| {
+        let line = trace.lines().find(|line| line.contains(result)).unwrap();
+        line.split_whitespace()
+            .next()
+            .unwrap()
+            .parse::<f64>()
+            .unwrap()
+    };
+    let between = sent_at(" = 4 of 4") - sent_at(" = 7 of 7");
+    assert!(between > 0.03, "{between} s are no silence");
 }
 
 #[test]

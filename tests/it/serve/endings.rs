@@ -273,7 +273,7 @@ fn a_client_that_never_reads_is_closed_after_the_write_timeout() {
     let mut server = server;
     server.process.signal(Signal::TERM);
     assert_eq!(server.process.code(), 0);
-    assert!(server.process.errors().contains("closed: WriteStalled"));
+    assert!(server.process.errors().contains("closed: stalled"));
 }
 
 #[test]

@@ -188,7 +188,7 @@ fn too_many_unsent_bytes_cost_the_worst_reader_its_place_and_nobody_else() {
         }
         loop {
             let line = server.process.error_line();
-            if line.contains("Evicted") {
+            if line.contains("closed: evicted") {
                 break;
             }
         }

@@ -1,7 +1,7 @@
 //! What the server asks of the kernel, counted by strace(1), and what it makes of calls that fail,
 //! injected by it. Skipped, and said so, where strace is missing.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::process::{Command, Stdio};
 
 use mio::{Events, Poll};
@@ -254,6 +254,22 @@ fn a_connection_that_breaks_harms_nobody_else() {
         bystander.write_all(b"fine").unwrap();
         bystander.shutdown(std::net::Shutdown::Write).unwrap();
         assert_eq!(read_to_end(&mut bystander), b"fine", "{fault}");
+        stop(server);
+    }
+}
+
+#[test]
+fn an_answer_that_the_machine_had_no_memory_for_does_not_look_whole() {
+    if !has_strace("an_answer_that_the_machine_had_no_memory_for_does_not_look_whole") {
+        return;
+    }
+    for errno in ["ENOBUFS", "ENOMEM"] {
+        let fault = format!("inject=sendto:error={errno}:when=4");
+        let server = traced(&["-o", "/dev/null", "-e", &fault], &["echo=0"]);
+        let mut victim = connect(server.address("echo"));
+        victim.write_all(b"x").unwrap();
+        let end = victim.read(&mut [0]).map_err(|error| error.kind());
+        assert_eq!(end, Err(ErrorKind::ConnectionReset), "{errno}");
         stop(server);
     }
 }

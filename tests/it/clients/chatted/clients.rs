@@ -105,3 +105,28 @@ fn what_was_typed_for_a_server_that_left_is_not_for_the_shell() {
     screen.type_in("!\n");
     assert_eq!(screen.typed_for_the_shell(), "!\n");
 }
+
+#[test]
+fn ctrl_d_within_a_line_leaves_the_prompt_where_it_is() {
+    let (mut screen, mut server) = client(&["chat", "--framing", "line"]);
+    screen.until("me > ");
+    screen.type_in("ab\u{4}");
+    screen.shows("ab");
+    screen.type_in("\u{4}");
+    assert_eq!(line(&mut server), "ab\n");
+    drop(server);
+    screen.shows("\r\nDisconnected\r\n");
+    assert_eq!(screen.code(), 0);
+
+    let (mut screen, mut server) = client(&["echo"]);
+    screen.until("Exit(Q to quit) : ");
+    screen.type_in("half\u{4}");
+    screen.shows("half");
+    screen.type_in("\n");
+    assert_eq!(line(&mut server), "half\n");
+    server.write_all(b"half\n").unwrap();
+    screen.shows("\r\nMessage from server : half\r\nExit(Q to quit) : ");
+    screen.type_in("Q\n");
+    drop(server);
+    assert_eq!(screen.last_words().0, 0);
+}

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::limited_to;
 use crate::explore::explored::Answer;
-use crate::support::{Epollo, Server, connect, eventually};
+use crate::support::{Epollo, Server, connect, eventually, read_exactly};
 
 /// How soon a client is served or turned away.
 const TOLD_WITHIN: Duration = Duration::from_millis(100);
@@ -130,6 +130,18 @@ fn without_a_descriptor_for_any_client_it_says_so_and_does_not_serve() {
             "{words}"
         );
         assert!(words.contains("ulimit -n"), "{words}");
+        let least = words.split(", and ").nth(1).unwrap().split(' ').next();
+        let least: usize = least.unwrap().parse().unwrap();
+        let mut served = Server::of(
+            Epollo::spawn(limited_to(least).arg("serve").args(arguments)),
+            arguments,
+        );
+        let mut client = served.connect("echo");
+        client.write_all(b"x").unwrap();
+        assert_eq!(read_exactly(&mut client, 1), b"x");
+        drop(client);
+        served.process.signal(rustix::process::Signal::TERM);
+        assert_eq!(served.process.code(), 0);
         assert!(process.rest().is_empty(), "nothing listens");
     }
 }

@@ -240,3 +240,47 @@ fn a_duel_is_not_traced() {
     let expected = "epollo: --trace cannot be used with --ab; usage: ";
     assert!(said.starts_with(expected), "{said}");
 }
+
+#[test]
+fn a_trace_does_not_overwrite_what_standard_input_or_output_is() {
+    for is_input in [true, false] {
+        let file = Written::new(&format!("same-{is_input}.jsonl"));
+        std::fs::write(file.path(), "precious\n").unwrap();
+        let mut command = crate::support::program();
+        command.args(["serve", "chat=0", "--trace", file.name()]);
+        let shared = || File::options().append(true).read(true).open(file.path());
+        let streams = match is_input {
+            true => [shared().unwrap().into(), Stdio::piped(), Stdio::piped()],
+            false => [Stdio::null(), shared().unwrap().into(), Stdio::piped()],
+        };
+        let mut server = Epollo::spawn_with(&mut command, streams);
+        assert_eq!(server.code(), 2);
+        let said = server.errors();
+        assert!(
+            said.contains("would overwrite") && said.lines().count() == 1,
+            "{said}"
+        );
+        assert_eq!(file.text(), "precious\n");
+    }
+}
+
+#[test]
+fn a_trace_that_is_cut_while_it_grows_has_no_hole() {
+    let file = Written::new("cut.jsonl");
+    let server = Server::start(&["echo=0", "--trace", file.name()]);
+    assert_serves(&server);
+    // As logrotate's copytruncate does.
+    File::options()
+        .write(true)
+        .open(file.path())
+        .unwrap()
+        .set_len(0)
+        .unwrap();
+    assert_serves(&server);
+    end(server);
+    let text = file.text();
+    assert!(!text.contains('\0'), "{}", text.escape_debug());
+    // It may be cut within a line.
+    let whole = text.split_once('\n').unwrap().1;
+    assert!(objects(whole).len() > ECHOES);
+}
