@@ -11,8 +11,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::{Directory, Flags, ReadPause, Subject, TraceEvent};
-use crate::protocol::Time;
 use crate::protocol::display::Escaped;
+use crate::protocol::{PeerId, Time};
 
 /// Appends an event that `directory` has seen to `out`, without a line end. At most `payload` bytes of
 /// what a peer sends or is sent are shown, escaped.
@@ -103,6 +103,12 @@ impl Object<'_> {
         Ok(())
     }
 
+    /// What was watched for a peer before; `None` at first.
+    fn interest_before(&self, peer: PeerId) -> Option<Flags> {
+        let before = self.directory.peer(peer)?.interest_before;
+        (before != Flags::NONE).then_some(before)
+    }
+
     /// What this kind of event has to say.
     fn particulars<M: SerializeMap>(&self, fields: &mut Fields<M>) -> Result<(), M::Error> {
         match *self.event {
@@ -164,8 +170,7 @@ impl Object<'_> {
                 result,
                 ..
             } => {
-                let before = self.directory.peer(peer).map(|known| known.interest_before);
-                let before = before.filter(|&before| result.is_ok() && before != Flags::NONE);
+                let before = self.interest_before(peer).filter(|_| result.is_ok());
                 fields
                     .put("interest", interest.interest())?
                     .some("was", before.map(Flags::interest))?
