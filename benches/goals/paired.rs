@@ -15,10 +15,6 @@ const SERVER_CPU: &str = "server_cpu_ns_per_echo";
 /// P12 and P5: what is asked of an open loop.
 const RATE: u32 = 50_000;
 
-fn tokio() -> Result<Server> {
-    Server::start(&programs::rust("tokio")?.needed()?)
-}
-
 /// A figure of a duel beside its goal.
 fn line(load: &Load, duel: &AbTest, figure: &str, what: String, bound: Bound) -> Result<Line> {
     let ratio = ratio_of(duel, figure)?;
@@ -39,22 +35,24 @@ fn line(load: &Load, duel: &AbTest, figure: &str, what: String, bound: Bound) ->
         .doubted(&duel.warnings))
 }
 
-/// P1: CPU time of the server for one echo.
-pub(crate) fn cpu(effort: &Effort) -> Result<Vec<Line>> {
+/// Each load on epollo and, in turn, on the strong C server and on tokio, which have a goal each.
+fn beside_both(
+    effort: &Effort,
+    loads: &[(Load, String)],
+    figure: &str,
+    [most_of_strong, most_of_tokio]: [f64; 2],
+) -> Result<Vec<Line>> {
     let (epollo, strong) = epollo_and_strong(&[])?;
-    let tokio = tokio()?;
+    let tokio = Server::start(&programs::rust("tokio")?.needed()?)?;
     let mut lines = Vec::new();
-    for &size in effort.of_all(&[64, 1024]) {
-        for &connections in effort.of_all(&[64, 1, 1_000, 10_000]) {
-            let load = Load {
-                size,
-                ..Load::echo(connections, effort.block)
-            };
-            for (peer, server, most) in [("strong", &strong, 1.02), ("tokio", &tokio, 0.90)] {
-                let duel = load.duel(&epollo, server, effort.blocks)?;
-                let what = format!("{connections} connections, {size} B, epollo / {peer}");
-                lines.push(line(&load, &duel, SERVER_CPU, what, Bound::AtMost(most))?);
-            }
+    for (load, what) in loads {
+        for (peer, server, most) in [
+            ("strong", &strong, most_of_strong),
+            ("tokio", &tokio, most_of_tokio),
+        ] {
+            let duel = load.duel(&epollo, server, effort.blocks)?;
+            let what = format!("{what}, epollo / {peer}");
+            lines.push(line(load, &duel, figure, what, Bound::AtMost(most))?);
         }
     }
     for server in [epollo, strong, tokio] {
@@ -63,30 +61,29 @@ pub(crate) fn cpu(effort: &Effort) -> Result<Vec<Line>> {
     Ok(lines)
 }
 
+/// P1: CPU time of the server for one echo.
+pub(crate) fn cpu(effort: &Effort) -> Result<Vec<Line>> {
+    let mut loads = Vec::new();
+    for &size in effort.of_all(&[64, 1024]) {
+        for &connections in effort.of_all(&[64, 1, 1_000, 10_000]) {
+            let load = Load {
+                size,
+                ..Load::echo(connections, effort.block)
+            };
+            loads.push((load, format!("{connections} connections, {size} B")));
+        }
+    }
+    beside_both(effort, &loads, SERVER_CPU, [1.02, 0.90])
+}
+
 /// P5: the tail at a constant rate.
 pub(crate) fn tail(effort: &Effort) -> Result<Vec<Line>> {
-    let (epollo, strong) = epollo_and_strong(&[])?;
-    let tokio = tokio()?;
     let load = Load {
         rate: Some(RATE),
         ..Load::echo(256, effort.block)
     };
-    let mut lines = Vec::new();
-    for (peer, server, most) in [("strong", &strong, 1.05), ("tokio", &tokio, 0.80)] {
-        let duel = load.duel(&epollo, server, effort.blocks)?;
-        let what = format!("p99.9 of 256 connections at {RATE} a second, epollo / {peer}");
-        lines.push(line(
-            &load,
-            &duel,
-            "response_p999",
-            what,
-            Bound::AtMost(most),
-        )?);
-    }
-    for server in [epollo, strong, tokio] {
-        server.stop()?;
-    }
-    Ok(lines)
+    let what = format!("p99.9 of 256 connections at {RATE} a second");
+    beside_both(effort, &[(load, what)], "response_p999", [1.05, 0.80])
 }
 
 /// P6: one connection, the server looks again before it sleeps.

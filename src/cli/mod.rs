@@ -104,14 +104,10 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
             return Ok(());
         }
     };
-    let (log_default, no_room) = match arguments.command {
-        // A simulated server has nothing to complain of unless it is watched, and then at leisure.
-        Command::Sim(_) => ("off", NoRoom::Wait),
-        Command::Serve(_)
-        | Command::Hello(_)
-        | Command::Echo(_)
-        | Command::Chat(_)
-        | Command::Bench(_) => ("warn", NoRoom::Drop),
+    // A simulated server has nothing to complain of unless it is watched, and then at leisure.
+    let (log_default, no_room) = match matches!(arguments.command, Command::Sim(_)) {
+        true => ("off", NoRoom::Wait),
+        false => ("warn", NoRoom::Drop),
     };
     signals::outlive_full_files().map_err(|error| Failure::cannot("watch for SIGXFSZ", &error))?;
     let log = log::start(

@@ -85,14 +85,11 @@ fn announcements(
     services: &[(String, SocketAddr)],
     page: Option<&TcpListener>,
 ) -> io::Result<Vec<String>> {
+    let line = |name: &str, address| format!("listening {name} {address}");
     let page = page.map(TcpListener::local_addr).transpose()?;
-    let services = services
-        .iter()
-        .map(|(name, address)| (name.as_str(), *address));
-    let all = services.chain(page.map(|address| ("explore", address)));
-    Ok(all
-        .map(|(name, address)| format!("listening {name} {address}"))
-        .collect())
+    let services = services.iter().map(|(name, address)| line(name, *address));
+    let page = page.map(|address| line("explore", address));
+    Ok(services.chain(page).collect())
 }
 
 /// What is to be served.
@@ -135,7 +132,7 @@ fn named(listeners: &[(Protocol, TcpListener)]) -> io::Result<Vec<(String, Socke
 fn settings(arguments: &ServeArguments) -> Settings {
     let quit = arguments.quit.as_ref().map(|word| word.as_bytes().to_vec());
     Settings {
-        greeting: arguments.greeting.0.clone(),
+        greeting: arguments.greeting.clone(),
         echo: echo::Settings {
             quit: quit.clone(),
             print: arguments.print,
@@ -149,7 +146,7 @@ fn settings(arguments: &ServeArguments) -> Settings {
             framing: arguments.framing,
             quit: quit.unwrap_or_else(|| b"QUIT".to_vec()),
             message_bytes_max: arguments.max_message,
-            message_time_max: arguments.idle_timeout.0,
+            message_time_max: arguments.idle_timeout,
             turn_time_max: turn_time_max(arguments),
             prompts: stdio::is_terminal(),
         },
@@ -167,7 +164,7 @@ fn turn_time_max(arguments: &ServeArguments) -> Option<Duration> {
     match arguments.chat_with {
         ChatWith::Pair => arguments
             .turn_timeout
-            .map_or(Some(TURN_TIME_MAX_DEFAULT), |limit| limit.0),
+            .unwrap_or(Some(TURN_TIME_MAX_DEFAULT)),
         ChatWith::Operator | ChatWith::Echo => None,
     }
 }
@@ -180,23 +177,12 @@ fn attach<S: Service, O: Observer>(
     plan: Plan,
 ) -> io::Result<()> {
     let arguments = &plan.arguments;
+    let (none, name) = (Policy::default(), format_args!("signals"));
     let stream = signals::stream(signals::first_asks_second_exits()?);
-    let none = Policy::default();
-    reactor.attach(
-        stream,
-        origin(Origin::Signals),
-        none,
-        format_args!("signals"),
-    )?;
-
+    reactor.attach(stream, origin(Origin::Signals), none, name)?;
     if stdio::is_terminal() {
         let stream = signals::stream(signals::continued()?);
-        reactor.attach(
-            stream,
-            origin(Origin::Continued),
-            none,
-            format_args!("signals"),
-        )?;
+        reactor.attach(stream, origin(Origin::Continued), none, name)?;
     }
 
     let has_operator =
@@ -210,12 +196,10 @@ fn attach<S: Service, O: Observer>(
     reactor.attach(stream, console, none, format_args!("the terminal"))?;
 
     let policy = Policy {
-        idle_timeout: arguments.idle_timeout.0,
-        write_timeout: arguments.write_timeout.0,
+        idle_timeout: arguments.idle_timeout,
+        write_timeout: arguments.write_timeout,
         linger: Some(LINGER),
-        reads_while_owing: false,
-        resets_after_linger: false,
-        exempt_from_limits: false,
+        ..Policy::UNLIMITED
     };
     for (protocol, listener) in plan.listeners {
         reactor.listen(listener, origin(Origin::Serve(protocol)), policy)?;
@@ -226,11 +210,7 @@ fn attach<S: Service, O: Observer>(
 /// Listens on every address, or on none and says why.
 fn bind_all(arguments: &ServeArguments) -> Result<Vec<(Protocol, TcpListener)>, Failure> {
     warn_of_small_somaxconn(arguments.backlog);
-    let options = ListenOptions {
-        backlog: arguments.backlog,
-        reuse_port: arguments.reuse_port,
-        send_buffer: arguments.send_buffer.0,
-    };
+    let options = listen_options(arguments);
     let mut listeners = Vec::new();
     for ServiceAddress { protocol, address } in &arguments.services {
         let name = protocol.name();
@@ -240,11 +220,20 @@ fn bind_all(arguments: &ServeArguments) -> Result<Vec<(Protocol, TcpListener)>, 
     Ok(listeners)
 }
 
-fn bind_page(address: &ListenAddress, arguments: &ServeArguments) -> Result<TcpListener, Failure> {
-    let options = ListenOptions {
+/// What every listener is made with.
+fn listen_options(arguments: &ServeArguments) -> ListenOptions {
+    ListenOptions {
         backlog: arguments.backlog,
-        send_buffer: arguments.send_buffer.0,
-        ..ListenOptions::default()
+        reuse_port: arguments.reuse_port,
+        send_buffer: arguments.send_buffer,
+    }
+}
+
+fn bind_page(address: &ListenAddress, arguments: &ServeArguments) -> Result<TcpListener, Failure> {
+    // Two processes on one port would share the browsers: each page has a port of its own.
+    let options = ListenOptions {
+        reuse_port: false,
+        ..listen_options(arguments)
     };
     bind_one("explore", "--explore=0", address, options)
 }

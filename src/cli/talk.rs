@@ -1,6 +1,7 @@
 //! `epollo hello`, `epollo echo`, `epollo chat`: the clients. Each connects, runs its service on a
 //! reactor with our user's terminal as the other peer, and says what came of it.
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,18 +14,25 @@ use crate::protocol::chat::{self, Chat, Partner};
 use crate::protocol::display::{Escaped, in_rows};
 use crate::protocol::echo::client as echo;
 use crate::protocol::hello::HelloClient;
-use crate::protocol::{CloseReason, Service};
+use crate::protocol::{CloseReason, Context, Service};
 use crate::reactor::{self, Limits, OsKernel, OsStream, Policy, Reactor, Terminal};
-use crate::services::{Redraw, Redrawn, RedrawnOrigin, Windowed};
+use crate::services::Windowed;
 use crate::system::log::Log;
 use crate::system::trace_writer::TraceWriter;
 use crate::system::{self, reason, signals, stdio};
-use crate::trace::{Observer, Off};
+use crate::trace::Off;
 
 /// How long a server may take to close its half once our user has left.
 const LINGER: Duration = Duration::from_secs(1);
 /// How long a server may take to accept our last words.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What a server is held to.
+const POLICY: Policy = Policy {
+    linger: Some(LINGER),
+    write_timeout: Some(WRITE_TIMEOUT),
+    ..Policy::UNLIMITED
+};
 
 /// A client has one peer and all the time that its user has.
 const LIMITS: Limits = Limits {
@@ -40,12 +48,7 @@ pub(super) fn hello(arguments: &ClientArguments, log: &Log) -> Result<(), Failur
     let trace = arguments.trace.open(log, "epollo hello")?;
     watch_signals()?;
     let (stream, address) = connect(&arguments.server)?;
-    let policy = Policy {
-        linger: Some(LINGER),
-        write_timeout: Some(WRITE_TIMEOUT),
-        ..Policy::default()
-    };
-    let server = remote(stream, (), policy, address);
+    let server = remote(stream, (), POLICY, address);
     let client = run(HelloClient::default(), trace, [server])?;
     match client.greeting() {
         Some(greeting) => {
@@ -69,7 +72,7 @@ pub(super) fn echo(arguments: &EchoArguments, log: &Log) -> Result<(), Failure> 
     if stdio::is_terminal() {
         echo_dialogue(trace, stream, address)
     } else {
-        echo_pipe(arguments.timeout.0, trace, stream, address, &exits_at_once)
+        echo_pipe(arguments.timeout, trace, stream, address, &exits_at_once)
     }
 }
 
@@ -78,15 +81,11 @@ fn echo_dialogue(
     stream: OsStream,
     address: SocketAddr,
 ) -> Result<(), Failure> {
-    let policy = Policy {
-        linger: Some(LINGER),
-        write_timeout: Some(WRITE_TIMEOUT),
-        ..Policy::default()
-    };
-    let console = console(echo::Origin::Console)?;
-    let server = remote(stream, echo::Origin::Remote, policy, address);
-    let dialogue = run_on_terminal(windowed(echo::Dialogue::new()), trace, [console, server])?;
-    match dialogue.service.ended_by_server() {
+    let console = console(Some(echo::Origin::Console))?;
+    let server = remote(stream, Some(echo::Origin::Remote), POLICY, address);
+    let dialogue = windowed(echo::Dialogue::new(), echo::Dialogue::redraw);
+    let dialogue = run_in_window(dialogue, trace, vec![console, server])?;
+    match dialogue.ended_by_server() {
         None => Ok(()),
         Some(CloseReason::Finished) => {
             let _ = writeln!(io::stderr(), "epollo: {address} ended the connection");
@@ -104,20 +103,19 @@ fn echo_pipe(
     exits_at_once: &AtomicBool,
 ) -> Result<(), Failure> {
     let policy = Policy {
-        linger: Some(LINGER),
         reads_while_owing: true,
-        ..Policy::default()
+        write_timeout: None,
+        ..POLICY
     };
     let console = console(echo::Origin::Console)?;
     let server = remote(stream, echo::Origin::Remote, policy, address);
-    let (signals, code) = interrupts(echo::Origin::Interrupt)?;
+    let interrupts = signals::first_records_second_exits();
+    let interrupts = interrupts.map_err(|error| cannot_watch_signals(&error))?;
+    let signals = signals_as_peer(interrupts.stream, echo::Origin::Interrupt);
     exits_at_once.store(false, Ordering::Relaxed);
-    let relay = run(
-        echo::Relay::new(patience),
-        trace,
-        [console, server, signals],
-    )?;
-    judge(&relay, address, patience, code.exit_code())
+    let peers = [console, server, signals];
+    let relay = run(echo::Relay::new(patience), trace, peers)?;
+    judge(&relay, address, patience, interrupts.code.exit_code())
 }
 
 /// `code` is the exit code if the user interrupted it.
@@ -168,7 +166,7 @@ pub(super) fn chat(arguments: ChatArguments, log: &Log) -> Result<(), Failure> {
     let trace = arguments.trace.open(log, "epollo chat")?;
     watch_signals()?;
     let (stream, address) = connect(&arguments.server)?;
-    let console = console(chat::Origin::Console)?;
+    let console = console(Some(chat::Origin::Console))?;
     let chat = Chat::new(chat::Settings {
         partner: Partner::User,
         framing: arguments.framing,
@@ -179,18 +177,11 @@ pub(super) fn chat(arguments: ChatArguments, log: &Log) -> Result<(), Failure> {
         prompts: stdio::is_terminal(),
     });
     let policy = Policy {
-        linger: Some(LINGER),
         resets_after_linger: true,
-        write_timeout: Some(WRITE_TIMEOUT),
-        ..Policy::default()
+        ..POLICY
     };
-    let server = remote(stream, chat::Origin::Remote, policy, address);
-    let peers = [console, server];
-    let chat = if stdio::is_terminal() {
-        run_on_terminal(windowed(chat), trace, peers)?.service
-    } else {
-        run(windowed(chat), trace, peers)?.service
-    };
+    let server = remote(stream, Some(chat::Origin::Remote), policy, address);
+    let chat = run_in_window(windowed(chat, Chat::redraw), trace, vec![console, server])?;
     if let Some(verdict) = terminal_verdict(chat.console_ending()) {
         return verdict;
     }
@@ -214,9 +205,13 @@ fn connect(server: &ServerAddress) -> Result<(OsStream, SocketAddr), Failure> {
 }
 
 /// A client whose user sees it in a window.
-fn windowed<S>(service: S) -> Windowed<S> {
+fn windowed<C>(client: C, redraw: fn(&mut C, &mut Context<'_>)) -> Windowed<C> {
     let columns = stdio::columns;
-    Windowed { service, columns }
+    Windowed {
+        client,
+        columns,
+        redraw,
+    }
 }
 
 /// From now on a signal ends the client at once, until the returned flag is cleared.
@@ -226,19 +221,6 @@ fn watch_signals() -> Result<Arc<AtomicBool>, Failure> {
 
 fn cannot_watch_signals(error: &io::Error) -> Failure {
     Failure::cannot("watch for signals", error)
-}
-
-/// The signals as a peer, and the exit code of the first one.
-fn interrupts<Origin>(origin: Origin) -> Result<(Peer<Origin>, signals::SignalCode), Failure> {
-    let watched = signals::first_records_second_exits();
-    let (stream, code) = watched.map_err(|error| cannot_watch_signals(&error))?;
-    let peer = Peer {
-        stream: signals::stream(stream),
-        origin,
-        policy: Policy::default(),
-        name: "signals".to_owned(),
-    };
-    Ok((peer, code))
 }
 
 /// Somebody to talk with: the server, or our user at the terminal.
@@ -263,6 +245,15 @@ fn remote<Origin>(
     }
 }
 
+fn signals_as_peer<Origin>(stream: File, origin: Origin) -> Peer<Origin> {
+    Peer {
+        stream: signals::stream(stream),
+        origin,
+        policy: Policy::default(),
+        name: "signals".to_owned(),
+    }
+}
+
 fn console<Origin>(origin: Origin) -> Result<Peer<Origin>, Failure> {
     let open = || -> io::Result<Terminal> {
         let sides = (Some(stdio::input()?), Some(stdio::output()?));
@@ -278,54 +269,36 @@ fn console<Origin>(origin: Origin) -> Result<Peer<Origin>, Failure> {
 }
 
 /// Runs the client and gives it back with what it has learnt.
-fn run<S: Service, const N: usize>(
+fn run<S: Service>(
     client: S,
     trace: Option<TraceWriter>,
-    peers: [Peer<S::Origin>; N],
+    peers: impl IntoIterator<Item = Peer<S::Origin>>,
 ) -> Result<S, Failure> {
-    let ran = match trace {
-        None => run_observed(client, Off, peers),
-        Some(trace) => run_observed(client, trace, peers),
+    let run = || -> io::Result<S> {
+        let mut reactor = Reactor::observed(OsKernel::new()?, client, LIMITS, (Off, trace));
+        for peer in peers {
+            let (stream, name) = (peer.stream, peer.name);
+            reactor.attach(stream, peer.origin, peer.policy, format_args!("{name}"))?;
+        }
+        reactor.run()?;
+        Ok(reactor.into_service())
     };
-    ran.map_err(|error| Failure::at_work(format_args!("the event loop failed: {}", reason(&error))))
+    run().map_err(|error| {
+        Failure::at_work(format_args!("the event loop failed: {}", reason(&error)))
+    })
 }
 
 /// The same for a client with a prompt, which is drawn again after a stop.
-fn run_on_terminal<C: Redraw>(
-    client: C,
+fn run_in_window<C: Service>(
+    client: Windowed<C>,
     trace: Option<TraceWriter>,
-    [one, other]: [Peer<C::Origin>; 2],
+    mut peers: Vec<Peer<Option<C::Origin>>>,
 ) -> Result<C, Failure> {
-    let stream = signals::continued().map_err(|error| cannot_watch_signals(&error))?;
-    let continued = Peer {
-        stream: signals::stream(stream),
-        origin: RedrawnOrigin::Continued,
-        policy: Policy::default(),
-        name: "signals".to_owned(),
-    };
-    let of_client = |peer: Peer<C::Origin>| Peer {
-        stream: peer.stream,
-        origin: RedrawnOrigin::Client(peer.origin),
-        policy: peer.policy,
-        name: peer.name,
-    };
-    let peers = [of_client(one), of_client(other), continued];
-    let Redrawn(client) = run(Redrawn(client), trace, peers)?;
-    Ok(client)
-}
-
-fn run_observed<S: Service, const N: usize>(
-    client: S,
-    observer: impl Observer,
-    peers: [Peer<S::Origin>; N],
-) -> io::Result<S> {
-    let mut reactor = Reactor::observed(OsKernel::new()?, client, LIMITS, observer);
-    for peer in peers {
-        let (stream, name) = (peer.stream, peer.name);
-        reactor.attach(stream, peer.origin, peer.policy, format_args!("{name}"))?;
+    if stdio::is_terminal() {
+        let continued = signals::continued().map_err(|error| cannot_watch_signals(&error))?;
+        peers.push(signals_as_peer(continued, None));
     }
-    reactor.run()?;
-    Ok(reactor.into_service())
+    Ok(run(client, trace, peers)?.client)
 }
 
 fn lost(address: SocketAddr, ending: Option<CloseReason>) -> Failure {

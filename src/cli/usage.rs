@@ -1,16 +1,15 @@
 //! What is said of arguments that make no sense: one line that names what is wrong, how it is written and
 //! where to read more. Which arguments those are is decided by clap and `values.rs`.
 
-use std::error::Error as _;
 use std::ffi::OsString;
 
-use clap::builder::StyledStr;
-use clap::error::{ContextKind, Error, ErrorFormatter, ErrorKind};
+use clap::error::{ContextKind, ErrorKind};
 use clap::{ArgMatches, Command, CommandFactory};
 
 use super::args::Arguments;
 
-/// What clap has to say of these arguments: what is wrong, how to write it, where to read more.
+/// What clap has to say of these arguments, without its paragraphs: what is wrong, how to write it, where
+/// to read more.
 pub(super) fn in_one_line(mut error: clap::Error, given: &[OsString]) -> String {
     let port = misplaced_port(&error, given).map(|port| format!(" (try echo={port})"));
     if port.is_some() {
@@ -19,86 +18,21 @@ pub(super) fn in_one_line(mut error: clap::Error, given: &[OsString]) -> String 
     }
     let variable = variable_of(&error, given);
     let variable = variable.map(|name| format!(" (from the environment variable {name})"));
-    let error = error.apply::<OneLine>();
-    [Some(error.render().to_string()), port, variable]
-        .into_iter()
-        .flatten()
-        .chain([ending(given)])
-        .collect()
+    what_is_wrong(&error) + &port.or(variable).unwrap_or_default() + &ending(given)
 }
 
-/// How clap writes an error: what is wrong, and what may have been meant.
-struct OneLine;
-
-impl ErrorFormatter for OneLine {
-    fn format_error(error: &Error<OneLine>) -> StyledStr {
-        let similar = |kind, what: &str| {
-            let word = error.get(kind)?;
-            Some(format!("; a similar {what} exists: '{word}'"))
-        };
-        let tips = [
-            similar(ContextKind::SuggestedSubcommand, "subcommand"),
-            similar(ContextKind::SuggestedArg, "argument"),
-            similar(ContextKind::SuggestedValue, "value"),
-            error
-                .get(ContextKind::Suggested)
-                .map(|tips| format!("; {tips}"))
-                .filter(|tips| tips != "; "),
-        ];
-        let tips: String = tips.into_iter().flatten().collect();
-        (what_is_wrong(error) + &tips).into()
+fn what_is_wrong(error: &clap::Error) -> String {
+    use ErrorKind::{DisplayHelpOnMissingArgumentOrSubcommand, MissingSubcommand};
+    if [DisplayHelpOnMissingArgumentOrSubcommand, MissingSubcommand].contains(&error.kind()) {
+        return "no command given".to_owned();
     }
-}
-
-fn what_is_wrong(error: &Error<OneLine>) -> String {
-    let of = |kind| error.get(kind).map(ToString::to_string).unwrap_or_default();
-    let argument = of(ContextKind::InvalidArg);
-    let value = of(ContextKind::InvalidValue);
-    match error.kind() {
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-            "no command given".to_owned()
-        }
-        ErrorKind::InvalidSubcommand => {
-            let word = of(ContextKind::InvalidSubcommand);
-            format!("unrecognized subcommand '{word}'")
-        }
-        ErrorKind::UnknownArgument => format!("unexpected argument '{argument}' found"),
-        ErrorKind::MissingRequiredArgument => {
-            format!("the following required arguments were not provided: {argument}")
-        }
-        ErrorKind::InvalidValue if value.is_empty() => {
-            format!("a value is required for '{argument}' but none was supplied")
-        }
-        ErrorKind::InvalidValue => {
-            let values = of(ContextKind::ValidValue);
-            format!("invalid value '{value}' for '{argument}' [possible values: {values}]")
-        }
-        ErrorKind::ValueValidation => {
-            let why = error.source().map(ToString::to_string).unwrap_or_default();
-            format!("invalid value '{value}' for '{argument}': {why}")
-        }
-        ErrorKind::TooManyValues => {
-            format!("unexpected value '{value}' for '{argument}' found; no more were expected")
-        }
-        ErrorKind::ArgumentConflict => match of(ContextKind::PriorArg) {
-            other if other == argument => {
-                format!("the argument '{argument}' cannot be used multiple times")
-            }
-            other => format!("the argument '{argument}' cannot be used with '{other}'"),
-        },
-        other @ (ErrorKind::NoEquals
-        | ErrorKind::TooFewValues
-        | ErrorKind::WrongNumberOfValues
-        | ErrorKind::InvalidUtf8
-        | ErrorKind::DisplayHelp
-        | ErrorKind::DisplayVersion
-        | ErrorKind::Io
-        | ErrorKind::Format
-        | _) => {
-            let words = other.as_str();
-            words.unwrap_or("these arguments make no sense").to_owned()
-        }
-    }
+    let text = error.render().to_string();
+    let before_usage = text.split("\n\nUsage:").next().unwrap_or_default();
+    let before_help = before_usage.split("\n\nFor more information").next();
+    let lines = before_help.unwrap_or_default().lines().map(str::trim);
+    let words: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
+    let words = words.join(" ").replace(" tip: ", "; ");
+    words.trim_start_matches("error: ").to_owned()
 }
 
 /// How the command that these arguments call is written, and where to read more.

@@ -12,17 +12,14 @@ use log::LevelFilter;
 
 use crate::services::Protocol;
 
-/// A duration, or none.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Limit(pub(super) Option<Duration>);
+/// A duration, or none. (A name of its own, so that clap does not take it for an option left out.)
+pub(super) type Limit = Option<Duration>;
 
 /// Unsent bytes that the kernel keeps for a peer, or as many as it likes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct SendBuffer(pub(super) Option<u32>);
+pub(super) type SendBuffer = Option<u32>;
 
 /// The bytes of a greeting.
-#[derive(Clone, Debug)]
-pub(super) struct Greeting(pub(super) Vec<u8>);
+pub(super) type Greeting = Vec<u8>;
 
 fn local(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
@@ -40,18 +37,13 @@ pub(super) fn parse_service(text: &str) -> Result<ServiceAddress, String> {
         Some((name, address)) => (name, Some(address)),
         None => (text, None),
     };
-    let protocol = Protocol::ALL
-        .into_iter()
-        .find(|protocol| protocol.name() == name)
-        .ok_or_else(|| {
-            let is_port = address.is_none() && name.parse::<u16>().is_ok();
-            let remedy = if is_port {
-                format!("echo={name}")
-            } else {
-                "hello, echo or chat".to_owned()
-            };
-            format!("there is no service '{name}' (try {remedy})")
-        })?;
+    let protocol = Protocol::named(name).ok_or_else(|| {
+        let remedy = match name.parse::<u16>() {
+            Ok(_) if address.is_none() => format!("echo={name}"),
+            Ok(_) | Err(_) => "hello, echo or chat".to_owned(),
+        };
+        format!("there is no service '{name}' (try {remedy})")
+    })?;
     let address = match address {
         Some(address) => parse_address(address)?,
         None => ListenAddress::Socket(protocol.default_address()),
@@ -184,23 +176,21 @@ pub(super) fn parse_seed(text: &str) -> Result<u64, String> {
 }
 
 pub(super) fn parse_steps(text: &str) -> Result<u64, String> {
-    parse_number(text)
-        .filter(|&steps| steps > 0)
-        .ok_or_else(|| format!("'{text}' is not a positive whole number (try 100M)"))
+    parse_positive(text, "100M")
 }
 
-/// 100, 1k, 100M.
-fn parse_number(text: &str) -> Option<u64> {
-    let config = parse_size::Config::new().with_decimal();
-    config.parse_size(text).ok()
+/// 100, 1k, 100M; `example` is what to try instead of what is no number.
+pub(super) fn parse_positive(text: &str, example: &str) -> Result<u64, String> {
+    let number = parse_size::Config::new().with_decimal().parse_size(text);
+    let number = number.ok().filter(|&number| number > 0);
+    number.ok_or_else(|| format!("'{text}' is not a positive whole number (try {example})"))
 }
 
 /// The most clients that a simulation has.
 const CLIENTS_MAX: usize = 10_000_000;
 
 pub(super) fn parse_clients(text: &str) -> Result<usize, String> {
-    let count = parse_number(text).filter(|&count| count > 0);
-    let count = count.ok_or_else(|| format!("'{text}' is not a positive whole number (try 1k)"))?;
+    let count = parse_positive(text, "1k")?;
     usize::try_from(count)
         .ok()
         .filter(|&count| count <= CLIENTS_MAX)
@@ -232,10 +222,10 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
 
 pub(super) fn parse_limit(text: &str) -> Result<Limit, String> {
     match text {
-        "none" => Ok(Limit(None)),
+        "none" => Ok(None),
         text => match parse_duration(text) {
             Ok(Duration::ZERO) => Err(format!("'{text}' is too short (try none)")),
-            Ok(duration) => Ok(Limit(Some(duration))),
+            Ok(duration) => Ok(Some(duration)),
             Err(_) => Err(format!(
                 "'{text}' is not a duration (try 500ms, 2s, 5m, 1h or none)"
             )),
@@ -254,13 +244,13 @@ pub(super) fn parse_size(text: &str) -> Result<usize, String> {
 
 pub(super) fn parse_send_buffer(text: &str) -> Result<SendBuffer, String> {
     if text == "kernel" {
-        return Ok(SendBuffer(None));
+        return Ok(None);
     }
     let size = parse_size(text)
         .ok()
         .and_then(|size| u32::try_from(size).ok());
     match size {
-        Some(size) if size > 0 => Ok(SendBuffer(Some(size))),
+        Some(size) if size > 0 => Ok(Some(size)),
         Some(_) | None => Err(format!(
             "'{text}' is not a size from 1 byte to 4 GiB (try 128k, or kernel)"
         )),
@@ -299,7 +289,7 @@ pub(super) fn parse_greeting(text: &str) -> Result<Greeting, String> {
         rest = &escape[length..];
     }
     bytes.extend_from_slice(rest.as_bytes());
-    Ok(Greeting(bytes))
+    Ok(bytes)
 }
 
 fn parse_escape(escape: &str) -> Option<(u8, usize)> {

@@ -12,43 +12,24 @@ pub(crate) struct Reply {
     pub(crate) extra: String,
 }
 
-/// A status code with the words for it (RFC 9110, section 15).
+/// A status code with the words for it (RFC 9110, section 15): `404 Not Found`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Status {
-    Ok,
-    BadRequest,
-    Forbidden,
-    NotFound,
-    MethodNotAllowed,
-    TooSlow,
-    Conflict,
-    LengthRequired,
-    TooLarge,
-    WrongType,
-    Misdirected,
-    HeadTooLarge,
-    Unavailable,
-}
+pub(crate) struct Status(&'static str);
 
 impl Status {
-    /// `404 Not Found`.
-    pub(crate) fn line(self) -> &'static str {
-        match self {
-            Status::Ok => "200 OK",
-            Status::BadRequest => "400 Bad Request",
-            Status::Forbidden => "403 Forbidden",
-            Status::NotFound => "404 Not Found",
-            Status::MethodNotAllowed => "405 Method Not Allowed",
-            Status::TooSlow => "408 Request Timeout",
-            Status::Conflict => "409 Conflict",
-            Status::LengthRequired => "411 Length Required",
-            Status::TooLarge => "413 Content Too Large",
-            Status::WrongType => "415 Unsupported Media Type",
-            Status::Misdirected => "421 Misdirected Request",
-            Status::HeadTooLarge => "431 Request Header Fields Too Large",
-            Status::Unavailable => "503 Service Unavailable",
-        }
-    }
+    pub(crate) const OK: Status = Status("200 OK");
+    pub(crate) const BAD_REQUEST: Status = Status("400 Bad Request");
+    pub(crate) const FORBIDDEN: Status = Status("403 Forbidden");
+    pub(crate) const NOT_FOUND: Status = Status("404 Not Found");
+    pub(crate) const METHOD_NOT_ALLOWED: Status = Status("405 Method Not Allowed");
+    pub(crate) const TOO_SLOW: Status = Status("408 Request Timeout");
+    pub(crate) const CONFLICT: Status = Status("409 Conflict");
+    pub(crate) const LENGTH_REQUIRED: Status = Status("411 Length Required");
+    pub(crate) const TOO_LARGE: Status = Status("413 Content Too Large");
+    pub(crate) const WRONG_TYPE: Status = Status("415 Unsupported Media Type");
+    pub(crate) const MISDIRECTED: Status = Status("421 Misdirected Request");
+    pub(crate) const HEAD_TOO_LARGE: Status = Status("431 Request Header Fields Too Large");
+    pub(crate) const UNAVAILABLE: Status = Status("503 Service Unavailable");
 }
 
 pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
@@ -82,21 +63,21 @@ impl Reply {
         }
     }
 
+    /// What went wrong, as JSON.
+    pub(crate) fn error(status: Status, words: &str) -> Reply {
+        Reply::json(status, &serde_json::json!({ "error": words }))
+    }
+
     /// Sends it and ends the connection. A HEAD request gets everything but the body.
     pub(crate) fn send(&self, cx: &mut Context<'_>, is_head: bool) {
-        let Reply {
-            status,
-            kind,
-            body,
-            extra,
-        } = self;
-        let (status, length) = (status.line(), body.len());
+        let (Status(status), length) = (self.status, self.body.len());
+        let Reply { kind, extra, .. } = self;
         let mut text = format!(
             "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\
              {CAUTIONS}{extra}Connection: close\r\n\r\n"
         );
         if !is_head {
-            text.push_str(body);
+            text.push_str(&self.body);
         }
         cx.send(text.as_bytes());
         cx.close();

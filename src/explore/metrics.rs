@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
@@ -16,7 +17,6 @@ use super::ExplorerReactor;
 use super::http::{Reply, Status};
 use super::stats::{BUCKETS_US, StatsObserver};
 use crate::protocol::{CloseReason, Service};
-use crate::reactor::Holdings;
 use crate::trace::Observer;
 
 type Labels = Vec<(&'static str, String)>;
@@ -31,35 +31,23 @@ pub(crate) fn reply<S: Service, O: Observer>(
     reactor: &mut ExplorerReactor<S, O>,
     is_open: bool,
 ) -> Reply {
-    let mut registry = Registry::with_prefix("epollo");
-    of_reactor(&mut registry, reactor);
+    let registry = &mut Registry::with_prefix("epollo");
+    of_reactor(registry, reactor);
     let (service, (recorder, _)) = reactor.service_and_observer();
     let broadcast = &service.broadcast;
-    gauge(
-        &mut registry,
-        "page_connections",
-        "Connections to the explorer page",
-        broadcast.sessions(),
-    );
-    gauge(
-        &mut registry,
-        "page_streams",
-        "Browsers that follow the event stream",
-        broadcast.streams().len(),
-    );
-    counter(
-        &mut registry,
-        "page_events_missed",
-        "Events not sent because a browser was too slow",
-        broadcast.missed,
-    );
-    of_recorder(&mut registry, recorder, &broadcast.services);
+    let help = "Connections to the explorer page";
+    gauge(registry, "page_connections", help, broadcast.sessions());
+    let help = "Browsers that follow the event stream";
+    gauge(registry, "page_streams", help, broadcast.streams().len());
+    let help = "Events not sent because a browser was too slow";
+    counter(registry, "page_events_missed", help, broadcast.missed);
+    of_recorder(registry, recorder, &broadcast.services);
     let mut text = String::new();
-    if encode(&mut text, &registry).is_err() {
-        return Reply::text(Status::Unavailable, "the metrics cannot be written");
+    if encode(&mut text, registry).is_err() {
+        return Reply::text(Status::UNAVAILABLE, "the metrics cannot be written");
     }
     Reply {
-        status: Status::Ok,
+        status: Status::OK,
         kind: if is_open { OPEN_METRICS } else { PROMETHEUS },
         body: text,
         extra: String::new(),
@@ -67,43 +55,19 @@ pub(crate) fn reply<S: Service, O: Observer>(
 }
 
 fn of_reactor<S: Service, O: Observer>(registry: &mut Registry, reactor: &ExplorerReactor<S, O>) {
-    let Holdings {
-        timers,
-        buffered_bytes: unsent,
-        ..
-    } = reactor.holdings();
-    let counters = reactor.counters();
-    gauge(registry, "timers", "Timers that are set", timers);
-    registry.register_with_unit(
-        "unsent",
-        "Memory used by unsent bytes",
-        Unit::Bytes,
-        ConstGauge::new(as_signed(unsent as u64)),
-    );
-    for (name, help, value) in [
-        (
-            "accepted",
-            "Connections accepted, including those turned away afterwards",
-            counters.accepted,
-        ),
-        (
-            "turned_away",
-            "Connections turned away: closed at once because of a limit",
-            counters.turned_away,
-        ),
-        (
-            "refused",
-            "Peers that broke a rule of their protocol",
-            counters.refused,
-        ),
-        (
-            "accept_pauses",
-            "Pauses of accepting because the machine had no resources left for a connection",
-            counters.accept_pauses,
-        ),
-    ] {
-        counter(registry, name, help, value);
-    }
+    let (holdings, counters) = (reactor.holdings(), reactor.counters());
+    gauge(registry, "timers", "Timers that are set", holdings.timers);
+    let help = "Memory used by unsent bytes";
+    let unsent = ConstGauge::new(holdings.buffered_bytes);
+    registry.register_with_unit("unsent", help, Unit::Bytes, unsent);
+    let help = "Connections accepted, including those turned away afterwards";
+    counter(registry, "accepted", help, counters.accepted);
+    let help = "Connections turned away: closed at once because of a limit";
+    counter(registry, "turned_away", help, counters.turned_away);
+    let help = "Peers that broke a rule of their protocol";
+    counter(registry, "refused", help, counters.refused);
+    let help = "Pauses of accepting because the machine had no resources left for a connection";
+    counter(registry, "accept_pauses", help, counters.accept_pauses);
 }
 
 fn of_recorder(
@@ -111,14 +75,13 @@ fn of_recorder(
     recorder: &StatsObserver,
     services: &[(String, SocketAddr)],
 ) {
-    let connections = Family::<Labels, Gauge>::default();
+    let connections = Family::<Labels, Gauge<u64, AtomicU64>>::default();
     let labels = |service: &str| vec![("service", service.to_owned())];
     for (service, _) in services {
         connections.get_or_create(&labels(service)).set(0);
     }
     for (&service, &count) in &recorder.peers {
-        let connections = connections.get_or_create(&labels(service));
-        connections.set(as_signed(count));
+        connections.get_or_create(&labels(service)).set(count);
     }
     let help = "Open connections; the terminal and the signals count as peers, too";
     registry.register("connections", help, connections);
@@ -134,41 +97,23 @@ fn of_recorder(
     }
     registry.register("closed", "Connections closed", closed);
     let totals = &recorder.totals;
-    for (name, help, value) in [
-        ("turns", "Turns of the loop", totals.turns),
-        ("events", "Events returned by epoll_wait", totals.events),
-        (
-            "reads",
-            "Calls of read on connections to services",
-            totals.reads,
-        ),
-        (
-            "writes",
-            "Calls of write on connections to services",
-            totals.writes,
-        ),
-        (
-            "would_block",
-            "Reads and writes that would have blocked (EAGAIN)",
-            totals.would_block,
-        ),
-    ] {
-        counter(registry, name, help, value);
-    }
-    for (name, help, value) in [
-        (
-            "received",
-            "Bytes read from connections to services",
-            totals.bytes_in,
-        ),
-        (
-            "sent",
-            "Bytes written to connections to services",
-            totals.bytes_out,
-        ),
-    ] {
-        registry.register_with_unit(name, help, Unit::Bytes, ConstCounter::new(value));
-    }
+    counter(registry, "turns", "Turns of the loop", totals.turns);
+    let help = "Events returned by epoll_wait";
+    counter(registry, "events", help, totals.events);
+    let help = "Calls of read on connections to services";
+    counter(registry, "reads", help, totals.reads);
+    let help = "Calls of write on connections to services";
+    counter(registry, "writes", help, totals.writes);
+    let help = "Reads and writes that would have blocked (EAGAIN)";
+    counter(registry, "would_block", help, totals.would_block);
+    let (received, sent) = (
+        ConstCounter::new(totals.bytes_in),
+        ConstCounter::new(totals.bytes_out),
+    );
+    let help = "Bytes read from connections to services";
+    registry.register_with_unit("received", help, Unit::Bytes, received);
+    let help = "Bytes written to connections to services";
+    registry.register_with_unit("sent", help, Unit::Bytes, sent);
     let asleep = ConstCounter::new(seconds(totals.asleep));
     registry.register_with_unit("asleep", "Time in epoll_wait", Unit::Seconds, asleep);
     let help = "Duration of turns";
@@ -206,21 +151,14 @@ impl EncodeMetric for Lengths {
 }
 
 fn gauge(registry: &mut Registry, name: &str, help: &str, value: usize) {
-    registry.register(name, help, ConstGauge::new(as_signed(value as u64)));
+    registry.register(name, help, ConstGauge::new(value));
 }
 
 fn counter(registry: &mut Registry, name: &str, help: &str, value: u64) {
     registry.register(name, help, ConstCounter::new(value));
 }
 
-fn as_signed(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-#[allow(
-    clippy::cast_precision_loss,
-    reason = "a clock of 100 days has 53 bits of nanoseconds"
-)]
+/// Exact for 100 days: so many nanoseconds have 53 bits.
 fn seconds(nanoseconds: u64) -> f64 {
     nanoseconds as f64 / 1e9
 }

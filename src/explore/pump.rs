@@ -3,10 +3,11 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use mio::net::TcpStream;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::Socket;
 
 use super::broadcast::{Data, Question};
 use super::http::{Reply, Status};
@@ -14,7 +15,7 @@ use super::session::TICK;
 use super::stats::Totals;
 use super::{ExplorerReactor, Origin, metrics, snapshot};
 use crate::protocol::{Service, Time};
-use crate::reactor::{Holdings, OsStream, Policy};
+use crate::reactor::{self, Holdings, OsStream, Policy};
 use crate::trace::Observer;
 
 /// How often the table is sent.
@@ -26,8 +27,6 @@ const DEMO_POLICY: Policy = Policy {
     linger: Some(Duration::from_secs(1)),
     // It floods and hears the echo: not to read while it owes would be to wait for itself.
     reads_while_owing: true,
-    // Where memory is short, it goes before those that it was made to show.
-    exempt_from_limits: true,
     ..Policy::UNLIMITED
 };
 /// Segments as on an Ethernet. With those of loopback, 64 KiB, the kernel would keep megabytes on the
@@ -85,7 +84,7 @@ impl Pump {
         address: SocketAddr,
     ) -> Reply {
         if !reactor.service().broadcast.demos.has_room() {
-            return conflict("too many demo clients; close one");
+            return Reply::error(Status::CONFLICT, "too many demo clients; close one");
         }
         let dialled = dial(address).and_then(|(stream, socket, own)| {
             let stream = OsStream::Tcp(stream);
@@ -101,12 +100,12 @@ impl Pump {
         match dialled {
             Ok((number, own)) => {
                 let body = serde_json::json!({ "client": number, "address": own.to_string() });
-                Reply::json(Status::Ok, &body)
+                Reply::json(Status::OK, &body)
             }
-            Err(error) => conflict(&format!(
-                "cannot connect: {}",
-                crate::system::reason(&error)
-            )),
+            Err(error) => {
+                let words = format!("cannot connect: {}", crate::system::reason(&error));
+                Reply::error(Status::CONFLICT, &words)
+            }
         }
     }
 
@@ -144,11 +143,6 @@ impl Pump {
     }
 }
 
-fn conflict(words: &str) -> Reply {
-    let body = serde_json::json!({ "error": words });
-    Reply::json(Status::Conflict, &body)
-}
-
 /// A connection to one of our own services: the stream, its socket once more, its own address.
 fn dial(address: SocketAddr) -> io::Result<(TcpStream, Socket, SocketAddr)> {
     let ip = match address.ip() {
@@ -157,17 +151,11 @@ fn dial(address: SocketAddr) -> io::Result<(TcpStream, Socket, SocketAddr)> {
         ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
     };
     let address = SocketAddr::new(ip, address.port());
-    let domain = Domain::for_address(address);
-    let socket = Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
-    socket.set_tcp_mss(DEMO_SEGMENT_BYTES)?;
-    socket.set_recv_buffer_size(DEMO_BUFFER_BYTES)?;
-    match socket.connect(&address.into()) {
-        Err(error)
-            if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {}
-        connected => connected?,
-    }
-    let handle = socket.try_clone()?;
-    let stream = TcpStream::from_std(socket.into());
+    let stream = reactor::dial(address, |socket| {
+        socket.set_tcp_mss(DEMO_SEGMENT_BYTES)?;
+        socket.set_recv_buffer_size(DEMO_BUFFER_BYTES)
+    })?;
     let own = stream.local_addr()?;
+    let handle = stream.as_fd().try_clone_to_owned()?.into();
     Ok((stream, handle, own))
 }

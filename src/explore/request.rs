@@ -68,7 +68,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Parsed<'_> {
         let words = format!(
             "the request head is too long ({HEAD_BYTES_MAX} bytes and {FIELDS_MAX} fields at most)"
         );
-        Parsed::Wrong(Reply::text(Status::HeadTooLarge, &words))
+        Parsed::Wrong(Reply::text(Status::HEAD_TOO_LARGE, &words))
     };
     let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
     let mut head = httparse::Request::new(&mut fields);
@@ -76,14 +76,14 @@ pub(crate) fn parse(bytes: &[u8]) -> Parsed<'_> {
         Ok(httparse::Status::Complete(length)) if length <= HEAD_BYTES_MAX => length,
         Ok(httparse::Status::Partial) if bytes.len() < HEAD_BYTES_MAX => return Parsed::Partial,
         Ok(_) | Err(httparse::Error::TooManyHeaders) => return too_long(),
-        Err(_) => return wrong(Status::BadRequest, "this is not an HTTP/1.1 request"),
+        Err(_) => return wrong(Status::BAD_REQUEST, "this is not an HTTP/1.1 request"),
     };
     let (Some(method), Some(target)) = (head.method, head.path) else {
-        return wrong(Status::BadRequest, "this is not an HTTP/1.1 request");
+        return wrong(Status::BAD_REQUEST, "this is not an HTTP/1.1 request");
     };
     let Some((authority, path)) = split_target(target) else {
         let words = "the target is neither a path nor http://HOST/PATH";
-        return wrong(Status::BadRequest, words);
+        return wrong(Status::BAD_REQUEST, words);
     };
     let request = Request {
         method,
@@ -97,7 +97,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Parsed<'_> {
             .collect(),
     };
     if request.has("transfer-encoding") {
-        return wrong(Status::LengthRequired, "Content-Length is required");
+        return wrong(Status::LENGTH_REQUIRED, "Content-Length is required");
     }
     with_body(request)
 }
@@ -129,10 +129,10 @@ fn with_body(request: Request<'_>) -> Parsed<'_> {
     let length = digits.parse().unwrap_or(usize::MAX);
     if !is_number {
         let words = "Content-Length is not a number";
-        Parsed::Wrong(Reply::text(Status::BadRequest, words))
+        Parsed::Wrong(Reply::text(Status::BAD_REQUEST, words))
     } else if length > BODY_BYTES_MAX {
         let words = format!("the body is too long ({BODY_BYTES_MAX} bytes at most)");
-        Parsed::Wrong(Reply::text(Status::TooLarge, &words))
+        Parsed::Wrong(Reply::text(Status::TOO_LARGE, &words))
     } else if request.body.len() < length {
         Parsed::Partial
     } else {

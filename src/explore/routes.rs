@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use super::broadcast::{Broadcast, Question, random_word};
-use super::demo::{self, Order};
+use super::demo::{self, Asked, Order};
 use super::http::{Reply, Status};
 use super::request::Request;
 use crate::protocol::Context;
@@ -25,15 +25,18 @@ pub(crate) fn answer(
 ) -> Answer {
     if !is_for_us(broadcast.address, request) {
         let words = "this server does not answer for that Host";
-        return Answer::Now(Reply::text(Status::Misdirected, words));
+        return Answer::Now(Reply::text(Status::MISDIRECTED, words));
     }
     let methods = match request.path {
         "/" | "/events" | "/metrics" | "/healthz" => "GET, HEAD",
         "/try" => "POST",
-        _ => return Answer::Now(Reply::text(Status::NotFound, "there is no such page")),
+        _ => return Answer::Now(Reply::text(Status::NOT_FOUND, "there is no such page")),
     };
     if !methods.split(", ").any(|method| method == request.method) {
-        let mut reply = Reply::text(Status::MethodNotAllowed, "this method is not allowed here");
+        let mut reply = Reply::text(
+            Status::METHOD_NOT_ALLOWED,
+            "this method is not allowed here",
+        );
         reply.extra = format!("Allow: {methods}\r\n");
         return Answer::Now(reply);
     }
@@ -44,7 +47,7 @@ pub(crate) fn answer(
             let is_open = accept.contains("application/openmetrics-text");
             Answer::Later(Question::Metrics { is_open })
         }
-        "/healthz" => Answer::Now(Reply::text(Status::Ok, "ok")),
+        "/healthz" => Answer::Now(Reply::text(Status::OK, "ok")),
         "/try" => try_it(broadcast, cx, request),
         _ => events(broadcast, cx, request),
     }
@@ -53,27 +56,21 @@ pub(crate) fn answer(
 /// A stream is not for another site: it could not read it, but it would take one of the few.
 fn events(broadcast: &mut Broadcast, cx: &Context<'_>, request: &Request<'_>) -> Answer {
     if !is_from_page(broadcast.address, request) {
-        return Answer::Now(Reply::text(
-            Status::Forbidden,
-            "only the explorer page may read the events",
-        ));
+        let words = "only the explorer page may read the events";
+        return Answer::Now(Reply::text(Status::FORBIDDEN, words));
     }
     if request.method == "HEAD" {
-        let mut reply = Reply::text(Status::Ok, "");
+        let mut reply = Reply::text(Status::OK, "");
         reply.kind = "text/event-stream";
         return Answer::Now(reply);
     }
-    broadcast.subscribe(cx.me()).map_or_else(
-        || {
-            let mut reply = Reply::text(
-                Status::Unavailable,
-                "too many browsers are connected already",
-            );
-            reply.extra = "Retry-After: 5\r\n".to_owned();
-            Answer::Now(reply)
-        },
-        Answer::Stream,
-    )
+    if let Some(next) = broadcast.subscribe(cx.me()) {
+        return Answer::Stream(next);
+    }
+    let words = "too many browsers are connected already";
+    let mut reply = Reply::text(Status::UNAVAILABLE, words);
+    reply.extra = "Retry-After: 5\r\n".to_owned();
+    Answer::Now(reply)
 }
 
 /// A name that somebody else made point at this machine (DNS rebinding) is not ours. Who is meant to be
@@ -126,11 +123,11 @@ fn page(broadcast: &Broadcast) -> Reply {
         Ok(nonce) => nonce,
         Err(error) => {
             log::warn!("no random numbers for the explorer page: {error}");
-            return Reply::text(Status::Unavailable, "no random numbers");
+            return Reply::text(Status::UNAVAILABLE, "no random numbers");
         }
     };
     Reply {
-        status: Status::Ok,
+        status: Status::OK,
         kind: "text/html; charset=utf-8",
         body: broadcast.page.with_nonce(&nonce),
         extra: format!(
@@ -142,49 +139,44 @@ fn page(broadcast: &Broadcast) -> Reply {
 }
 
 fn wrong(status: Status, words: &str) -> Answer {
-    let body = serde_json::json!({ "error": words });
-    Answer::Now(Reply::json(status, &body))
+    Answer::Now(Reply::error(status, words))
 }
 
 /// A button was pressed.
 fn try_it(broadcast: &mut Broadcast, cx: &mut Context<'_>, request: &Request<'_>) -> Answer {
     let Some(token) = &broadcast.token else {
         let words = "the buttons are off: the page is not on a loopback address";
-        return wrong(Status::Forbidden, words);
+        return wrong(Status::FORBIDDEN, words);
     };
     if !is_from_page(broadcast.address, request)
         || request.field("x-epollo-token") != Some(token.as_str())
     {
-        return wrong(
-            Status::Forbidden,
-            "this request does not come from the explorer page",
-        );
+        let words = "this request does not come from the explorer page";
+        return wrong(Status::FORBIDDEN, words);
     }
     let kind = request.field("content-type").unwrap_or("");
     if kind.split(';').next().map(str::trim) != Some("application/json") {
-        return wrong(Status::WrongType, "the body must be application/json");
+        return wrong(Status::WRONG_TYPE, "the body must be application/json");
     }
-    let (client, order) = match demo::parse(request.body) {
-        Ok(demo::Asked::Connect(to)) => return connect(broadcast, &to),
-        Ok(demo::Asked::Order(client, order)) => (client, order),
-        Err(words) => return wrong(Status::BadRequest, &words),
-    };
-    command(broadcast, cx, client, order)
-}
-
-fn connect(broadcast: &Broadcast, to: &str) -> Answer {
-    let Some(&(_, address)) = broadcast.services.iter().find(|(name, _)| name == to) else {
-        return wrong(Status::BadRequest, "there is no such service");
-    };
-    Answer::Later(Question::Connect(address))
+    match demo::parse(request.body) {
+        Ok(Asked::Connect(to)) => {
+            let mut services = broadcast.services.iter();
+            match services.find(|(name, _)| *name == to) {
+                Some(&(_, address)) => Answer::Later(Question::Connect(address)),
+                None => wrong(Status::BAD_REQUEST, "there is no such service"),
+            }
+        }
+        Ok(Asked::Order(client, order)) => command(broadcast, cx, client, order),
+        Err(words) => wrong(Status::BAD_REQUEST, &words),
+    }
 }
 
 fn command(broadcast: &mut Broadcast, cx: &mut Context<'_>, client: u32, order: Order) -> Answer {
     match broadcast.demos.order(client, order) {
         Ok(peer) => {
             cx.notify(peer);
-            Answer::Now(Reply::json(Status::Ok, &serde_json::json!({ "ok": true })))
+            Answer::Now(Reply::json(Status::OK, &serde_json::json!({ "ok": true })))
         }
-        Err(why) => wrong(Status::Conflict, why),
+        Err(why) => wrong(Status::CONFLICT, why),
     }
 }

@@ -41,15 +41,21 @@ pub(crate) struct Sample {
     wanted_for_demo: usize,
     kept_of_own: usize,
     latest: Option<Time>,
-    /// The turn at hand: whether all of it is the page's own; its events, `None` if it is not
-    /// written down.
-    is_own: bool,
-    entries: Option<Vec<Box<RawValue>>>,
-    entry_bytes: usize,
-    entries_kept: usize,
-    entries_followed: usize,
-    entries_cut: u64,
-    events: usize,
+    /// The turn at hand, if it is written down.
+    at_hand: Option<AtHand>,
+}
+
+/// A turn that is being written down.
+#[derive(Debug, Default)]
+struct AtHand {
+    /// Whether some of it is about others than the page.
+    is_of_others: bool,
+    entries: Vec<Box<RawValue>>,
+    bytes: usize,
+    kept: usize,
+    kept_of_followed: usize,
+    cut: u64,
+    ready: usize,
 }
 
 /// What a browser gets at one tick.
@@ -132,8 +138,7 @@ impl Sample {
             self.wanted_for_demo = TURNS_AFTER_DEMO;
         }
         if let TraceEvent::Awake { events } = event {
-            self.begin(at);
-            self.events = *events.as_ref().unwrap_or(&0);
+            self.begin(at, *events.as_ref().unwrap_or(&0));
         } else if let TraceEvent::Ended = event {
             self.end(at, directory, timeout);
         } else if !matches!(event, TraceEvent::Waiting { .. }) {
@@ -142,24 +147,23 @@ impl Sample {
     }
 
     /// A turn begins: is it one of those that are written down?
-    fn begin(&mut self, at: Time) {
+    fn begin(&mut self, at: Time, ready: usize) {
         let is_apart = self.latest.is_none_or(|latest| at.since(latest) >= SPREAD);
         let is_wanted = self.turns.len() < TURNS_MAX
             && self.bytes < BYTES_MAX / 2
             && (is_apart || self.in_a_row < TURNS_IN_A_ROW);
         let is_for_demo = self.wanted_for_demo > 0 && self.bytes < BYTES_MAX;
-        self.entries = (is_wanted || is_for_demo).then(Vec::new);
-        self.entry_bytes = 0;
-        self.entries_kept = 0;
-        self.entries_cut = 0;
-        self.entries_followed = 0;
-        self.is_own = true;
-        self.skipped += u64::from(self.entries.is_none());
+        let begun = AtHand {
+            ready,
+            ..AtHand::default()
+        };
+        self.at_hand = (is_wanted || is_for_demo).then_some(begun);
+        self.skipped += u64::from(self.at_hand.is_none());
     }
 
     /// Whether there is a place for the turn at hand. What a demo client does is done once it comes to others.
-    fn counts(&mut self, at: Time) -> bool {
-        if self.is_own {
+    fn counts(&mut self, at: Time, is_own: bool) -> bool {
+        if is_own {
             self.kept_of_own += 1;
             return self.kept_of_own <= TURNS_OF_OWN_MAX;
         }
@@ -171,43 +175,42 @@ impl Sample {
 
     fn add(&mut self, at: Time, directory: &Directory, event: &TraceEvent<'_>) {
         let is_followed = self.is_followed(event);
-        let Some(entries) = &mut self.entries else {
+        let Some(turn) = &mut self.at_hand else {
             return;
         };
-        self.is_own = self.is_own && is_own(directory, event);
-        let kept = if is_followed {
-            &mut self.entries_followed
-        } else {
-            &mut self.entries_kept
+        turn.is_of_others = turn.is_of_others || !is_own(directory, event);
+        let kept = match is_followed {
+            true => &mut turn.kept_of_followed,
+            false => &mut turn.kept,
         };
-        if *kept >= ENTRIES_MAX || self.entry_bytes >= BYTES_MAX / 2 {
-            self.entries_cut += 1;
+        if *kept >= ENTRIES_MAX || turn.bytes >= BYTES_MAX / 2 {
+            turn.cut += 1;
             return;
         }
-        let written = json::raw(at, directory, event, self.payload);
-        self.entry_bytes += written.get().len();
-        entries.push(written);
         *kept += 1;
+        let written = json::raw(at, directory, event, self.payload);
+        turn.bytes += written.get().len();
+        turn.entries.push(written);
     }
 
     fn end(&mut self, at: Time, directory: &Directory, timeout: Option<Duration>) {
-        let Some(entries) = self.entries.take() else {
+        let Some(turn) = self.at_hand.take() else {
             return;
         };
-        if !self.counts(at) {
+        if !self.counts(at, !turn.is_of_others) {
             self.skipped += 1;
             return;
         }
-        self.bytes += self.entry_bytes;
+        self.bytes += turn.bytes;
         self.turns.push(Turn {
             n: directory.turn(),
             t: directory.woke().as_nanos(),
             waited: nanos(directory.waited()),
             timeout: timeout.map(nanos),
-            ready: self.events,
+            ready: turn.ready,
             busy: nanos(directory.busy(at)),
-            cut: self.entries_cut,
-            entries,
+            cut: turn.cut,
+            entries: turn.entries,
         });
     }
 }

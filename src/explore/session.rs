@@ -81,7 +81,7 @@ impl HttpSession {
             }
             (State::Asking(_), Event::TimerExpired(_)) => {
                 let words = "the request took too long";
-                self.say(cx, broadcast, &Reply::text(Status::TooSlow, words), false);
+                self.say(cx, broadcast, &Reply::text(Status::TOO_SLOW, words), false);
             }
             (&mut State::Waiting { is_head }, Event::Notified) => {
                 if let Some(reply) = broadcast.take_reply(cx.me()) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::stats::{StatsObserver, Totals};
+use super::stats::{Lengths, StatsObserver, Totals};
 use super::{DEMO, PAGE};
 use crate::protocol::Time;
 use crate::reactor::{Interest, PeerView};
@@ -21,48 +21,20 @@ const OWN_ROWS_MAX: usize = 40;
 pub(super) struct Tick {
     t: u64,
     span: u64,
-    turns: u64,
-    asleep: u64,
-    events: u64,
-    reads: u64,
-    writes: u64,
-    would_block: u64,
-    bytes_in: u64,
-    bytes_out: u64,
-    opened: u64,
-    closed: u64,
-    accept_pauses: u64,
+    #[serde(flatten)]
+    totals: Totals,
     peers: BTreeMap<&'static str, u64>,
     turn_ns: Option<Lengths>,
 }
 
-#[derive(Clone, Copy, Debug, Serialize)]
-struct Lengths {
-    p50: u64,
-    p99: u64,
-    max: u64,
-}
-
 /// What has happened since `before`.
 pub(crate) fn tick(recorder: &mut StatsObserver, now: Time, since: Time, before: &Totals) -> Tick {
-    let lengths = recorder.take_lengths();
-    let totals = &recorder.totals;
     Tick {
         t: now.as_nanos(),
         span: now.as_nanos() - since.as_nanos(),
-        turns: totals.turns - before.turns,
-        asleep: totals.asleep - before.asleep,
-        events: totals.events - before.events,
-        reads: totals.reads - before.reads,
-        writes: totals.writes - before.writes,
-        would_block: totals.would_block - before.would_block,
-        bytes_in: totals.bytes_in - before.bytes_in,
-        bytes_out: totals.bytes_out - before.bytes_out,
-        opened: totals.opened - before.opened,
-        closed: totals.closed - before.closed,
-        accept_pauses: totals.accept_pauses - before.accept_pauses,
+        totals: recorder.totals.since(before),
         peers: recorder.peers.clone(),
-        turn_ns: lengths.map(|(p50, p99, max)| Lengths { p50, p99, max }),
+        turn_ns: recorder.take_lengths(),
     }
 }
 

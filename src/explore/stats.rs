@@ -6,6 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use serde::Serialize;
 
 use super::PAGE_LISTENER;
 use super::sample::{Sample, nanos};
@@ -21,14 +22,15 @@ pub(crate) const BUCKETS_US: [u64; 12] = [
     5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 100_000,
 ];
 
-/// Totals since the start. Reads, writes, bytes and connections are those of whoever came in by a
+/// Totals since the start; those since the last tick go to the page, each by its name here. Reads, writes, bytes and connections are those of whoever came in by a
 /// listener of a service: the page, its demo clients and the terminal do not count.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(crate) struct Totals {
     pub(crate) turns: u64,
     /// Nanoseconds in epoll_wait(2).
     pub(crate) asleep: u64,
     /// Nanoseconds between two waits.
+    #[serde(skip)]
     pub(crate) busy: u64,
     pub(crate) events: u64,
     pub(crate) reads: u64,
@@ -39,6 +41,34 @@ pub(crate) struct Totals {
     pub(crate) opened: u64,
     pub(crate) closed: u64,
     pub(crate) accept_pauses: u64,
+}
+
+impl Totals {
+    /// What has been added to earlier ones.
+    pub(crate) fn since(&self, earlier: &Totals) -> Totals {
+        Totals {
+            turns: self.turns - earlier.turns,
+            asleep: self.asleep - earlier.asleep,
+            busy: self.busy - earlier.busy,
+            events: self.events - earlier.events,
+            reads: self.reads - earlier.reads,
+            writes: self.writes - earlier.writes,
+            would_block: self.would_block - earlier.would_block,
+            bytes_in: self.bytes_in - earlier.bytes_in,
+            bytes_out: self.bytes_out - earlier.bytes_out,
+            opened: self.opened - earlier.opened,
+            closed: self.closed - earlier.closed,
+            accept_pauses: self.accept_pauses - earlier.accept_pauses,
+        }
+    }
+}
+
+/// How long turns were, in nanoseconds.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Lengths {
+    p50: u64,
+    p99: u64,
+    max: u64,
 }
 
 /// The observer behind the explorer page.
@@ -81,17 +111,16 @@ impl StatsObserver {
         }
     }
 
-    /// The lengths of the turns since it was called last, in nanoseconds: p50, p99, the longest.
-    pub(crate) fn take_lengths(&mut self) -> Option<(u64, u64, u64)> {
-        let lengths = &mut self.tick;
-        let taken = (
-            lengths.value_at_quantile(0.5),
-            lengths.value_at_quantile(0.99),
-            lengths.max(),
-        );
-        let has_any = !lengths.is_empty();
-        lengths.reset();
-        has_any.then_some(taken)
+    /// The lengths of the turns since it was called last.
+    pub(crate) fn take_lengths(&mut self) -> Option<Lengths> {
+        let lengths = Lengths {
+            p50: self.tick.value_at_quantile(0.5),
+            p99: self.tick.value_at_quantile(0.99),
+            max: self.tick.max(),
+        };
+        let has_any = !self.tick.is_empty();
+        self.tick.reset();
+        has_any.then_some(lengths)
     }
 
     /// The turns since it was called last, as one JSON object; `None` if there were none.

@@ -3,7 +3,7 @@
 
 const LANES = ["sleep", "ready", "read", "decide", "write", "arm"];
 const LANE_OF = {
-  wait: "sleep", wake: "sleep", end: "sleep", ready: "ready", accept: "read", read: "read", peek: "read", hold: "read",
+  wait: "sleep", wake: "sleep", end: "sleep", ready: "ready", accept: "read", connect: "read", read: "read", peek: "read", hold: "read",
   event: "decide", state: "decide", effect: "decide", open: "decide", close: "decide",
   write: "write", shutdown: "write", interest: "arm", timer: "arm", fire: "ready", pause: "arm",
   delivery: "arm", error: "arm",

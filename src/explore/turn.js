@@ -47,7 +47,7 @@ function sentence(entry) {
       return entry.listener === undefined ? say("ready", { flags: flagWords(entry.flags) }) : say("ready_listener", { l: entry.listener });
     case "hold":
       return say(`hold_${entry.why}`, { n: bytes(entry.unsent ?? 0) });
-    case "accept": case "read": case "peek": case "write": case "shutdown":
+    case "accept": case "connect": case "read": case "peek": case "write": case "shutdown":
       return callWords(entry);
     case "delivery":
       return entry.result === undefined ? say(entry.complete ? "delivery_all" : "delivery_some", { n: bytes(entry.acknowledged) }) : say("delivery_error", { e: entry.result });
@@ -70,12 +70,11 @@ function sentence(entry) {
     }
     case "timer":
       return entry.at === null || entry.at === undefined ? say("timer_off") : say("timer", { d: duration(Math.max(0, entry.at - entry.t)) });
-    case "fire":
-      return say("fire");
     case "pause":
       return entry.until === undefined ? say("pause_short", { l: entry.listener }) : say("pause_until", { l: entry.listener, d: duration(Math.max(0, entry.until - entry.t)) });
     default:
-      return entry.kind;
+      // Whoever has no words yet is shown as it is.
+      return has(entry.kind) ? say(entry.kind, entry) : raw(entry);
   }
 }
 

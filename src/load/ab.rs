@@ -12,14 +12,14 @@ use crate::trace::Off;
 /// Blocks that are measured again because something disturbed them, at most for each that counts.
 const RETRIES_PER_BLOCK: usize = 1;
 
-/// Measures `blocks` blocks of each server.
+/// Measures `blocks` blocks of each server; returns what came of it, for programs and for people.
 pub fn run(
     a: &Plan,
     b: &Plan,
     blocks: usize,
     progress: &mut Progress,
     signals: &File,
-) -> Result<(AbTest, bool), String> {
+) -> Result<(AbTest, String), String> {
     let mut runs: Vec<Report> = Vec::new();
     let mut which_is_a = Vec::new();
     let mut discarded = 0;
@@ -45,6 +45,12 @@ pub fn run(
         which_is_a.push(is_a);
     }
     let (a, b) = (a.target.to_string(), b.target.to_string());
-    let ab_test = ab_test(runs, &which_is_a, discarded, was_interrupted, [&a, &b]);
-    Ok((ab_test, was_interrupted))
+    let servers = [&*a, &*b];
+    Ok(ab_test(
+        runs,
+        &which_is_a,
+        discarded,
+        was_interrupted,
+        servers,
+    ))
 }

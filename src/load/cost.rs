@@ -78,18 +78,13 @@ impl Watch {
             return Vec::new();
         };
         let (command, pid) = (&self.command, self.pid);
-        let all = [
-            ("the memory", "is", sample.rss.is_none(), "statm"),
-            (
-                "the context switches",
-                "are",
-                sample.switches.is_none(),
-                "status",
-            ),
-        ];
-        let missing = all.into_iter().filter(|(_, _, is_missing, _)| *is_missing);
-        let words = missing.map(|(what, verb, _, file)| {
-            format!("{what} of {command} (process {pid}) {verb} unknown: /proc/{pid}/{file} does not show it")
+        let of = format!("of {command} (process {pid})");
+        let memory = sample.rss.is_none().then_some(("memory", "is", "statm"));
+        let switches = ("context switches", "are", "status");
+        let switches = sample.switches.is_none().then_some(switches);
+        let missing = memory.into_iter().chain(switches);
+        let words = missing.map(|(what, verb, file)| {
+            format!("the {what} {of} {verb} unknown: /proc/{pid}/{file} does not show it")
         });
         words.collect()
     }
@@ -246,12 +241,9 @@ impl Sample {
     /// What it used since an earlier sample of it, for so many echoes in so many seconds. Context
     /// switches of threads that ended meanwhile are not in it.
     pub(super) fn since(&self, earlier: &Sample, echoes: u64, seconds: f64) -> Cost {
-        let per_echo = |amount: u64| {
-            if echoes == 0 {
-                0.0
-            } else {
-                amount as f64 / echoes as f64
-            }
+        let per_echo = |amount: u64| match echoes {
+            0 => 0.0,
+            _ => amount as f64 / echoes as f64,
         };
         let cpu = self.cpu.saturating_sub(earlier.cpu);
         let cpu_ns = u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX);

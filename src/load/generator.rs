@@ -7,12 +7,10 @@ use std::time::Duration;
 
 use super::pace::Pace;
 use super::payload::Payloads;
-use super::plan::Arrivals;
-use super::plan::Plan;
+use super::plan::{Arrivals, Plan, Workload};
 use super::recorder::Recorder;
 use super::requester::{Budget, Orders, Requester};
 use crate::protocol::{PeerId, StateName, Time};
-use crate::services::Protocol;
 use crate::system::reason;
 
 mod conduct;
@@ -41,6 +39,18 @@ pub enum Session {
     Greeted(Call, Vec<u8>),
     /// It ended as it should, or it is not read any more.
     Done,
+}
+
+impl Session {
+    /// How its connection is made, of one that may still end before its time.
+    fn call(&self) -> Option<&Call> {
+        match self {
+            Session::Silent(call) | Session::Active(call, _) | Session::Greeted(call, _) => {
+                Some(call)
+            }
+            Session::Conductor | Session::Done => None,
+        }
+    }
 }
 
 /// A connection being made.
@@ -136,19 +146,17 @@ impl Unreachable {
         let is_refused = error.kind() == io::ErrorKind::ConnectionRefused;
         // That the source address is ours was seen before the run.
         let is_out_of_ports = error.kind() == io::ErrorKind::AddrNotAvailable;
-        let remedy = if is_refused {
-            " (is the server running, and on this port?)"
+        let (why, remedy) = if is_refused {
+            let remedy = " (is the server running, and on this port?)";
+            (reason(error), remedy)
         } else if is_out_of_ports {
-            " (those of closed connections are in TIME-WAIT for 60 s: wait, or try --source-ip)"
+            let remedy = " (those of closed connections are in TIME-WAIT for 60 s: wait, or try --source-ip)";
+            ("no local port is free".to_owned(), remedy)
         } else {
-            ""
+            (reason(error), "")
         };
         Unreachable {
-            why: if is_out_of_ports {
-                "no local port is free".to_owned()
-            } else {
-                reason(error)
-            },
+            why,
             remedy,
             is_final: is_refused,
         }
@@ -161,13 +169,26 @@ struct Tally {
     active: usize,
 }
 
+impl Tally {
+    fn count(&mut self, origin: Origin) {
+        match origin {
+            Origin::Silent => self.silent += 1,
+            Origin::Active | Origin::Conductor => self.active += 1,
+        }
+    }
+
+    fn all(self) -> usize {
+        self.silent + self.active
+    }
+}
+
 impl Load {
     /// A load that has not begun.
     pub fn new(plan: Plan) -> Load {
         let orders = Orders {
             payloads: Payloads::new(plan.size, plan.seed),
             pipeline: plan.pipeline,
-            framing: (plan.service == Protocol::Chat).then_some(plan.framing),
+            framing: (plan.service == Workload::Chat).then_some(plan.framing),
             budget: Budget::Left(0),
             under_way: 0,
             busy_since: Time::ZERO,
@@ -204,8 +225,7 @@ impl Load {
 
     /// Connections that stand, of how many.
     pub fn connected(&self) -> (usize, usize) {
-        let stands = self.stands.silent + self.stands.active;
-        (stands, self.plan.idle + self.plan.connections)
+        (self.stands.all(), self.plan.idle + self.plan.connections)
     }
 
     /// Some connections were answered and others never: what that says of the server, for people.
@@ -228,47 +248,34 @@ impl Load {
     /// Payload bytes of an answer.
     pub fn answer_bytes(&self) -> usize {
         match (self.plan.service, &self.greeting) {
-            (Protocol::Hello, greeting) => greeting.as_ref().map_or(0, Vec::len),
-            (Protocol::Echo | Protocol::Chat, _) => self.plan.size,
+            (Workload::Hello, greeting) => greeting.as_ref().map_or(0, Vec::len),
+            (Workload::Echo | Workload::Chat, _) => self.plan.size,
         }
     }
 
     /// Whether a connection is to be made now, and which; then it is to be opened at once.
     pub fn next_call(&mut self, now: Time) -> Option<Origin> {
-        if self.made.silent + self.made.active == 0 {
+        if self.made.all() == 0 {
             self.progress_at = now;
         }
-        if self.stage == Stage::Connecting && self.made.silent + self.made.active == 0 {
+        if self.stage == Stage::Connecting && self.made.all() == 0 {
             let rate = self.plan.connect_rate;
             let pace = |rate| Pace::new(now, rate, Arrivals::Fixed, (0, 1), self.plan.seed);
             self.dialling = rate.map(pace);
         }
         let origin = self.wants_call(now)?;
-        let due = match (&mut self.dialling, origin) {
-            (Some(pace), _) => {
-                let due = pace.due();
-                pace.advance();
-                due
-            }
-            (None, _) => now,
-        };
+        let due = self.dialling.as_mut().map_or(now, Pace::take);
+        self.made.count(origin);
+        let asks = self.plan.service == Workload::Hello && origin == Origin::Active;
+        if asks && self.plan.rate.is_some() {
+            self.recorder.asked(due, now);
+        }
         self.calling = Some(Call {
             due,
             began: now,
             stands: false,
-            is_ordered: false,
+            is_ordered: asks && self.orders.send(now),
         });
-        match origin {
-            Origin::Silent => self.made.silent += 1,
-            Origin::Active | Origin::Conductor => self.made.active += 1,
-        }
-        if self.plan.service == Protocol::Hello && origin == Origin::Active {
-            let is_ordered = self.orders.send(now);
-            self.calling = self.calling.map(|call| Call { is_ordered, ..call });
-            if self.plan.rate.is_some() {
-                self.recorder.asked(due, now);
-            }
-        }
         Some(origin)
     }
 
@@ -279,7 +286,7 @@ impl Load {
         match self.stage {
             Stage::Connecting if self.made.silent < self.plan.idle => Some(Origin::Silent),
             Stage::Connecting | Stage::Warming(_) | Stage::Measuring => {
-                let is_hello = self.plan.service == Protocol::Hello;
+                let is_hello = self.plan.service == Workload::Hello;
                 let is_early = is_hello && self.stage == Stage::Connecting;
                 let open = self.made.active - self.ended.active;
                 let is_enough = if is_hello { open } else { self.made.active };
@@ -294,11 +301,8 @@ impl Load {
     /// A call that could not even be made.
     pub fn call_failed(&mut self, origin: Origin, error: &io::Error) {
         self.calling = None;
-        match origin {
-            Origin::Silent => self.ended.silent += 1,
-            Origin::Active | Origin::Conductor => self.ended.active += 1,
-        }
-        if self.plan.service == Protocol::Hello && origin == Origin::Active {
+        self.ended.count(origin);
+        if self.plan.service == Workload::Hello && origin == Origin::Active {
             self.orders.under_way -= 1;
         }
         self.could_not_connect(error);
@@ -316,15 +320,15 @@ impl Load {
     /// Why the server cannot be reached, once it is known: no connection was ever established.
     pub fn unreachable(&self) -> Option<&Unreachable> {
         let is_connected = self.connected().0 > 0;
-        let [made, ended] = [self.made, self.ended].map(|tally| tally.silent + tally.active);
-        let is_certain = |unreachable: &&Unreachable| unreachable.is_final || made == ended;
+        let is_over = self.made.all() == self.ended.all();
+        let is_certain = |unreachable: &&Unreachable| unreachable.is_final || is_over;
         let unreachable = self.unreachable.as_ref().filter(is_certain);
         unreachable.filter(|_| !is_connected)
     }
 
     /// The run is over, or has waited long enough, and no connection was established or refused.
     fn give_up_connecting(&mut self, waited: Duration) {
-        let is_silent = self.connected().0 == 0 && self.made.silent + self.made.active > 0;
+        let is_silent = self.connected().0 == 0 && self.made.all() > 0;
         if is_silent && !self.was_interrupted {
             self.unreachable.get_or_insert(Unreachable {
                 why: format!("no answer within {:.0} s", waited.as_secs_f64()),

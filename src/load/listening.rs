@@ -32,14 +32,7 @@ fn listens(entry: &TcpNetEntry, address: SocketAddr) -> bool {
 
 fn has_one(process: &Process, inodes: &[u64]) -> bool {
     let mut descriptors = process.fd().into_iter().flatten().flatten();
-    descriptors.any(|descriptor| match descriptor.target {
-        FDTarget::Socket(inode) => inodes.contains(&inode),
-        FDTarget::Path(_)
-        | FDTarget::Net(_)
-        | FDTarget::Pipe(_)
-        | FDTarget::AnonInode(_)
-        | FDTarget::MemFD(_)
-        | FDTarget::Other(..)
-        | FDTarget::Unknown(..) => false,
+    descriptors.any(|descriptor| {
+        matches!(descriptor.target, FDTarget::Socket(inode) if inodes.contains(&inode))
     })
 }

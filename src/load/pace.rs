@@ -25,10 +25,10 @@ impl Pace {
         (index, count): (usize, usize),
         seed: u64,
     ) -> Pace {
-        let gap = 1e9 * as_float(count) / rate;
+        let gap = 1e9 * count as f64 / rate;
         let mut pace = Pace {
             start,
-            next: 1e9 * as_float(index) / rate,
+            next: 1e9 * index as f64 / rate,
             gap,
             arrivals,
             rng: fastrand::Rng::with_seed(seed ^ (index as u64) << 32),
@@ -50,9 +50,11 @@ impl Pace {
         Time::from_nanos(self.start.as_nanos().saturating_add(offset))
     }
 
-    /// That one is done with.
-    pub fn advance(&mut self) {
+    /// When that one was due, which is done with now.
+    pub fn take(&mut self) -> Time {
+        let due = self.due();
         self.next += self.interval();
+        due
     }
 
     fn interval(&mut self) -> f64 {
@@ -62,9 +64,4 @@ impl Pace {
             Arrivals::Poisson => -(1.0 - self.rng.f64()).ln() * self.gap,
         }
     }
-}
-
-#[allow(clippy::cast_precision_loss, reason = "connections are far below 2^53")]
-fn as_float(count: usize) -> f64 {
-    count as f64
 }

@@ -6,18 +6,40 @@ use std::time::Duration;
 use super::sources::Sources;
 use crate::protocol::framing::Framing;
 use crate::report::Asked;
-use crate::services::Protocol;
 
 /// The largest payload.
 pub const SIZE_MAX: usize = 1 << 20;
 /// The smallest chat message and the smallest payload that name their request.
 pub const SIZE_OF_NAME: usize = 16;
 
+/// What the connections say, and what they expect of the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum Workload {
+    /// Nothing is said, and a greeting is expected.
+    Hello,
+    /// Bytes, which come back.
+    Echo,
+    /// Messages in turns, each of which comes back.
+    Chat,
+}
+
+impl Workload {
+    /// What it is called: `echo`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Workload::Hello => "hello",
+            Workload::Echo => "echo",
+            Workload::Chat => "chat",
+        }
+    }
+}
+
 /// One run.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// What the server is expected to speak.
-    pub service: Protocol,
+    pub service: Workload,
     /// The server.
     pub target: SocketAddr,
     /// More addresses of the same name, to try where nobody listens at the first.
@@ -66,9 +88,9 @@ pub enum End {
 impl Plan {
     /// The settings that the report names.
     pub fn asked(&self) -> Asked {
-        let duration = match self.end {
-            End::After(duration) => duration,
-            End::Requests(_) => Duration::ZERO,
+        let (duration, requests) = match self.end {
+            End::After(duration) => (duration, None),
+            End::Requests(requests) => (Duration::ZERO, Some(requests)),
         };
         Asked {
             connections: self.connections,
@@ -81,12 +103,9 @@ impl Plan {
                 Arrivals::Poisson => "poisson".to_owned(),
             }),
             duration: duration.as_secs_f64(),
-            requests: match self.end {
-                End::After(_) => None,
-                End::Requests(requests) => Some(requests),
-            },
+            requests,
             warmup: self.warmup.as_secs_f64(),
-            framing: (self.service == Protocol::Chat).then(|| self.framing.to_string()),
+            framing: (self.service == Workload::Chat).then(|| self.framing.to_string()),
             seed: self.seed,
         }
     }

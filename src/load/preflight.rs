@@ -2,11 +2,11 @@
 //! from? It refuses a run that cannot succeed, with the remedy; it starts none.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::time::Duration;
 
 use super::plan::Plan;
-use super::sources::{Sources, Spread, ports};
+use super::sources::ports;
 use crate::system::descriptors;
 
 /// Descriptors of a run that are no connections: standard streams, epoll, files, counters.
@@ -14,28 +14,19 @@ const DESCRIPTORS_BESIDE: usize = 16;
 /// How long a probe waits for an answer.
 const PROBE_PATIENCE: Duration = Duration::from_secs(1);
 
-/// What a run needs of the machine.
-#[derive(Debug)]
-pub struct Needs<'a> {
-    /// Connections open at once, silent ones too.
-    pub sockets: usize,
-    /// Where they go.
-    pub target: SocketAddr,
-    /// Where they come from; none leaves it to the kernel.
-    pub sources: Option<&'a Sources>,
-}
-
-/// Checks that a run can have what it needs; raises the fd limit as far as it may be.
+/// Checks that a run can have what it needs; raises the fd limit as far as it may be. Returns where its
+/// connections come from, in turn; nowhere leaves it to the kernel.
 ///
 /// # Errors
 /// One line for the user: what is missing, and what helps.
-pub fn check(needs: &Needs<'_>) -> Result<(), String> {
-    check_descriptors(needs.sockets, descriptors::raise_limit())?;
-    let spread = needs.sources.map(|sources| sources.spread(needs.sockets));
-    if let Some(spread) = &spread {
-        check_sources(spread, needs.target)?;
-    }
-    check_ports(needs, spread.as_ref(), ports())
+pub fn check(plan: &Plan) -> Result<Vec<IpAddr>, String> {
+    let sockets = plan.connections + plan.idle;
+    check_descriptors(sockets, descriptors::raise_limit())?;
+    let spread = plan.sources.as_ref().map(|all| all.spread(sockets));
+    let spread = spread.unwrap_or_default();
+    check_sources(&spread, plan.target)?;
+    check_ports(sockets, plan.target, spread.len().max(1), ports())?;
+    Ok(spread)
 }
 
 fn check_descriptors(sockets: usize, limit: usize) -> Result<(), String> {
@@ -50,8 +41,8 @@ fn check_descriptors(sockets: usize, limit: usize) -> Result<(), String> {
     ))
 }
 
-fn check_sources(spread: &Spread, target: SocketAddr) -> Result<(), String> {
-    for &source in &spread.0 {
+fn check_sources(spread: &[IpAddr], target: SocketAddr) -> Result<(), String> {
+    for &source in spread {
         if source.is_ipv4() != target.is_ipv4() {
             let kind = |is_ipv4| if is_ipv4 { "IPv4" } else { "IPv6" };
             let (here, there) = (kind(source.is_ipv4()), kind(target.is_ipv4()));
@@ -68,15 +59,18 @@ fn check_sources(spread: &Spread, target: SocketAddr) -> Result<(), String> {
     Ok(())
 }
 
-fn check_ports(needs: &Needs<'_>, spread: Option<&Spread>, ports: usize) -> Result<(), String> {
-    let addresses = spread.map_or(1, |spread| spread.0.len());
+fn check_ports(
+    sockets: usize,
+    target: SocketAddr,
+    addresses: usize,
+    ports: usize,
+) -> Result<(), String> {
     let most = ports.saturating_mul(addresses);
-    if needs.sockets <= most {
+    if sockets <= most {
         return Ok(());
     }
-    let is_loopback = needs.target.ip().is_loopback() && needs.target.is_ipv4();
-    let remedy = match needs.target {
-        SocketAddr::V4(_) if is_loopback => "try --source-ip 127.0.0.0/8",
+    let remedy = match target {
+        SocketAddr::V4(target) if target.ip().is_loopback() => "try --source-ip 127.0.0.0/8",
         SocketAddr::V4(_) | SocketAddr::V6(_) => "name more of this machine with --source-ip A,B",
     };
     let from = match addresses {
@@ -84,9 +78,8 @@ fn check_ports(needs: &Needs<'_>, spread: Option<&Spread>, ports: usize) -> Resu
         count => format!("{count} addresses"),
     };
     Err(format!(
-        "{} connections to {} need a port each, but {from} only has {most} ({remedy}, or widen \
-         net.ipv4.ip_local_port_range)",
-        needs.sockets, needs.target
+        "{sockets} connections to {target} need a port each, but {from} only has {most} ({remedy}, \
+         or widen net.ipv4.ip_local_port_range)"
     ))
 }
 

@@ -24,14 +24,6 @@ pub struct Progress {
     block: String,
 }
 
-/// What the line says.
-struct Shown {
-    doing: &'static str,
-    /// From 0 to 1.
-    share: f64,
-    words: String,
-}
-
 impl Progress {
     /// On standard error, if that is a terminal and nothing else is printed there.
     pub fn new(is_alone: bool) -> Progress {
@@ -62,16 +54,41 @@ impl Progress {
             return;
         }
         self.next = now.after(STEP);
-        let shown = shown(load, now);
+        match load.stage {
+            Stage::Connecting => {
+                let (stands, wanted) = load.connected();
+                let share = stands as f64 / wanted.max(1) as f64;
+                let counts = [stands, wanted].map(|count| units::count(count as u64));
+                self.say("connecting", share, counts.join(" of "));
+            }
+            Stage::Warming(until) => {
+                let all = load.plan().warmup.as_secs_f64();
+                let elapsed = all - until.since(now).as_secs_f64();
+                let share = elapsed / all.max(f64::MIN_POSITIVE);
+                let words = format!("{elapsed:.1} of {} s", units::round(all));
+                self.say("warming up", share, words);
+            }
+            Stage::Measuring => {
+                let (share, words) = measured(load, now);
+                self.say("measuring", share, words);
+            }
+            Stage::Draining(_) | Stage::Over => {
+                let words = "waiting for the last answers".to_owned();
+                self.say("finishing", 1.0, words);
+            }
+        }
+    }
+
+    /// What is done, the share of it that is done already, and more words.
+    fn say(&self, doing: &str, share: f64, words: String) {
         #[allow(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "a share of the bar"
         )]
-        let position = (shown.share.clamp(0.0, 1.0) * BAR_END as f64) as u64;
-        self.bar
-            .set_prefix(format!("{}{}", self.block, shown.doing));
-        self.bar.set_message(shown.words);
+        let position = (share.clamp(0.0, 1.0) * BAR_END as f64) as u64;
+        self.bar.set_prefix(format!("{}{doing}", self.block));
+        self.bar.set_message(words);
         self.bar.set_position(position);
         self.bar.tick();
     }
@@ -82,42 +99,13 @@ impl Progress {
     }
 }
 
-fn shown(load: &Load, now: Time) -> Shown {
-    match load.stage {
-        Stage::Connecting => {
-            let (stands, wanted) = load.connected();
-            let counts = [stands, wanted].map(|count| units::count(count as u64));
-            Shown {
-                doing: "connecting",
-                share: stands as f64 / wanted.max(1) as f64,
-                words: format!("{} of {}", counts[0], counts[1]),
-            }
-        }
-        Stage::Warming(until) => {
-            let all = load.plan().warmup.as_secs_f64();
-            let elapsed = all - until.since(now).as_secs_f64();
-            Shown {
-                doing: "warming up",
-                share: elapsed / all.max(f64::MIN_POSITIVE),
-                words: format!("{elapsed:.1} of {} s", units::round(all)),
-            }
-        }
-        Stage::Measuring => measuring(load, now),
-        Stage::Draining(_) | Stage::Over => Shown {
-            doing: "finishing",
-            share: 1.0,
-            words: "waiting for the last answers".to_owned(),
-        },
-    }
-}
-
 /// How much of the time, or of the requests, that end the measurement.
-fn measuring(load: &Load, now: Time) -> Shown {
+fn measured(load: &Load, now: Time) -> (f64, String) {
     let (_, many) = units::answers_of(load.plan().service.name());
     let echoes = load.recorder.echoes;
     let elapsed = now.since(load.recorder.since.min(now)).as_secs_f64();
     let rate = units::digits((echoes as f64 / elapsed.max(f64::MIN_POSITIVE)).round());
-    let (share, words) = match load.plan().end {
+    match load.plan().end {
         End::After(duration) => {
             let all = duration.as_secs_f64();
             let (round, count) = (units::round(all), units::count(echoes));
@@ -129,10 +117,5 @@ fn measuring(load: &Load, now: Time) -> Shown {
             let words = format!("{count} of {all} {many}, {rate}/s");
             (echoes as f64 / requests as f64, words)
         }
-    };
-    Shown {
-        doing: "measuring",
-        share,
-        words,
     }
 }

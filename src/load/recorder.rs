@@ -9,7 +9,7 @@ use hdrhistogram::Histogram;
 use super::payload::Name;
 use super::verify::Finding;
 use crate::protocol::Time;
-use crate::report::{Quantiles, Second};
+use crate::report::{Quantiles, Second, Wrongs};
 
 /// The longest time that a histogram distinguishes.
 const LONGEST_NS: u64 = 3600 * 1_000_000_000;
@@ -27,16 +27,6 @@ pub struct Request {
     pub sent: Time,
     /// One of the number that ends the run, if a number does.
     pub is_ordered: bool,
-}
-
-/// How many answers were wrong, by kind.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Wrongs {
-    pub changed: u64,
-    pub duplicated: u64,
-    pub crossed: u64,
-    pub reordered: u64,
-    pub broken: u64,
 }
 
 /// Everything that is counted.
@@ -155,10 +145,8 @@ impl Recorder {
             Finding::Answered(_) => return true,
             Finding::Changed(sequence) => {
                 self.wrongs.changed += 1;
-                self.say(
-                    "changed",
-                    format_args!("{} came back changed", words(name(sequence))),
-                );
+                let which = words(name(sequence));
+                self.say("changed", format_args!("{which} came back changed"));
                 return true;
             }
             Finding::Missing(sequence) => {
@@ -168,27 +156,24 @@ impl Recorder {
             Finding::Late(sequence) => {
                 self.wrongs.reordered += 1;
                 self.find_again(name(sequence));
+                let which = words(name(sequence));
                 self.say(
                     "reordered",
-                    format_args!("{} arrived after a later one", words(name(sequence))),
+                    format_args!("{which} arrived after a later one"),
                 );
             }
             Finding::Doubled(sequence) => {
                 self.wrongs.duplicated += 1;
-                self.say(
-                    "duplicated",
-                    format_args!("{} arrived twice", words(name(sequence))),
-                );
+                let which = words(name(sequence));
+                self.say("duplicated", format_args!("{which} arrived twice"));
             }
             Finding::Crossed(name) => self.cross(name, connection),
             Finding::Surplus(bytes) => {
                 self.wrongs.changed += 1;
-                self.say(
-                    "changed",
-                    format_args!(
-                        "connection {connection} received {bytes} bytes that it never sent"
-                    ),
+                let what = format_args!(
+                    "connection {connection} received {bytes} bytes that it never sent"
                 );
+                self.say("changed", what);
             }
             Finding::LostTrack => {
                 self.say("broken", format_args!("connection {connection} is abandoned: after a wrong byte, payloads this short cannot be distinguished"));
@@ -233,34 +218,25 @@ impl Recorder {
             self.crossed_names.insert(name);
         }
         let which = words(name);
-        self.say(
-            "crossed",
-            format_args!("{which} was answered on connection {connection}"),
-        );
+        let what = format_args!("{which} was answered on connection {connection}");
+        self.say("crossed", what);
     }
 
     /// A greeting that is not what the first one was.
     pub fn changed_greeting(&mut self, got: usize, first: usize) {
         self.wrongs.changed += 1;
-        if got == 0 {
-            return self.say(
-                "changed",
-                format_args!("a connection ended without a greeting"),
-            );
-        }
-        self.say(
-            "changed",
-            format_args!("a greeting of {got} bytes differs from the first one of {first}"),
-        );
+        let words = match got {
+            0 => "a connection ended without a greeting".to_owned(),
+            _ => format!("a greeting of {got} bytes differs from the first one of {first}"),
+        };
+        self.say("changed", format_args!("{words}"));
     }
 
     /// A connection that waited for its greeting to the end of the run.
     pub fn lose_greeting(&mut self) {
         self.lost_greetings += 1;
-        self.say(
-            "lost",
-            format_args!("a connection received no complete greeting"),
-        );
+        let what = format_args!("a connection received no complete greeting");
+        self.say("lost", what);
     }
 
     /// Connections that were not established in time, of all that were wanted.
@@ -283,13 +259,8 @@ impl Recorder {
     }
 
     fn say(&mut self, kind: &'static str, words: std::fmt::Arguments<'_>) {
-        if self
-            .words
-            .iter()
-            .filter(|(other, _)| *other == kind)
-            .count()
-            < WORDS_MAX
-        {
+        let alike = self.words.iter().filter(|(other, _)| *other == kind);
+        if alike.count() < WORDS_MAX {
             self.words.push((kind, words.to_string()));
         }
     }

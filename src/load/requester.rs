@@ -220,11 +220,7 @@ impl Requester {
         {
             let due = match &mut self.pace {
                 Some(pace) if pace.due() > now => break,
-                Some(pace) => {
-                    let due = pace.due();
-                    pace.advance();
-                    due
-                }
+                Some(pace) => pace.take(),
                 None if self.under_way.len() >= orders.pipeline => break,
                 None => now,
             };

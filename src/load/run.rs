@@ -10,19 +10,15 @@ use hdrhistogram::Histogram;
 use super::counters::Counters;
 use super::generator::{Load, Origin, Unreachable};
 use super::listening;
-use super::payload::NAME_BYTES;
-use super::plan::{End, Plan};
-use super::preflight::{self, Needs};
+use super::plan::Plan;
+use super::preflight;
 use super::progress::Progress;
 use super::recorder::{curve, quantiles};
 use super::warnings::{self, Machine};
 use crate::protocol::Time;
-use crate::reactor::{
-    self, ConnectOptions, Direction, IoMode, Kernel, Limits, OsKernel, OsStream, Policy, Reactor,
-    Terminal,
-};
+use crate::reactor::{ConnectOptions, Kernel, Limits, OsKernel, Policy, Reactor};
 use crate::report::{INTERRUPTED, Report};
-use crate::services::Protocol;
+use crate::system::signals;
 use crate::trace::Observer;
 
 /// Calls made between two turns, so that those that stand are seen to soon.
@@ -51,14 +47,8 @@ pub fn run(
     progress: &mut Progress,
     signals: &File,
 ) -> Result<Outcome, String> {
-    let sockets = plan.connections + plan.idle;
-    preflight::check(&Needs {
-        sockets,
-        target: plan.target,
-        sources: plan.sources.as_ref(),
-    })?;
-    let spread = plan.sources.as_ref().map(|sources| sources.spread(sockets));
-    let source = |call: usize| spread.as_ref().and_then(|spread| spread.nth(call));
+    let sources = preflight::check(plan)?;
+    let source = |call: usize| sources.get(call % sources.len().max(1)).copied();
     let mut counters = Counters::of(plan.pid)?;
     let listeners = listening::listening(plan.target);
     let server = plan.pid.or(listeners.first().copied());
@@ -84,18 +74,15 @@ pub fn run(
     let load = reactor.service();
     let after = Machine::look(server);
     let mut report = report(plan, load, &counters);
-    let own = warnings(plan, &report);
-    report.warnings = own
-        .into_iter()
+    let cause = load.serves_few().filter(|_| !load.was_interrupted);
+    let interrupted = load.was_interrupted.then(|| INTERRUPTED.to_owned());
+    let first = interrupted.into_iter().chain(cause.clone());
+    report.warnings = first
+        .chain(warnings::of_run(plan, &report))
         .chain(after.warnings(&before))
         .chain(counters.warnings())
+        .chain(stranger(plan, &listeners))
         .collect();
-    report.warnings.extend(stranger(plan, &listeners));
-    let cause = load.serves_few().filter(|_| !load.was_interrupted);
-    let first = load.was_interrupted.then(|| INTERRUPTED.to_owned());
-    report
-        .warnings
-        .splice(0..0, first.into_iter().chain(cause.clone()));
     Ok(Outcome {
         cause,
         report,
@@ -108,13 +95,15 @@ pub fn run(
 /// The generator reads also while the server does not, or both could wait for each other.
 const POLICY: Policy = Policy {
     reads_while_owing: true,
+    // Whoever has had its answer makes room for the next call.
+    linger: None,
     ..Policy::UNLIMITED
 };
 
 fn reactor<O: Observer>(
     plan: &Plan,
     observer: O,
-    signals: &File,
+    stream: &File,
 ) -> Result<Reactor<OsKernel, Load, O>, String> {
     let cannot = |error| cannot("start the event loop", &error);
     let kernel = OsKernel::new().map_err(cannot)?;
@@ -125,17 +114,10 @@ fn reactor<O: Observer>(
         ..Limits::default()
     };
     let mut reactor = Reactor::observed(kernel, Load::new(plan.clone()), limits, observer);
-    let signals = signals.try_clone().map_err(cannot)?;
-    let signals = Direction::new(signals, IoMode::Nonblocking);
-    let signals = Terminal::new(Some(signals), None, reactor::OnError::Ignore);
-    let stream = OsStream::Terminal(Box::new(signals));
+    let stream = signals::stream(stream.try_clone().map_err(cannot)?);
+    let none = Policy::default();
     reactor
-        .attach(
-            stream,
-            Origin::Conductor,
-            Policy::default(),
-            format_args!("signals"),
-        )
+        .attach(stream, Origin::Conductor, none, format_args!("signals"))
         .map_err(cannot)?;
     Ok(reactor)
 }
@@ -177,17 +159,14 @@ fn cannot(what: &str, error: &io::Error) -> String {
 fn report(plan: &Plan, load: &Load, counters: &Counters) -> Report {
     let recorder = &load.recorder;
     let is_measured = recorder.since != Time::NEVER && recorder.until != Time::NEVER;
-    let seconds = if is_measured {
-        recorder.until.since(recorder.since).as_secs_f64()
-    } else {
-        0.0
+    let seconds = match is_measured {
+        true => recorder.until.since(recorder.since).as_secs_f64(),
+        false => 0.0,
     };
-    let per_second = if seconds > 0.0 {
-        as_float(recorder.echoes) / seconds
-    } else {
-        0.0
+    let per_second = match seconds {
+        0.0 => 0.0,
+        _ => recorder.echoes as f64 / seconds,
     };
-    let wrongs = recorder.wrongs;
     Report {
         epollo: env!("CARGO_PKG_VERSION").to_owned(),
         service: plan.service.name().to_owned(),
@@ -196,13 +175,9 @@ fn report(plan: &Plan, load: &Load, counters: &Counters) -> Report {
         seconds,
         echoes: recorder.echoes,
         per_second,
-        bytes_per_second: per_second * as_float(load.answer_bytes() as u64),
+        bytes_per_second: per_second * load.answer_bytes() as f64,
         lost: recorder.lost(),
-        changed: wrongs.changed,
-        duplicated: wrongs.duplicated,
-        crossed: wrongs.crossed,
-        reordered: wrongs.reordered,
-        broken: wrongs.broken,
+        wrongs: recorder.wrongs,
         wrong: recorder.words(),
         response_ns: quantiles(&recorder.response),
         service_ns: quantiles(&recorder.service),
@@ -218,28 +193,6 @@ fn report(plan: &Plan, load: &Load, counters: &Counters) -> Report {
     }
 }
 
-/// The warnings that follow from the run itself.
-fn warnings(plan: &Plan, report: &Report) -> Vec<String> {
-    let is_closed_loop = plan.rate.is_none();
-    let server = report.server.as_ref();
-    let has_payload = plan.service != Protocol::Hello;
-    let all = [
-        warnings::generator_saturated(&report.generator, !plan.spin.is_zero()),
-        server.and_then(|server| warnings::server_not_saturated(server, is_closed_loop)),
-        (report.echoes > 0)
-            .then(|| warnings::few_answers(report.echoes))
-            .flatten(),
-        plan.warns_of_warmup
-            .then(|| warnings::short_warmup(plan.warmup.as_secs_f64()))
-            .flatten(),
-        has_payload
-            .then(|| warnings::small_payload(plan.size, NAME_BYTES))
-            .flatten(),
-        behind(plan, report),
-    ];
-    all.into_iter().flatten().collect()
-}
-
 /// The process whose cost is reported is not the one under load.
 fn stranger(plan: &Plan, listeners: &[u32]) -> Option<String> {
     let pid = plan
@@ -250,23 +203,4 @@ fn stranger(plan: &Plan, listeners: &[u32]) -> Option<String> {
         "process {pid} does not listen on {target}, process {owner} does: the reported cost is not \
          that of this load"
     ))
-}
-
-/// Less was sent than was due: nobody waited for what was never asked.
-fn behind(plan: &Plan, report: &Report) -> Option<String> {
-    let rate = plan.rate?;
-    let due = rate * report.seconds;
-    let missing = due - as_float(report.echoes + report.lost);
-    let is_behind = missing > 0.01 * due && report.echoes > 0;
-    (is_behind && matches!(plan.end, End::After(_))).then(|| {
-        format!(
-            "{missing:.0} of {due:.0} scheduled requests were never sent: the server cannot keep \
-             up with this rate, and latency grows throughout the run"
-        )
-    })
-}
-
-#[allow(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-fn as_float(count: u64) -> f64 {
-    count as f64
 }

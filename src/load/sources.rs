@@ -16,10 +16,6 @@ const PORTS_DEFAULT: RangeInclusive<u16> = 32_768..=60_999;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sources(Vec<IpNet>);
 
-/// The addresses that a number of connections takes of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spread(pub(super) Vec<IpAddr>);
-
 /// Understands `A,B` and `127.0.0.0/8`, IPv6 too.
 ///
 /// # Errors
@@ -45,7 +41,7 @@ pub fn parse_sources(text: &str) -> Result<Sources, String> {
 impl Sources {
     /// The addresses for so many connections: all that were named one by one, and of ranges as many
     /// more as it takes to give none more than `CONNECTIONS_PER_ADDRESS`.
-    pub fn spread(&self, connections: usize) -> Spread {
+    pub fn spread(&self, connections: usize) -> Vec<IpAddr> {
         let per_address = CONNECTIONS_PER_ADDRESS.min(ports()).max(1);
         let needed = connections.div_ceil(per_address).max(1);
         let is_single = |net: &&IpNet| net.prefix_len() == net.max_prefix_len();
@@ -53,14 +49,7 @@ impl Sources {
         let ranges = self.0.iter().filter(|net| !is_single(net));
         let missing = needed.saturating_sub(singles.clone().count());
         let hosts = ranges.flat_map(IpNet::hosts).take(missing);
-        Spread(singles.map(IpNet::addr).chain(hosts).collect())
-    }
-}
-
-impl Spread {
-    /// The source of the connection number `k`: they take turns.
-    pub fn nth(&self, k: usize) -> Option<IpAddr> {
-        self.0.get(k % self.0.len().max(1)).copied()
+        singles.map(IpNet::addr).chain(hosts).collect()
     }
 }
 

@@ -8,7 +8,9 @@ use std::time::Instant;
 use procfs::{CurrentSI, KernelStats};
 
 use super::cost;
-use crate::report::Cost;
+use super::payload::NAME_BYTES;
+use super::plan::{End, Plan, Workload};
+use crate::report::Report;
 
 /// The share of all CPU time that the hypervisor may keep before a run is to be doubted.
 const STEAL_SHARE_MAX: f64 = 0.01;
@@ -212,34 +214,54 @@ fn others(server: Option<u32>) -> BTreeMap<i32, (String, u64)> {
     ticks.collect()
 }
 
+/// A warning that follows from what was asked and found, if it does.
+type Warning = fn(&Plan, &Report) -> Option<String>;
+
+/// The warnings that follow from the run itself.
+pub(super) fn of_run(plan: &Plan, report: &Report) -> Vec<String> {
+    let all: [Warning; 6] = [
+        generator_saturated,
+        server_not_saturated,
+        few_answers,
+        short_warmup,
+        small_payload,
+        behind,
+    ];
+    let warnings = all.iter().filter_map(|warning| warning(plan, report));
+    warnings.collect()
+}
+
 /// The load is as fast as the generator, so that the server's latency is not seen: it waits in ours.
 /// One that spins takes a whole core anyway; its send lag shows whether it kept up.
-pub(super) fn generator_saturated(generator: &Cost, spins: bool) -> Option<String> {
-    let is_saturated = !spins && generator.cpu_share > GENERATOR_SHARE_MAX;
+fn generator_saturated(plan: &Plan, report: &Report) -> Option<String> {
+    let share = report.generator.cpu_share;
+    let is_saturated = plan.spin.is_zero() && share > GENERATOR_SHARE_MAX;
     is_saturated.then(|| {
         format!(
             "the generator used {:.0} % of a core: the throughput is its own limit, and the \
              latency includes its own queue (use fewer connections or a lower rate)",
-            generator.cpu_share * 100.0
+            share * 100.0
         )
     })
 }
 
 /// Without a rate, throughput is asked for: it is the server's limit only if the server was busy.
-pub(super) fn server_not_saturated(server: &Cost, is_closed_loop: bool) -> Option<String> {
-    let is_idle = is_closed_loop && server.cpu_share < SERVER_SHARE_MIN;
+fn server_not_saturated(plan: &Plan, report: &Report) -> Option<String> {
+    let share = report.server.as_ref()?.cpu_share;
+    let is_idle = plan.rate.is_none() && share < SERVER_SHARE_MIN;
     is_idle.then(|| {
         format!(
             "the server used {:.0} % of a core: the throughput is what this load asked for, not \
              the server's maximum (use more connections or a deeper pipeline)",
-            server.cpu_share * 100.0
+            share * 100.0
         )
     })
 }
 
 /// With fewer answers, the high percentiles are single answers.
-pub(super) fn few_answers(count: u64) -> Option<String> {
-    (count < ANSWERS_MIN).then(|| {
+fn few_answers(_: &Plan, report: &Report) -> Option<String> {
+    let count = report.echoes;
+    (1..ANSWERS_MIN).contains(&count).then(|| {
         format!(
             "p99.9 rests on the slowest {} of {count} answers: it may differ a lot in another run \
              (measure longer, for at least {ANSWERS_MIN} answers)",
@@ -249,8 +271,9 @@ pub(super) fn few_answers(count: u64) -> Option<String> {
 }
 
 /// What settles in the first second would be measured.
-pub(super) fn short_warmup(seconds: f64) -> Option<String> {
-    (seconds < WARMUP_MIN).then(|| {
+fn short_warmup(plan: &Plan, _: &Report) -> Option<String> {
+    let seconds = plan.warmup.as_secs_f64();
+    (plan.warns_of_warmup && seconds < WARMUP_MIN).then(|| {
         format!(
             "{seconds} s of warm-up is short: caches, TCP windows and the CPU clock may still have \
              been settling during the measurement (use at least {WARMUP_MIN} s)"
@@ -258,12 +281,26 @@ pub(super) fn short_warmup(seconds: f64) -> Option<String> {
     })
 }
 
-/// `needed` bytes hold the connection and the number of a request.
-pub(super) fn small_payload(size: usize, needed: usize) -> Option<String> {
-    (size < needed).then(|| {
+/// A payload must hold the connection and the number of its request.
+fn small_payload(plan: &Plan, _: &Report) -> Option<String> {
+    let size = plan.size;
+    (plan.service != Workload::Hello && size < NAME_BYTES).then(|| {
         format!(
             "{size} bytes cannot hold a request number: lost, duplicated and crossed answers may \
-             be reported as changed or mistaken for one another (use at least {needed} bytes)"
+             be reported as changed or mistaken for one another (use at least {NAME_BYTES} bytes)"
+        )
+    })
+}
+
+/// Less was sent than was due: nobody waited for what was never asked.
+fn behind(plan: &Plan, report: &Report) -> Option<String> {
+    let due = plan.rate? * report.seconds;
+    let missing = due - (report.echoes + report.lost) as f64;
+    let is_behind = missing > 0.01 * due && report.echoes > 0;
+    (is_behind && matches!(plan.end, End::After(_))).then(|| {
+        format!(
+            "{missing:.0} of {due:.0} scheduled requests were never sent: the server cannot keep \
+             up with this rate, and latency grows throughout the run"
         )
     })
 }

@@ -28,7 +28,7 @@ pub use remote::Remote;
 /// turns. With `padded:N` it is N - 1.
 pub const TYPED_BYTES_MAX: usize = PADDED_BYTES - 1;
 
-/// Who talks with a remote.
+/// Who talks with a remote. Closed: will not grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Partner {
     /// Our user, at the console of a server: the remote speaks first.
@@ -41,7 +41,13 @@ pub enum Partner {
     User,
 }
 
-/// What a chat can be asked for.
+/// What a chat can be asked for. Others may be added: build it upon [`Settings::default`].
+///
+/// ```
+/// use epollo::protocol::chat::{Partner, Settings};
+/// let settings = Settings { partner: Partner::Parrot, ..Settings::default() };
+/// assert_eq!(settings.quit, b"QUIT");
+/// ```
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Who talks with a remote.
@@ -59,6 +65,22 @@ pub struct Settings {
     pub turn_time_max: Option<Duration>,
     /// Whether the console shows prompts.
     pub prompts: bool,
+}
+
+impl Default for Settings {
+    /// Remotes in pairs, whose framing their first message decides; `QUIT` ends a talk, a message has at most
+    /// 4 KiB and as long as it takes, and nobody is shown a prompt.
+    fn default() -> Settings {
+        Settings {
+            partner: Partner::Pair,
+            framing: Framing::Auto,
+            quit: b"QUIT".to_vec(),
+            message_bytes_max: 4096,
+            message_time_max: None,
+            turn_time_max: None,
+            prompts: false,
+        }
+    }
 }
 
 /// All talks of one server, or the one talk of a client.
@@ -117,10 +139,7 @@ impl Chat {
 
     /// Where the user's terminal stands, for an observer.
     pub(crate) fn state_of_console() -> StateName {
-        StateName {
-            protocol: "terminal",
-            state: "open",
-        }
+        StateName::new("terminal", "open")
     }
 
     fn is_quit(&self, text: &[u8]) -> bool {

@@ -6,7 +6,6 @@
 //! `\s{N}` for a run of N spaces. What the Unicode Character Database says of characters is in
 //! `display/ranges.rs`.
 
-use std::cmp::Ordering;
 use std::fmt;
 
 mod ranges;
@@ -82,16 +81,15 @@ fn length_of_run(text: &str, is_like: impl Fn(char) -> bool) -> usize {
 }
 
 fn write_spaces(f: &mut fmt::Formatter<'_>, mut spaces: &str) -> fmt::Result {
-    while !spaces.is_empty() {
-        let length = length_of_run(spaces, |character| character == ' ');
-        if length > 0 {
-            write!(f, "\\s{{{length}}}")?;
+    while let Some(first) = spaces.chars().next() {
+        let is_ordinary = |character: char| character == ' ';
+        let is_like = |other| is_ordinary(other) == is_ordinary(first);
+        let (run, rest) = spaces.split_at(length_of_run(spaces, is_like));
+        if is_ordinary(first) {
+            write!(f, "\\s{{{}}}", run.len())?;
+        } else {
+            write_each(f, run)?;
         }
-        let (others, rest) = spaces[length..]
-            .split_at(length_of_run(&spaces[length..], |character| {
-                character != ' '
-            }));
-        write_each(f, others)?;
         spaces = rest;
     }
     Ok(())
@@ -129,17 +127,11 @@ fn is_mark(character: char) -> bool {
     !character.is_ascii() && is_in(&ranges::MARKS, character)
 }
 
-fn is_in(ranges: &[(char, char)], character: char) -> bool {
-    let found = ranges.binary_search_by(|&(first, last)| {
-        if last < character {
-            Ordering::Less
-        } else if first > character {
-            Ordering::Greater
-        } else {
-            Ordering::Equal
-        }
-    });
-    found.is_ok()
+fn is_in(ranges: &[(u32, u32)], character: char) -> bool {
+    let number = u32::from(character);
+    let place = ranges.partition_point(|&(_, last)| last < number);
+    let range = ranges.get(place);
+    range.is_some_and(|&(first, _)| first <= number)
 }
 
 /// How many bytes at the end of `bytes` may be the beginning of a character whose rest has not

@@ -19,7 +19,7 @@ pub struct Settings {
 }
 
 /// The server side.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Echo {
     settings: Settings,
     printed: Vec<String>,
@@ -35,9 +35,7 @@ impl Echo {
     pub fn new(settings: Settings) -> Echo {
         Echo {
             settings,
-            printed: Vec::new(),
-            printed_bytes: 0,
-            lines_dropped: 0,
+            ..Echo::default()
         }
     }
 
@@ -230,9 +228,6 @@ impl Service for Echo {
             Session::Watching(watch) if watch.is_gone => "leaving",
             Session::Mirror | Session::Watching(_) => "echoing",
         };
-        StateName {
-            protocol: "echo",
-            state,
-        }
+        StateName::new("echo", state)
     }
 }

@@ -15,7 +15,7 @@ pub const PADDED_BYTES: usize = 1024;
 /// The largest N of `padded:N`.
 pub const PADDED_BYTES_MAX: usize = 65_536;
 
-/// How a stream is cut into messages.
+/// How a stream is cut into messages. A new one is a new major version, as of [`Event`](super::Event).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     /// Decided by the first message: newline first is `line`; NUL first is `padded` if the silence
@@ -42,18 +42,15 @@ impl FromStr for Framing {
             "nul" => Ok(Framing::Nul),
             "padded" => Ok(Framing::Padded(PADDED_BYTES)),
             "chunk" => Ok(Framing::Chunk),
-            other => other
-                .strip_prefix("padded:")
-                .ok_or_else(|| "expected auto, line, nul, padded[:N] or chunk".to_owned())
-                .and_then(|size| {
-                    size.parse()
-                        .ok()
-                        .filter(|size| (2..=PADDED_BYTES_MAX).contains(size))
-                        .map(Framing::Padded)
-                        .ok_or_else(|| {
-                            format!("padded takes 2 to {PADDED_BYTES_MAX} bytes, not '{size}'")
-                        })
-                }),
+            other => match other.strip_prefix("padded:") {
+                None => Err("expected auto, line, nul, padded[:N] or chunk".to_owned()),
+                Some(size) => match size.parse() {
+                    Ok(size @ 2..=PADDED_BYTES_MAX) => Ok(Framing::Padded(size)),
+                    Ok(_) | Err(_) => Err(format!(
+                        "padded takes 2 to {PADDED_BYTES_MAX} bytes, not '{size}'"
+                    )),
+                },
+            },
         }
     }
 }

@@ -32,17 +32,8 @@ impl Service for Hello {
         cx.close();
     }
 
-    fn step(&mut self, _cx: &mut Context<'_>, (): &mut (), event: Event<'_>) {
-        match event {
-            Event::Received(_)
-            | Event::Eof
-            | Event::Connected
-            | Event::TimerExpired(_)
-            | Event::Notified
-            | Event::Writable
-            | Event::Stopping => {}
-        }
-    }
+    /// It was greeted, and we have left: nothing that happens changes that.
+    fn step(&mut self, _cx: &mut Context<'_>, (): &mut (), _event: Event<'_>) {}
 
     fn close(&mut self, _cx: &mut Context<'_>, (): (), _reason: CloseReason) {}
 
@@ -51,10 +42,7 @@ impl Service for Hello {
     }
 
     fn state(&self, (): &()) -> StateName {
-        StateName {
-            protocol: "hello",
-            state: "greeted",
-        }
+        StateName::new("hello", "greeted")
     }
 }
 
@@ -123,16 +111,7 @@ impl Service for HelloClient {
                 ClientSession::Waiting | ClientSession::Receiving,
                 Event::Connected | Event::Notified | Event::Writable,
             ) => return,
-            (
-                ClientSession::Done,
-                Event::Received(_)
-                | Event::Eof
-                | Event::Connected
-                | Event::TimerExpired(_)
-                | Event::Notified
-                | Event::Writable
-                | Event::Stopping,
-            ) => ClientSession::Done,
+            (ClientSession::Done, _) => ClientSession::Done,
         };
     }
 
@@ -156,9 +135,6 @@ impl Service for HelloClient {
             ClientSession::Receiving => "receiving",
             ClientSession::Done => "done",
         };
-        StateName {
-            protocol: "hello",
-            state,
-        }
+        StateName::new("hello", state)
     }
 }

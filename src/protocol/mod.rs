@@ -1,6 +1,5 @@
 //! The contract between the reactor and a protocol, and the protocols themselves. Nothing here
-//! touches a socket, a clock, a log or the environment: a protocol is told things and answers with
-//! wishes.
+//! touches a socket, a clock, a log or the environment: events come in, effects go out.
 //!
 //! A [`Service`] is the state that all peers of a protocol share; a [`Service::Session`] is the
 //! state machine of one peer. The reactor calls [`Service::step`] with an [`Event`]; the machine
@@ -8,6 +7,7 @@
 //! fail: what a peer does wrong is answered ([`Context::refuse`]).
 
 use std::fmt;
+use std::mem;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Duration;
@@ -20,10 +20,10 @@ pub mod hello;
 pub mod screen;
 pub mod turns;
 
-/// A moment on the kernel's clock, in nanoseconds since an origin that only the kernel knows.
+/// A time on the kernel's clock, in nanoseconds since an origin that only the kernel knows.
 ///
 /// It never goes back. The reactor reads it once a turn, so that every step of a turn agrees on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Time(u64);
 
 impl Time {
@@ -42,7 +42,7 @@ impl Time {
         self.0
     }
 
-    /// This time and `delay` more; [`Time::NEVER`] where that cannot be told apart from never.
+    /// This time and `delay` more; saturates at [`Time::NEVER`].
     pub fn after(self, delay: Duration) -> Time {
         let delay = u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX);
         Time(self.0.saturating_add(delay))
@@ -62,7 +62,7 @@ impl Time {
 pub struct PeerId {
     /// The place in the reactor's slab.
     pub slot: u32,
-    /// Which of the peers that have had this slot; never 0.
+    /// Which of all the peers that the reactor has had; never 0.
     pub generation: u32,
 }
 
@@ -97,8 +97,9 @@ pub enum Event<'a> {
     Received(&'a [u8]),
     /// The peer will send no more (its `read` gave 0). Comes once at most; nothing is received after.
     Eof,
-    /// The connection that the program asked for is established. Comes once, before anything else that
-    /// the peer does; a connection that cannot be established closes as [`CloseReason::Broken`] instead.
+    /// The connection that the program asked for is established. Comes once, before anything else that the peer
+    /// does, but not before what others do: a timer set in `open`, `Notified`, `Stopping`. If it cannot be
+    /// established, it closes as [`CloseReason::Broken`], or earlier as `Idle`, `Evicted`, `Aborted` or `Stopped`.
     Connected,
     /// The time asked for by [`Context::set_timer`] has come; this is that time. Everything that the
     /// session takes and that the peer had sent by then has been received, also after a stall of ours:
@@ -106,14 +107,15 @@ pub enum Event<'a> {
     TimerExpired(Time),
     /// Another session ([`Context::notify`]) or the program asked for it. Who and why, the service knows.
     Notified,
-    /// The outbox had more than half of its capacity in use, and no longer has.
+    /// There is room. A session may count on it only where [`Context::send_capacity`] was below half of the
+    /// outbox (`OUTBOX_BYTES_LOW`) after a step; then also if the kernel took all that was sent at once.
     Writable,
     /// The program is about to end: the last chance to send. After it the reactor lets the peer
     /// leave, as if the session had asked for [`Effect::Close`].
     Stopping,
 }
 
-/// What a session wishes to happen, in the order asked. A new one is a new major version, as of [`Event`].
+/// What a session asks for, in that order; but what it sends goes out last. A new one is a new major version, as of [`Event`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Send these bytes of [`Effects::bytes`] to the peer.
@@ -124,7 +126,9 @@ pub enum Effect {
     /// Send no more: once the outbox is empty, `shutdown(Write)`. The peer is still heard.
     ShutdownWrite,
     /// Send no more and hear no more: like [`Effect::ShutdownWrite`], while whatever the peer still sends
-    /// is read and thrown away for a bounded time, so that no reset destroys what was sent.
+    /// is read and thrown away for a bounded time, so that no reset destroys what was sent
+    /// (the `linger` of its policy; a peer that acknowledges nothing is given up by the kernel, or earlier by
+    /// its `write_timeout`).
     Close,
     /// Leave because the peer broke a rule; the words go to the log.
     Refuse(&'static str),
@@ -137,7 +141,7 @@ pub enum Effect {
     /// Send [`Event::TimerExpired`] at this time, instead of any time asked for before; at once, but not
     /// in this step, if it is over. `None`: never.
     SetTimer(Option<Time>),
-    /// Send [`Event::Notified`] to a peer (itself, too); no matter if it is gone.
+    /// Send [`Event::Notified`] to a peer (itself, too), as often as asked; no matter if it is gone.
     Notify(PeerId),
     /// Close all listeners; the peers stay.
     StopAccepting,
@@ -151,6 +155,8 @@ pub enum Effect {
 pub struct Effects {
     list: Vec<Effect>,
     bytes: Vec<u8>,
+    /// Where all but the first piece of a step is composed.
+    composed: Vec<u8>,
     columns: Option<usize>,
 }
 
@@ -204,7 +210,8 @@ impl Context<'_> {
     }
 
     /// How many more bytes the peer's outbox takes before it counts as full. Sending more is
-    /// allowed and not lost; a session that relays without an end of its own should not.
+    /// allowed and not lost; a session that relays without an end of its own should not. Behind
+    /// [`Effect::ShutdownWrite`], `Close` or `Refuse` all is dropped that is sent, whatever this says.
     pub fn send_capacity(&self) -> usize {
         self.capacity
     }
@@ -220,7 +227,7 @@ impl Context<'_> {
         self.effects.columns = columns;
     }
 
-    /// Wishes [`Effect::Send`]. Bytes sent in one step go out in one `write` where the kernel takes
+    /// Asks for [`Effect::Send`]. Bytes sent in one step go out in one `write` where the kernel takes
     /// them.
     pub fn send(&mut self, bytes: &[u8]) {
         let start = self.effects.bytes.len();
@@ -228,14 +235,25 @@ impl Context<'_> {
         self.sent_since(start);
     }
 
-    /// Sends what `compose` appends to the buffer.
+    /// Sends what `compose` writes into the buffer, which is empty at first.
     pub fn send_with(&mut self, compose: impl FnOnce(&mut Vec<u8>)) {
-        let start = self.effects.bytes.len();
-        compose(&mut self.effects.bytes);
-        self.sent_since(start);
+        if self.effects.bytes.is_empty() {
+            compose(&mut self.effects.bytes);
+            self.sent_since(0);
+        } else {
+            let mut composed = mem::take(&mut self.effects.composed);
+            compose(&mut composed);
+            self.send(&composed);
+            composed.clear();
+            self.effects.composed = composed;
+        }
     }
 
-    /// Wishes [`Effect::SendBack`].
+    /// Asks for [`Effect::SendBack`].
+    ///
+    /// # Panics
+    /// When the step is over, if so much was not received in it: in answer to any other event than
+    /// [`Event::Received`], if the range is not empty.
     #[allow(
         clippy::inline_always,
         reason = "measured: 20 instructions an echo less"
@@ -256,47 +274,47 @@ impl Context<'_> {
         }
     }
 
-    /// Wishes [`Effect::ShutdownWrite`].
+    /// Asks for [`Effect::ShutdownWrite`].
     pub fn shutdown_write(&mut self) {
         self.effects.list.push(Effect::ShutdownWrite);
     }
 
-    /// Wishes [`Effect::Close`].
+    /// Asks for [`Effect::Close`].
     pub fn close(&mut self) {
         self.effects.list.push(Effect::Close);
     }
 
-    /// Wishes [`Effect::Refuse`].
+    /// Asks for [`Effect::Refuse`].
     pub fn refuse(&mut self, why: &'static str) {
         self.effects.list.push(Effect::Refuse(why));
     }
 
-    /// Wishes [`Effect::Abort`].
+    /// Asks for [`Effect::Abort`].
     pub fn abort(&mut self) {
         self.effects.list.push(Effect::Abort);
     }
 
-    /// Wishes [`Effect::DiscardTyped`].
+    /// Asks for [`Effect::DiscardTyped`].
     pub fn discard_typed(&mut self) {
         self.effects.list.push(Effect::DiscardTyped);
     }
 
-    /// Wishes [`Effect::SetTimer`].
+    /// Asks for [`Effect::SetTimer`].
     pub fn set_timer(&mut self, time: Option<Time>) {
         self.effects.list.push(Effect::SetTimer(time));
     }
 
-    /// Wishes [`Effect::Notify`].
+    /// Asks for [`Effect::Notify`].
     pub fn notify(&mut self, peer: PeerId) {
         self.effects.list.push(Effect::Notify(peer));
     }
 
-    /// Wishes [`Effect::StopAccepting`].
+    /// Asks for [`Effect::StopAccepting`].
     pub fn stop_accepting(&mut self) {
         self.effects.list.push(Effect::StopAccepting);
     }
 
-    /// Wishes [`Effect::Stop`].
+    /// Asks for [`Effect::Stop`].
     pub fn stop(&mut self) {
         self.effects.list.push(Effect::Stop);
     }
@@ -311,10 +329,17 @@ pub struct StateName {
     pub state: &'static str,
 }
 
+impl StateName {
+    /// This state of this protocol.
+    pub const fn new(protocol: &'static str, state: &'static str) -> StateName {
+        StateName { protocol, state }
+    }
+}
+
 /// Why a peer is gone. Every peer has exactly one. A new one is a new major version, as of [`Event`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CloseReason {
-    /// Both halves ended and everything was sent.
+    /// Both halves ended and everything was sent; or we left, and do not linger.
     Finished,
     /// The connection broke: reset by the peer, or the kernel gave it up. The number is the
     /// kernel's, of errno(3); 0 if it gave none.
@@ -339,7 +364,7 @@ pub enum CloseReason {
 pub trait Service {
     /// One peer's machine.
     type Session;
-    /// By which door a peer came in: a listener or an attached stream, named by whoever set it up.
+    /// Where a peer came from: a listener, a connection of ours or an attached stream, named by whoever set it up.
     type Origin: Copy;
 
     /// A peer came in. Whoever is not welcome is refused here:

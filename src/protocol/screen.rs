@@ -56,13 +56,9 @@ impl Screen {
         self.prompt_shown
     }
 
-    /// Somebody else has written on the screen since: if a prompt is due, it is drawn again.
+    /// No prompt is in the last row any more: the user ended a line, or somebody else has written on the
+    /// screen. If one is due, it is drawn again.
     pub fn drawn_over(&mut self) {
-        self.prompt_shown = false;
-    }
-
-    /// The user ended a line: the terminal has moved the cursor below the prompt.
-    pub fn typed(&mut self) {
         self.prompt_shown = false;
     }
 

@@ -77,11 +77,6 @@ impl Turns {
         assert!(before.is_none(), "a remote has one conversation");
     }
 
-    /// Whether this remote is in a conversation, also one that its partner has left.
-    pub fn is_open(&self, remote: PeerId) -> bool {
-        self.conversations.contains_key(&remote)
-    }
-
     /// Whether `side` may say something now: it is its turn, or it is free; everything that was said
     /// before has been delivered, and it has a partner.
     pub fn may_speak(&self, remote: PeerId, side: Side) -> bool {
@@ -91,7 +86,7 @@ impl Turns {
         })
     }
 
-    /// Whose turn it is, also where its partner has left.
+    /// Whose turn it is, also where its partner has left; `None` if there is no such conversation.
     pub fn speaker(&self, remote: PeerId) -> Option<Side> {
         self.conversations.get(&remote).map(|c| c.speaker)
     }
@@ -156,16 +151,6 @@ impl Turns {
         learn
             .filter(|&remote| self.leave(remote, Side::Host).is_some())
             .collect()
-    }
-
-    /// How many conversations there are, with those that one side has left.
-    pub fn len(&self) -> usize {
-        self.conversations.len()
-    }
-
-    /// Whether there is no conversation.
-    pub fn is_empty(&self) -> bool {
-        self.conversations.is_empty()
     }
 }
 

@@ -7,6 +7,7 @@ use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use super::kernel::canonical;
 use super::{Kernel, Outbound, PolicyId, Reactor};
 use crate::protocol::{PeerId, Service, Time};
 use crate::trace::{Observer, TraceEvent};
@@ -45,34 +46,6 @@ impl<Listener, Origin> Listening<Listener, Origin> {
             Accepting::Paused(_) => self.accepting = Accepting::Ready,
             Accepting::Drained | Accepting::Ready => {}
         }
-    }
-}
-
-/// What to do after an accept that failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AcceptTrouble {
-    /// Nobody waits.
-    Drained,
-    /// That one connection is gone; the next may be fine.
-    Skip,
-    /// The machine has nothing left (EMFILE, ENFILE, ENOBUFS, ENOMEM), or something is wrong that we
-    /// do not know: rest, and try again. An accept error never ends the server.
-    Pause,
-}
-
-pub(super) fn trouble_of(error: &io::Error) -> AcceptTrouble {
-    let is_about_one_connection = matches!(
-        error.kind(),
-        io::ErrorKind::Interrupted
-            | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-    );
-    if error.kind() == io::ErrorKind::WouldBlock {
-        AcceptTrouble::Drained
-    } else if is_about_one_connection {
-        AcceptTrouble::Skip
-    } else {
-        AcceptTrouble::Pause
     }
 }
 
@@ -137,27 +110,36 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                     let (origin, policy) = (listening.origin, listening.policy);
                     self.first_listener = place + 1;
                     self.welcome(stream, address, origin, policy);
-                    self.enforce_memory_limit();
                 }
                 Err(error) => {
-                    listening.accepting = match trouble_of(&error) {
-                        AcceptTrouble::Skip => Accepting::Ready,
-                        AcceptTrouble::Drained => {
-                            self.counters.accept_drained();
-                            Accepting::Drained
-                        }
-                        AcceptTrouble::Pause => {
-                            self.counters.accept_paused(&error, self.now);
-                            let until = self.now.after(ACCEPT_PAUSE);
-                            self.kernel.note(&TraceEvent::AcceptPaused {
-                                listener: index,
-                                until,
-                            });
-                            Accepting::Paused(until)
-                        }
-                    };
+                    self.listeners[place].accepting = self.after_failed_accept(index, &error);
                 }
             }
+        }
+    }
+
+    /// What a listener does after an accept that failed. None of these errors ends the server.
+    fn after_failed_accept(&mut self, listener: usize, error: &io::Error) -> Accepting {
+        let is_about_one_connection = matches!(
+            error.kind(),
+            io::ErrorKind::Interrupted
+                | io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::ConnectionReset
+        );
+        if error.kind() == io::ErrorKind::WouldBlock {
+            self.counters.accept_drained();
+            Accepting::Drained
+        } else if is_about_one_connection {
+            // It is gone; the next may be fine.
+            Accepting::Ready
+        } else {
+            // The machine has nothing left (EMFILE, ENFILE, ENOBUFS, ENOMEM), or something is wrong that we do
+            // not know: rest, and try again.
+            self.counters.accept_paused(error, self.now);
+            let until = self.now.after(ACCEPT_PAUSE);
+            self.kernel
+                .note(&TraceEvent::AcceptPaused { listener, until });
+            Accepting::Paused(until)
         }
     }
 
@@ -168,22 +150,21 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         origin: S::Origin,
         policy: PolicyId,
     ) {
-        let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+        let address = canonical(address);
         let is_counted = !self.policies[policy].exempt_from_limits;
         let is_full = self.clients >= self.limits.clients_max;
         if is_counted {
-            self.counters.accepted();
+            self.counters.accepted += 1;
         }
         if is_counted && (is_full || !self.per_address.has_room(address.ip())) {
             self.counters.turned_away(address, is_full, self.now);
             self.give_back(stream);
             return;
         }
-        let name = format_args!("{address}");
-        let how = (Outbound::Open, is_counted);
-        match self.open(stream, (origin, policy), how, Some(address), name) {
+        let (from, how) = ((origin, policy), (Outbound::Open, is_counted));
+        match self.open(stream, from, how, Some(address), format_args!("{address}")) {
             Ok(id) => log::debug!("peer {id}: connection from {address}"),
-            Err(error) => log::warn!("cannot watch the connection from {address}: {error}"),
+            Err(error) => self.counters.unwatched(&error, is_counted, self.now),
         }
     }
 

@@ -57,13 +57,6 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         }
     }
 
-    /// Both halves of a peer have ended. It stays until it has acknowledged everything: true if that is so,
-    /// and it is closed.
-    pub(super) fn is_over(&mut self, id: PeerId) -> bool {
-        self.look(id);
-        find(&mut self.peers, id).is_none()
-    }
-
     /// Tells a peer that no more comes.
     pub(super) fn shut(&mut self, id: PeerId) {
         if let Some(connection) = find(&mut self.peers, id) {

@@ -17,6 +17,8 @@ pub(super) enum Inbound {
     Open,
     /// We left: what arrives is thrown away.
     Discarding,
+    /// We left and wait for nothing: it is closed as soon as our half has ended.
+    Left,
     /// The peer sends no more.
     Finished,
 }
@@ -87,7 +89,7 @@ pub(super) struct Connection<Stream, Session> {
     inbound: Inbound,
     outbound: Outbound,
     unread: Unread,
-    /// A short read proves nothing here: read until told that there is no more.
+    /// A short read proves nothing here: read until told that there is no more. Always so of what is no socket.
     must_drain: bool,
     /// The kernel spoke of an error, and nobody has asked which.
     has_failed: bool,
@@ -193,7 +195,7 @@ impl<Stream, Session> Connection<Stream, Session> {
         self.unread = Unread::Nothing;
         match mem::replace(&mut self.inbound, Inbound::Finished) {
             Inbound::Open => true,
-            Inbound::Discarding | Inbound::Finished => false,
+            Inbound::Discarding | Inbound::Left | Inbound::Finished => false,
         }
     }
 
@@ -223,12 +225,6 @@ impl<Stream, Session> Connection<Stream, Session> {
         }
     }
 
-    /// The kernel took something.
-    #[inline]
-    pub(super) fn on_written(&mut self, now: Time) {
-        self.active = now;
-    }
-
     /// Gives back the memory that unsent bytes do not need.
     pub(super) fn fit(&mut self) {
         if let Some(outbox) = &mut self.outbox {
@@ -251,7 +247,7 @@ impl<Stream, Session> Connection<Stream, Session> {
         if self.inbound == Inbound::Open {
             self.inbound = match policy.linger {
                 Some(_) => Inbound::Discarding,
-                None => Inbound::Finished,
+                None => Inbound::Left,
             };
         }
     }
@@ -294,14 +290,15 @@ impl<Stream, Session> Connection<Stream, Session> {
         self.looked_at = now;
     }
 
-    /// It acknowledges, or said something that we have not read: it is not idle.
+    /// The kernel took something for it, or it acknowledges, or said something that we have not read: it is not idle.
+    #[inline]
     pub(super) fn on_alive(&mut self, now: Time) {
         self.active = now;
     }
 
     /// Whether the kernel spoke of an error that no read will tell. It is asked once.
     pub(super) fn take_failure(&mut self) -> bool {
-        let is_unread = self.unread == Unread::Paused || self.inbound == Inbound::Finished;
+        let is_unread = self.unread == Unread::Paused || !self.is_read();
         is_unread && mem::take(&mut self.has_failed)
     }
 

@@ -18,7 +18,7 @@ const WARNED_AGAIN: Duration = Duration::from_secs(10);
 pub struct Counters {
     /// Connections taken from a listener, turned away or not.
     pub accepted: u64,
-    /// Connections closed at once because of a limit.
+    /// Connections closed at once because of a limit, or since the kernel could not watch them (epoll_ctl(2)).
     pub turned_away: u64,
     /// How often accepting rested because the machine had nothing left.
     pub accept_pauses: u64,
@@ -30,6 +30,8 @@ pub struct Counters {
     starved: Warning,
     /// People were told that a limit is reached, and not yet that there is room.
     full: Warning,
+    /// People were told that a connection cannot be watched.
+    unwatched: Warning,
 }
 
 /// Something that people are warned of until it is over.
@@ -53,10 +55,6 @@ impl Warning {
 }
 
 impl Counters {
-    pub(super) fn accepted(&mut self) {
-        self.accepted += 1;
-    }
-
     /// Nobody waits any more to be accepted.
     pub(super) fn accept_drained(&mut self) {
         if std::mem::take(&mut self.starved.stands) {
@@ -78,6 +76,16 @@ impl Counters {
             log::warn!(
                 "the connection limit is reached; further clients are turned away (see --max-conns)"
             );
+        }
+    }
+
+    /// The kernel cannot watch a connection that is accepted. Whether the next one can be, only that tells: this
+    /// warning never stands.
+    pub(super) fn unwatched(&mut self, error: &io::Error, is_counted: bool, now: Time) {
+        self.turned_away += u64::from(is_counted);
+        if self.unwatched.is_due(now) {
+            log::warn!("cannot watch a new connection: {error}; it is closed");
+            self.unwatched.stands = false;
         }
     }
 

@@ -142,6 +142,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let id = peer_id(slot, connection.generation());
         policy.write_timeout.is_some()
             && !connection.is_lingering()
+            && !connection.is_connecting()
             && (connection.active() >= connection.looked_at()
                 || connection.has_outbox()
                 || self.debts.has(id))
@@ -154,6 +155,10 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let Some(connection) = find(&mut self.peers, id) else {
             return;
         };
+        // Nobody is there who could acknowledge.
+        if connection.is_connecting() {
+            return;
+        }
         connection.on_looked(now);
         let delivery = self.kernel.delivery(id, &connection.stream);
         let delivery = progress(delivery, connection.unsent());

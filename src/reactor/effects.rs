@@ -7,51 +7,52 @@ use super::{Kernel, PeerId, Reactor, Run, find};
 use crate::protocol::{CloseReason, Effect, Event, Service};
 use crate::trace::Observer;
 
-/// Bytes that a step sends, where they lie.
-#[derive(Clone, Debug)]
-enum Piece {
-    /// In what the session composed.
-    Composed(Range<usize>),
-    /// In what it was told.
-    Received(Range<usize>),
+/// Bytes that a step sends, where they lie: in what the session was told, or in what it composed.
+struct Piece {
+    is_received: bool,
+    range: Range<usize>,
 }
 
 impl Piece {
     fn of(effect: &Effect) -> Option<Piece> {
-        match effect {
-            Effect::Send(range) => Some(Piece::Composed(range.clone())),
-            Effect::SendBack(range) => Some(Piece::Received(range.clone())),
-            Effect::ShutdownWrite
-            | Effect::Close
-            | Effect::Refuse(_)
-            | Effect::Abort
-            | Effect::DiscardTyped
-            | Effect::SetTimer(_)
-            | Effect::Notify(_)
-            | Effect::StopAccepting
-            | Effect::Stop => None,
-        }
+        let (is_received, range) = if let Effect::Send(range) = effect {
+            (false, range.clone())
+        } else if let Effect::SendBack(range) = effect {
+            (true, range.clone())
+        } else {
+            return None;
+        };
+        Some(Piece { is_received, range })
     }
 
     fn bytes<'a>(&self, composed: &'a [u8], received: &'a [u8]) -> &'a [u8] {
-        match self {
-            Piece::Composed(range) => &composed[range.clone()],
-            Piece::Received(range) => &received[range.clone()],
+        if self.is_received {
+            part_of(received, &self.range)
+        } else {
+            &composed[self.range.clone()]
         }
     }
 
-    /// Both in one piece, if they are: what a step composes lies one after another.
-    fn joined(&self, next: &Piece) -> Option<Piece> {
-        match (self, next) {
-            (Piece::Composed(range), Piece::Composed(next)) if range.end == next.start => {
-                Some(Piece::Composed(range.start..next.end))
-            }
-            (Piece::Received(range), Piece::Received(next)) if range.end == next.start => {
-                Some(Piece::Received(range.start..next.end))
-            }
-            (Piece::Composed(_) | Piece::Received(_), _) => None,
+    /// Takes in what follows, if both are one piece: what a step composes lies one after another.
+    fn joins(&mut self, next: &Piece) -> bool {
+        let is_one = self.is_received == next.is_received && self.range.end == next.range.start;
+        if is_one {
+            self.range.end = next.range.end;
         }
+        is_one
     }
+}
+
+/// What a session sends back of what it was told.
+#[inline]
+fn part_of<'a>(received: &'a [u8], range: &Range<usize>) -> &'a [u8] {
+    let part = received.get(range.clone());
+    part.unwrap_or_else(|| never_received(received.len(), range))
+}
+
+#[cold]
+fn never_received(count: usize, range: &Range<usize>) -> ! {
+    panic!("Context::send_back({range:?}): {count} bytes were received in this step")
 }
 
 impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
@@ -78,7 +79,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         match self.effects.list() {
             [] => {}
             [Effect::SendBack(range)] => {
-                let sending = &received[range.clone()];
+                let sending = part_of(received, range);
                 self.effects.clear();
                 self.send_bytes(id, sending);
             }
@@ -99,13 +100,12 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             if !peer.is_some_and(|connection| connection.is_speaking()) {
                 continue;
             }
-            sending = Some(match sending {
-                None => next,
-                Some(piece) => piece.joined(&next).unwrap_or_else(|| {
-                    self.enqueue(id, piece.bytes(effects.bytes(), received), false);
-                    next
-                }),
-            });
+            if sending.as_mut().is_some_and(|piece| piece.joins(&next)) {
+                continue;
+            }
+            if let Some(piece) = sending.replace(next) {
+                self.enqueue(id, piece.bytes(effects.bytes(), received), false);
+            }
         }
         if let Some(piece) = sending {
             self.offer_bytes(id, piece.bytes(effects.bytes(), received));
@@ -128,7 +128,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                 self.counters.refused(id, why);
             }
             (Effect::DiscardTyped, Some(connection)) => {
-                self.kernel.discard_typed(&mut connection.stream);
+                self.kernel.kernel.discard_typed(&mut connection.stream);
             }
             (Effect::SetTimer(time), Some(connection)) => connection.set_timer(*time),
             (Effect::Abort, Some(_)) => self.close(id, CloseReason::Aborted),
@@ -140,18 +140,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                 }
             }
             // Sent elsewhere. And what a session asks for itself with its last words finds nobody.
-            (Effect::Send(_) | Effect::SendBack(_), Some(_))
-            | (
-                Effect::Send(_)
-                | Effect::SendBack(_)
-                | Effect::ShutdownWrite
-                | Effect::Close
-                | Effect::Refuse(_)
-                | Effect::DiscardTyped
-                | Effect::SetTimer(_)
-                | Effect::Abort,
-                None,
-            ) => {}
+            (Effect::Send(_) | Effect::SendBack(_), Some(_)) | (_, None) => {}
         }
     }
 }

@@ -24,7 +24,7 @@ pub struct Handle<W> {
 #[derive(Debug, Default)]
 struct Requests {
     stop: bool,
-    /// A peer that is asked for many times is told once, so this grows no larger than there are peers.
+    /// A peer that is asked for many times is told once.
     notify: BTreeSet<PeerId>,
 }
 
@@ -41,7 +41,8 @@ impl<W: Waker> Handle<W> {
     }
 
     /// Tells a peer [`Event::Notified`]; no matter if it is gone. Of several requests before the next turn
-    /// it is told once.
+    /// it is told once, unlike [`Context::notify`](crate::protocol::Context::notify). Until that turn, or where
+    /// none comes any more, each id that was asked for takes some 30 bytes.
     ///
     /// # Errors
     /// Those of [`Waker::wake`]: it is done in the next turn all the same, whenever that begins.

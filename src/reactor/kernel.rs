@@ -11,7 +11,7 @@ use crate::protocol::Time;
 use crate::trace::Flags;
 
 /// What a peer's stream is watched for. Errors are always told, the end of what a peer sends only
-/// to those who want to read.
+/// to those who want to read. Closed: will not grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interest {
     /// Bytes to read, and urgent ones.
@@ -69,6 +69,8 @@ impl Readiness {
 
 /// The operating system as the reactor sees it. Readiness is edge-triggered: what was said once is
 /// not said again until more arrives.
+///
+/// New methods may come; one without a default is a new major version.
 pub trait Kernel {
     /// A listening socket.
     type Listener;
@@ -240,7 +242,8 @@ pub trait Waker: Clone + Send + Sync {
 /// What has become of the bytes that were written to a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// How many bytes the peer has acknowledged since the connection began. It never shrinks.
+    /// How many bytes the peer has acknowledged since the connection began, our end of the stream counted as one
+    /// more. It never shrinks.
     pub acknowledged: u64,
     /// Whether the kernel holds nothing that is not acknowledged, our end of the stream included.
     pub is_complete: bool,
@@ -254,13 +257,22 @@ impl Delivery {
     };
 }
 
-/// Whether one wait could tell everything that was ready.
+/// Whether one wait could tell everything that was ready. Closed: will not grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Batch {
     /// Everything was told.
     Complete,
     /// The batch was full; there may be more.
     Truncated,
+}
+
+/// The address as [`Peer`](crate::protocol::Peer) promises it: one of IPv4 is not written as one of IPv6.
+pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),
+        // It may name an interface, too (RFC 4007).
+        IpAddr::V6(_) => address,
+    }
 }
 
 /// How many readiness events one wait brings at most.

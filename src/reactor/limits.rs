@@ -16,7 +16,8 @@ pub struct Limits {
     pub clients_max: usize,
     /// The same for each client address; `None` is no limit.
     pub clients_per_address_max: Option<usize>,
-    /// Memory for the unsent bytes of all peers together; beyond it the peer with the most is closed.
+    /// Memory for the unsent bytes of all peers together; beyond it the socket with the most is closed, whether
+    /// it was accepted, attached or connected. What is no socket counts, and is never closed for it.
     pub unsent_bytes_max: usize,
     /// How long peers may take to get what they are owed once the run is to stop; `None` for ever.
     pub grace: Option<Duration>,
@@ -49,9 +50,9 @@ pub struct Holdings {
     pub buffered_bytes: usize,
 }
 
-/// The limits of the peers of one listener, dial or attached stream. `None` is no limit, and the default.
-/// Others may be added: build it upon [`Policy::default`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The limits of the peers of one listener, dial or attached stream. `None` is no limit, and the default but
+/// for `linger`. Others may be added: build it upon [`Policy::default`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// Nothing received, sent or acknowledged for this long: closed. Whether a peer acknowledges takes a second
     /// look: one that is owed bytes may be given as long again.
@@ -60,8 +61,9 @@ pub struct Policy {
     /// more: closed by a reset.
     pub write_timeout: Option<Duration>,
     /// How long a peer that we left, and that has acknowledged everything, may take to close its half while
-    /// what it sends is thrown away;
-    /// `None` closes at once.
+    /// what it sends is thrown away, in steps of no less than 10 ms; 2 s by default. `None` closes as soon as the kernel has our last byte:
+    /// whether that arrives nobody looks any more, and what the peer has sent meanwhile has the kernel reset
+    /// the connection, which may destroy it. What is no socket never lingers.
     pub linger: Option<Duration>,
     /// Whether one that does not close its half in that time is reset. For a peer that may not read, and
     /// so does not see that we left (a chat server out of turn): a reset it notices.
@@ -70,9 +72,9 @@ pub struct Policy {
     /// (the server of a client that copies a pipe): both would wait for each other. What its session
     /// takes is then bounded by [`Service::read_limit`](crate::protocol::Service::read_limit) alone.
     pub reads_while_owing: bool,
-    /// Its peers take no place of [`Limits`] and are no guests in the counters: for an observer's page
-    /// beside the service, which also goes on when accepting stops, until the run does. Whoever opens
-    /// such a door bounds how many come in.
+    /// The peers of this listener take no place of [`Limits::clients_max`] and are not counted as clients: for an
+    /// observer's page beside the service, which also goes on when accepting stops, until the run does. Whoever opens
+    /// such a listener bounds how many come in.
     pub exempt_from_limits: bool,
 }
 
@@ -87,12 +89,19 @@ pub struct ConnectOptions {
     pub source: Option<IpAddr>,
 }
 
+impl Default for Policy {
+    /// [`Policy::UNLIMITED`].
+    fn default() -> Policy {
+        Policy::UNLIMITED
+    }
+}
+
 impl Policy {
-    /// The default, as a constant: nothing is limited.
+    /// The default, as a constant: nothing is limited but how long a peer may linger, 2 s.
     pub const UNLIMITED: Policy = Policy {
         idle_timeout: None,
         write_timeout: None,
-        linger: None,
+        linger: Some(Duration::from_secs(2)),
         resets_after_linger: false,
         reads_while_owing: false,
         exempt_from_limits: false,

@@ -42,13 +42,10 @@ pub use handle::Handle;
 pub use kernel::{Batch, Delivery, EVENTS_PER_TURN_MAX, Interest, Kernel, Readiness, Waker};
 pub use limits::{ConnectOptions, Holdings, Limits, Policy};
 #[cfg(feature = "os")]
-pub use os::listen::{ListenOptions, bind};
-#[cfg(feature = "os")]
-pub use os::terminal::reason;
-#[cfg(feature = "os")]
-pub use os::terminal::{Direction, IoMode, OnError, Terminal};
-#[cfg(feature = "os")]
-pub use os::{OsKernel, OsStream, OsWaker};
+pub use os::{
+    Direction, IoMode, ListenOptions, OnError, OsKernel, OsStream, OsWaker, Terminal, bind, dial,
+    reason,
+};
 pub use outbox::{OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX};
 pub use peer::READ_BYTES_PER_TURN_MAX;
 pub use token::{Target, Token};
@@ -84,7 +81,7 @@ pub struct Reactor<K: Kernel, S: Service, O: Observer = Off> {
     limits: Limits,
     policies: Policies,
     listeners: Vec<Listening<K::Listener, S::Origin>>,
-    /// Who is asked first: the one after the last that brought somebody.
+    /// Where accepting begins: behind the listener that brought somebody last.
     first_listener: usize,
     peers: Slab<Connection<K::Stream, S::Session>>,
     clients: usize,
@@ -95,7 +92,7 @@ pub struct Reactor<K: Kernel, S: Service, O: Observer = Off> {
     /// Whatever was ready before this time, the kernel has told. Timers go by it and not by `now`:
     /// after a stall, wherever it was, peers are heard before they are called late.
     drained_until: Time,
-    /// Since when waits have not told everything, and how many more events settle it.
+    /// When the first truncated wait began, and how many events are missing until all were reported.
     partial: Option<(Time, usize)>,
     run: Run,
     /// What the kernel said this turn.
@@ -210,9 +207,14 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
 
     /// Runs until a session asks to stop and everybody has got what they were owed, or until there
     /// is neither a listener nor a peer.
+    /// Once asked to stop it stays so: [`listen`](Reactor::listen) fails, and whoever is attached or connected
+    /// is told [`Event::Stopping`] at once; a further run sees them off.
     ///
     /// # Errors
     /// Only if the kernel cannot wait any more. No peer can cause it.
+    ///
+    /// # Panics
+    /// By a mistake of the reactor's, or of the service's that [`Context`](crate::protocol::Context) names.
     pub fn run(&mut self) -> io::Result<()> {
         while self.keeps_going() {
             self.turn()?;
@@ -245,7 +247,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
 
     /// Whether [`run`](Reactor::run) has another turn to do.
     pub fn keeps_going(&self) -> bool {
-        !self.peers.is_empty() || (self.run == Run::Going && !self.listeners.is_empty())
+        !self.peers.is_empty() || !self.listeners.is_empty()
     }
 
     /// Phase 2: what is ready becomes events, events become effects. First those that the kernel has
@@ -301,7 +303,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             Run::Going => {}
         }
         self.dispatch_notifications();
-        // At most as many as there are now: what relieving arms anew waits for the next turn.
+        // At most as many as there are now: what is armed meanwhile waits for the next turn.
         for _ in 0..self.timers.len() {
             let Some(id) = self.timers.pop_due(self.drained_until) else {
                 break;
@@ -327,13 +329,14 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         if self.dirty.is_empty() {
             return;
         }
-        let mut dirty = mem::take(&mut self.dirty);
-        for id in dirty.drain(..) {
-            self.flush(id);
+        let count = self.dirty.len();
+        for nth in 0..count {
+            self.flush(self.dirty[nth]);
+            // A session that is told an end may answer it.
+            self.enforce_memory_limit();
         }
-        // What settling touched anew waits for the next turn.
-        dirty.append(&mut self.dirty);
-        self.dirty = dirty;
+        // What was marked meanwhile waits for the next turn.
+        self.dirty.drain(..count);
     }
 
     /// If all unsent bytes together take too much memory, offers the kernel what it has not refused, then
@@ -359,16 +362,12 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             let worst = self
                 .peers
                 .iter()
-                .filter(|(_, connection)| {
-                    let policy = &self.policies[connection.policy()];
-                    (connection.is_client() || policy.exempt_from_limits) && connection.unsent() > 0
-                })
+                .filter(|(_, peer)| peer.unsent() > 0 && self.kernel.kernel.is_socket(&peer.stream))
                 .max_by_key(|(_, connection)| connection.unsent());
             let Some((slot, connection)) = worst else {
                 return;
             };
-            let id = peer_id(slot, connection.generation());
-            self.close(id, CloseReason::Evicted);
+            self.close(peer_id(slot, connection.generation()), CloseReason::Evicted);
         }
     }
 

@@ -1,9 +1,9 @@
 //! What was promised to a peer and the kernel has not taken yet. An outbox holds bytes and knows
 //! whether the kernel is full; when to write is the reactor's business.
 
-/// Unsent bytes at which a peer is not read any more, and past which a session has no room.
+/// Unsent bytes from which on a session has no room: its `send_capacity` is 0.
 pub const OUTBOX_BYTES_MAX: usize = 64 * 1024;
-/// Unsent bytes up to which a peer is read; the gap to the maximum keeps reads large.
+/// Unsent bytes up to which a peer is read, with more it is not; the gap to the maximum keeps reads large.
 pub const OUTBOX_BYTES_LOW: usize = OUTBOX_BYTES_MAX / 2;
 
 /// How many emptied outboxes are kept for the next peer that needs one, at most; and which part of the

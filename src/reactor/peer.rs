@@ -10,8 +10,8 @@ use super::connection::Beginning;
 use super::delivery::SWEEP;
 use super::outcome::{Outcome, classify};
 use super::{
-    Connection, Due, Kernel, OUTBOX_BYTES_MAX, Outbound, PeerId, PolicyId, Reactor, Readiness,
-    SCRATCH_BYTES, Unread, find, peer_id,
+    Connection, Due, Kernel, OUTBOX_BYTES_MAX, Outbound, PeerId, PolicyId, Reactor, Readiness, Run,
+    SCRATCH_BYTES, Token, Unread, find, peer_id,
 };
 use crate::protocol::{CloseReason, Event, Peer, Service};
 use crate::trace::{Observer, TraceEvent};
@@ -36,7 +36,9 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         let entry = self.peers.vacant_entry();
         let id = peer_id(entry.key(), self.generation);
         let interest = outbound.first_interest();
-        if let Err(error) = self.kernel.register(id, &mut stream, interest) {
+        let kernel = &mut self.kernel.kernel;
+        if let Err(error) = kernel.register(&mut stream, Token::peer(id), interest) {
+            self.kernel.watched(id, interest, Err(&error));
             self.give_back(stream);
             return Err(error);
         }
@@ -51,7 +53,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
                 name,
                 state,
             });
-            self.kernel.watched(id, interest, &Ok(()));
+            self.kernel.watched(id, interest, Ok(()));
             self.kernel.stepped(id, None, None, &self.effects);
         }
         let beginning = Beginning {
@@ -72,6 +74,10 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         // Only now: what it sends may fail, and who is closed then is counted as gone.
         self.apply(id, &[]);
         self.mark_dirty(id);
+        if let Run::Stopping(_) = self.run {
+            self.ask_for_last_words(id);
+        }
+        self.enforce_memory_limit();
         Ok(id)
     }
 
@@ -115,7 +121,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             return;
         };
         let established = loop {
-            match self.kernel.connected(&mut connection.stream) {
+            match self.kernel.connected(id, &mut connection.stream) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => break other,
             }
@@ -124,6 +130,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             Ok(()) => {
                 connection.on_connected();
                 self.dispatch(id, Event::Connected);
+                self.enforce_memory_limit();
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => self.close(id, broken(&error)),

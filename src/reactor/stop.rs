@@ -57,7 +57,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
 
     /// Has a peer read until it has nothing more to say, or until as much was read as can have arrived
     /// before now.
-    fn ask_for_last_words(&mut self, id: PeerId) {
+    pub(super) fn ask_for_last_words(&mut self, id: PeerId) {
         let Some(connection) = find(&mut self.peers, id) else {
             return;
         };
@@ -125,7 +125,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         }
     }
 
-    /// Tells those that were heard out that the run ends, and lets them leave.
+    /// Tells those whose input was drained that the run ends, and lets them leave.
     fn dismiss(&mut self) {
         let (drained, later): (Vec<_>, Vec<_>) = mem::take(&mut self.drained)
             .into_iter()
@@ -149,7 +149,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         }
     }
 
-    /// Whether one who was heard out is to be told now that the run ends, and not after its session is woken.
+    /// Whether one whose input was drained is to be told now that the run ends, and not after its session is woken.
     pub(super) fn may_be_dispatched(&self, id: PeerId) -> bool {
         let connection = self.peers.get(id.slot as usize);
         let connection = connection.filter(|connection| connection.generation() == id.generation);

@@ -9,7 +9,7 @@ use crate::protocol::PeerId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Token(pub(super) u64);
 
-/// Whom a token names.
+/// Whom a token names. A new one is a new major version, as of [`Event`](crate::protocol::Event).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
     /// The listener with this index.

@@ -20,7 +20,8 @@ pub struct PeerView {
     pub active: Time,
     /// When it is looked at though nothing happens; [`Time::NEVER`] if never.
     pub deadline: Time,
-    /// What it sends: `open`, `discarding` (thrown away after we left), `finished`.
+    /// What it sends: `open`, `discarding` (thrown away after we left), `left` (not read after we left),
+    /// `finished`.
     pub inbound: &'static str,
     /// What we send: `connecting`, `open`, `finishing` (the outbox empties), `finished`.
     pub outbound: &'static str,
@@ -39,6 +40,7 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
             inbound: match connection.inbound() {
                 Inbound::Open => "open",
                 Inbound::Discarding => "discarding",
+                Inbound::Left => "left",
                 Inbound::Finished => "finished",
             },
             outbound: match connection.outbound() {

@@ -16,11 +16,11 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
         self.kernel.note(&TraceEvent::Waiting { timeout });
         let mut asked = self.now;
         let waited = if timeout == Some(Duration::ZERO) || self.limits.spin.is_zero() {
-            self.kernel.wait(timeout, &mut self.ready)
+            self.kernel.kernel.wait(timeout, &mut self.ready)
         } else {
             self.spin(timeout, &mut asked)
         };
-        self.now = self.kernel.now();
+        self.now = self.kernel.kernel.now();
         let events = waited.as_ref().map(|_| self.ready.len());
         self.kernel.note(&TraceEvent::Awake { events });
         match waited {
@@ -54,18 +54,21 @@ impl<K: Kernel, S: Service, O: Observer> Reactor<K, S, O> {
     /// Looks without sleeping for as long as it may, then sleeps for the rest of `timeout`. `asked`
     /// becomes the time before the last look.
     fn spin(&mut self, timeout: Option<Duration>, asked: &mut Time) -> io::Result<Batch> {
-        let start = self.kernel.now();
+        let start = self.kernel.kernel.now();
         let limit = self.limits.spin.min(timeout.unwrap_or(Duration::MAX));
         *asked = start;
         while asked.since(start) < limit {
-            let result = self.kernel.wait(Some(Duration::ZERO), &mut self.ready);
+            let result = self
+                .kernel
+                .kernel
+                .wait(Some(Duration::ZERO), &mut self.ready);
             if !self.ready.is_empty() || result.is_err() {
                 return result;
             }
-            *asked = self.kernel.now();
+            *asked = self.kernel.kernel.now();
         }
         let rest = timeout.map(|timeout| timeout.saturating_sub(asked.since(start)));
-        self.kernel.wait(rest, &mut self.ready)
+        self.kernel.kernel.wait(rest, &mut self.ready)
     }
 
     /// How long nothing is due; `None` if nothing ever is.

@@ -3,8 +3,7 @@
 
 use super::INTERRUPTED;
 use super::statistics::{self, Spread, median};
-use super::table::{aligned, row};
-use super::verdict::{self, Figure, INTERLEAVED, Judged};
+use super::verdict::{self, Figure, INTERLEAVED, Judged, Measured};
 use super::{AbTest, Ratio, Report};
 use super::{text, units};
 use crate::protocol::display::Escaped;
@@ -14,20 +13,21 @@ use crate::protocol::display::Escaped;
 const PAIRS_MIN: usize = 8;
 
 /// Pairs up neighbours (A B, B A, …) and judges their ratios. `which_is_a` says for each run whether
-/// it is of A; a run whose neighbour is of the same server is not paired.
+/// it is of A; a run whose neighbour is of the same server is not paired. Returns the report for people on a
+/// terminal, too.
 pub fn ab_test(
     runs: Vec<Report>,
     which_is_a: &[bool],
     discarded: usize,
     interrupted: bool,
     [a, b]: [&str; 2],
-) -> AbTest {
+) -> (AbTest, String) {
     let pairs = pairs(&runs, which_is_a);
-    let spreads: Vec<_> = Figure::ALL
+    let measured = Figure::ALL
         .into_iter()
-        .filter_map(|figure| Some((figure, spread(figure, &pairs)?)))
-        .collect();
-    let judged = verdict::judge(&spreads, INTERLEAVED);
+        .filter_map(|figure| measured(figure, &pairs));
+    let (measured, a_to_b): (Vec<_>, Vec<_>) = measured.unzip();
+    let judged = verdict::judge(&measured, INTERLEAVED);
     let mut warnings = warnings(&runs, which_is_a);
     if interrupted {
         warnings.insert(0, INTERRUPTED.to_owned());
@@ -39,20 +39,22 @@ pub fn ab_test(
         ));
         vec!["too few blocks to show a difference".to_owned()]
     } else {
-        verdict::words(&judged, "B", "A")
+        verdict::words(&judged)
     };
-    let ratio = |judged: &Judged| ratio(judged, &pairs);
-    AbTest {
+    let ratios = judged.iter().zip(&a_to_b);
+    let ab_test = AbTest {
         a: a.to_owned(),
         b: b.to_owned(),
         blocks: pairs.len(),
         discarded,
-        ratios: judged.iter().map(ratio).collect(),
+        ratios: ratios.map(ratio).collect(),
         verdict,
         interrupted,
         warnings,
         runs,
-    }
+    };
+    let words = words(&ab_test, &judged);
+    (ab_test, words)
 }
 
 /// Neighbours of which one is of A and one of B, in this order.
@@ -78,31 +80,28 @@ fn of(figure: Figure, run: &Report) -> Option<f64> {
     (value.is_finite() && value > 0.0).then_some(value)
 }
 
-/// B divided by A; none unless every pair knows the figure.
-fn spread(figure: Figure, pairs: &[(&Report, &Report)]) -> Option<Spread> {
-    statistics::paired(&values(figure, pairs)?)
-}
-
-/// The figure of B and of A in each pair.
-fn values(figure: Figure, pairs: &[(&Report, &Report)]) -> Option<Vec<(f64, f64)>> {
-    let both = |(a, b): &(&Report, &Report)| Some((of(figure, b)?, of(figure, a)?));
-    pairs.iter().map(both).collect()
-}
-
-fn ratio(judged: &Judged, pairs: &[(&Report, &Report)]) -> Ratio {
-    let middle = |runs: Vec<&Report>| {
-        let values = runs.into_iter().filter_map(|run| of(judged.figure, run));
-        median(&mut values.collect::<Vec<_>>())
+/// Both servers, B divided by A, and A divided by B; none unless every pair knows the figure.
+fn measured(figure: Figure, pairs: &[(&Report, &Report)]) -> Option<(Measured, Spread)> {
+    let both = |(a, b): &(&Report, &Report)| Some((of(figure, a)?, of(figure, b)?));
+    let values: Vec<(f64, f64)> = pairs.iter().map(both).collect::<Option<_>>()?;
+    let (mut a, mut b): (Vec<_>, Vec<_>) = values.iter().copied().unzip();
+    let turned: Vec<_> = values.iter().map(|&(a, b)| (b, a)).collect();
+    let measured = Measured {
+        figure,
+        spread: statistics::paired(&turned)?,
+        a: median(&mut a),
+        b: median(&mut b),
     };
-    let turned = values(judged.figure, pairs).unwrap_or_default();
-    let turned: Vec<_> = turned.into_iter().map(|(b, a)| (a, b)).collect();
-    let a_to_b = statistics::paired(&turned).expect("it was judged, so there are pairs");
+    Some((measured, statistics::paired(&values)?))
+}
+
+fn ratio((judged, a_to_b): (&Judged, &Spread)) -> Ratio {
     let (low, high) = a_to_b.interval(1);
     Ratio {
         figure: judged.figure.name().to_owned(),
-        a: middle(pairs.iter().map(|(a, _)| *a).collect()),
-        b: middle(pairs.iter().map(|(_, b)| *b).collect()),
-        b_to_a: judged.ratio,
+        a: judged.a,
+        b: judged.b,
+        b_to_a: judged.b_to_a,
         b_to_a_low: judged.low,
         b_to_a_high: judged.high,
         ratio: a_to_b.value,
@@ -153,46 +152,13 @@ fn warnings(runs: &[Report], which_is_a: &[bool]) -> Vec<String> {
     sentences.collect()
 }
 
-/// The report for people on a terminal.
-pub fn words_of_ab_test(ab_test: &AbTest) -> String {
-    let mut words = String::new();
-    for (name, server) in [("A", &ab_test.a), ("B", &ab_test.b)] {
-        words += &format!("{name}  {}\n", Escaped(server.as_bytes()));
-    }
+fn words(ab_test: &AbTest, judged: &[Judged]) -> String {
+    let [a, b] = [&ab_test.a, &ab_test.b].map(|server| Escaped(server.as_bytes()));
     let blocks = units::counted(ab_test.blocks as u64, "block", "blocks");
-    words += &format!(
-        "{blocks} of each, alternating; {} discarded\n\n",
-        ab_test.discarded
-    );
-    let mut rows = vec![row(["", "A", "B", "B/A", "95 % interval"])];
-    for ratio in &ab_test.ratios {
-        let figure = Figure::ALL
-            .into_iter()
-            .find(|figure| figure.name() == ratio.figure);
-        let (title, a, b) = match figure {
-            Some(figure) => (figure.title(), figure.show(ratio.a), figure.show(ratio.b)),
-            None => (
-                &*ratio.figure,
-                units::digits(ratio.a),
-                units::digits(ratio.b),
-            ),
-        };
-        rows.push(vec![
-            title.to_owned(),
-            a,
-            b,
-            format!("{:.3}", ratio.b_to_a),
-            format!("{:.3} to {:.3}", ratio.b_to_a_low, ratio.b_to_a_high),
-        ]);
-    }
-    words += &aligned(&rows);
-    words +=
-        "A and B: medians over the blocks; B/A: the median over pairs of neighbouring blocks\n\n";
-    for line in &ab_test.verdict {
-        words += &format!("{line}\n");
-    }
-    for reason in &ab_test.warnings {
-        words += &format!("note: {}\n", Escaped(reason.as_bytes()));
-    }
-    words
+    let discarded = ab_test.discarded;
+    let title = |figure: Figure| figure.title().to_owned();
+    let meaning =
+        "A and B: medians over the blocks; B/A: the median over pairs of neighbouring blocks";
+    let body = verdict::compared(judged, title, meaning, &ab_test.verdict, &ab_test.warnings);
+    format!("A  {a}\nB  {b}\n{blocks} of each, alternating; {discarded} discarded\n\n{body}")
 }

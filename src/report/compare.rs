@@ -3,10 +3,9 @@
 
 use serde::Serialize;
 
-use super::statistics::{self, Spread, median};
-use super::table::{aligned, row};
-use super::verdict::{self, APART, Figure, Judged};
-use super::{Asked, Report, Second, text, units};
+use super::statistics::{self, median};
+use super::verdict::{self, APART, Figure, Judged, Measured};
+use super::{Asked, Report, Second, Slice, slices, text, units};
 use crate::protocol::display::Escaped;
 
 /// With fewer seconds there are too few blocks to draw from.
@@ -18,23 +17,12 @@ pub struct Comparison {
     /// The two files.
     a: String,
     b: String,
-    differences: Vec<Difference>,
+    /// B divided by A, and its 95 % interval.
+    differences: Vec<Judged>,
     /// A line each.
     verdict: Vec<String>,
     /// What speaks against comparing the two.
     notes: Vec<String>,
-}
-
-/// One figure of both.
-#[derive(Debug, Serialize)]
-struct Difference {
-    figure: &'static str,
-    a: f64,
-    b: f64,
-    /// That of B divided by that of A, and its 95 % interval.
-    b_to_a: f64,
-    low: f64,
-    high: f64,
 }
 
 /// Compares two runs, each with what it is called.
@@ -49,17 +37,17 @@ pub fn compare([a, b]: [(&str, &Report); 2]) -> Result<(Comparison, String), Str
             a.service, b.service
         ));
     }
-    let (comparison, judged) = compared(a, b, name_a.to_owned(), name_b.to_owned());
-    let words = words(&comparison, &judged, [a, b]);
+    let comparison = compared(a, b, name_a.to_owned(), name_b.to_owned());
+    let words = words(&comparison, [a, b]);
     Ok((comparison, words))
 }
 
-fn compared(a: &Report, b: &Report, name_a: String, name_b: String) -> (Comparison, Vec<Judged>) {
+fn compared(a: &Report, b: &Report, name_a: String, name_b: String) -> Comparison {
     let mut notes = notes(a, b);
-    let (seconds_a, seconds_b) = (slices(&a.timeline), slices(&b.timeline));
+    // The percentiles of what is left at the end stand on too little.
+    let [seconds_a, seconds_b] = [a, b].map(|run| slices(run.timeline.iter().copied(), 0.5));
     let shorter = seconds_a.len().min(seconds_b.len());
-    let spreads = spreads(&seconds_b, &seconds_a);
-    let judged = verdict::judge(&spreads, APART);
+    let judged = verdict::judge(&measured(&seconds_a, &seconds_b), APART);
     let verdict = if shorter < SECONDS_MIN {
         notes.push(format!(
             "the shorter run has {}: at least {SECONDS_MIN} are needed",
@@ -67,60 +55,35 @@ fn compared(a: &Report, b: &Report, name_a: String, name_b: String) -> (Comparis
         ));
         vec!["too short to show a difference".to_owned()]
     } else {
-        verdict::words(&judged, "B", "A")
+        verdict::words(&judged)
     };
-    let difference = |judged: &Judged| Difference {
-        figure: judged.figure.name(),
-        a: of(judged.figure, &seconds_a),
-        b: of(judged.figure, &seconds_b),
-        b_to_a: judged.ratio,
-        low: judged.low,
-        high: judged.high,
-    };
-    let comparison = Comparison {
+    Comparison {
         a: name_a,
         b: name_b,
-        differences: judged.iter().map(difference).collect(),
+        differences: judged,
         verdict,
         notes,
-    };
-    (comparison, judged)
-}
-
-/// A second of a run and how long it was.
-#[derive(Clone, Copy, Debug)]
-struct Slice {
-    seconds: f64,
-    second: Second,
-}
-
-/// The seconds of a run. What is left at its end is none, and its percentiles stand on too little.
-fn slices(timeline: &[Second]) -> Vec<Slice> {
-    let mut began = 0.0;
-    let mut slices = Vec::with_capacity(timeline.len());
-    for &second in timeline {
-        let seconds = second.at - began;
-        began = second.at;
-        if seconds > 0.5 {
-            slices.push(Slice { seconds, second });
-        }
     }
-    slices
 }
 
-/// Each figure that both have: B divided by A.
-fn spreads(b: &[Slice], a: &[Slice]) -> Vec<(Figure, Spread)> {
+/// Each figure that both have.
+fn measured(a: &[Slice], b: &[Slice]) -> Vec<Measured> {
     let figures = [
         Figure::PerSecond,
         Figure::ServerCpu,
         Figure::P50,
         Figure::P99,
     ];
-    let spread = |figure| {
+    let measured = |figure| {
         let spread = statistics::series(b, a, |slices| of(figure, slices))?;
-        spread.is_finite().then_some((figure, spread))
+        spread.is_finite().then(|| Measured {
+            figure,
+            a: of(figure, a),
+            b: of(figure, b),
+            spread,
+        })
     };
-    figures.into_iter().filter_map(spread).collect()
+    figures.into_iter().filter_map(measured).collect()
 }
 
 /// A figure of these seconds: throughput and cost over all of them, latencies of the median second,
@@ -199,36 +162,23 @@ fn settings(a: &Asked, b: &Asked) -> [(&'static str, String, String); 8] {
     ]
 }
 
-fn words(comparison: &Comparison, judged: &[Judged], [a, b]: [&Report; 2]) -> String {
+fn words(comparison: &Comparison, [a, b]: [&Report; 2]) -> String {
     let which = |name: &str, file: &str, report: &Report| {
         let title = text::title(report);
         format!("{name}  {}  {title}\n", Escaped(file.as_bytes()))
     };
-    let mut words = which("A", &comparison.a, a) + &which("B", &comparison.b, b) + "\n";
-    let mut rows = vec![row(["", "A", "B", "B/A", "95 % interval"])];
-    for (difference, judged) in comparison.differences.iter().zip(judged) {
-        let figure = judged.figure;
-        rows.push(vec![
-            match figure {
-                Figure::P50 | Figure::P99 | Figure::P999 => {
-                    format!("per-second {}", figure.title())
-                }
-                Figure::PerSecond | Figure::ServerCpu => figure.title().to_owned(),
-            },
-            figure.show(difference.a),
-            figure.show(difference.b),
-            format!("{:.3}", difference.b_to_a),
-            format!("{:.3} to {:.3}", difference.low, difference.high),
-        ]);
-    }
-    words += &aligned(&rows);
-    words += "B/A compares whole runs, one after the other; --ab takes the median over pairs of \
-         blocks\n\n";
-    for line in &comparison.verdict {
-        words += &format!("{line}\n");
-    }
-    for note in &comparison.notes {
-        words += &format!("note: {}\n", Escaped(note.as_bytes()));
-    }
-    words
+    let title = |figure: Figure| match figure {
+        Figure::P50 | Figure::P99 | Figure::P999 => format!("per-second {}", figure.title()),
+        Figure::PerSecond | Figure::ServerCpu => figure.title().to_owned(),
+    };
+    let meaning = "B/A compares whole runs, one after the other; --ab takes the median over pairs of \
+         blocks";
+    let Comparison {
+        differences,
+        verdict,
+        notes,
+        ..
+    } = comparison;
+    let body = verdict::compared(differences, title, meaning, verdict, notes);
+    which("A", &comparison.a, a) + &which("B", &comparison.b, b) + "\n" + &body
 }

@@ -5,7 +5,7 @@ use super::plot::{Axis, Line, Plot, place_of_percentile, seconds};
 use super::statistics::median;
 use super::table::row;
 use super::units::{self, percent, time, whole_time};
-use super::{Report, Second};
+use super::{Report, Second, Slice, slices};
 
 /// More points than a plot has pixels for are drawn together.
 const POINTS_MAX: usize = 400;
@@ -37,40 +37,27 @@ pub(super) fn drawings(report: &Report) -> Vec<Drawing> {
     drawings.into_iter().flatten().collect()
 }
 
-/// Some seconds taken together, and how long they were.
-#[derive(Clone, Copy, Debug)]
-struct Point {
-    seconds: f64,
-    second: Second,
+/// Some seconds of a run taken together, again and again.
+fn points(timeline: &[Second], per_point: usize) -> Vec<Slice> {
+    let mut points = slices(timeline.chunks(per_point).map(together), 0.0);
+    // What is left at the end of a run is too short to be a rate of its own.
+    let is_only = points.len() == 1;
+    points.retain(|point| is_only || point.seconds > 0.1);
+    points
 }
 
-fn points(timeline: &[Second], per_point: usize) -> Vec<Point> {
-    let mut began = 0.0;
-    let mut points = Vec::new();
-    for seconds in timeline.chunks(per_point) {
-        let Some(last) = seconds.last() else { continue };
-        let mut answered: Vec<Second> = seconds.to_vec();
-        answered.retain(|second| second.echoes > 0);
-        answered.sort_by_key(|second| second.p50);
-        let cpu: Option<u64> = seconds.iter().map(|second| second.server_cpu_ns).sum();
-        let second = Second {
-            at: last.at,
-            echoes: seconds.iter().map(|second| second.echoes).sum(),
-            p50: answered
-                .get(answered.len() / 2)
-                .map_or(0, |second| second.p50),
-            p99: answered.iter().map(|second| second.p99).max().unwrap_or(0),
-            max: answered.iter().map(|second| second.max).max().unwrap_or(0),
-            server_cpu_ns: cpu,
-        };
-        // What is left at the end of a run is too short to be a rate of its own.
-        let seconds = last.at - began;
-        if seconds > 0.1 || points.is_empty() && seconds > 0.0 {
-            points.push(Point { seconds, second });
-        }
-        began = last.at;
+fn together(seconds: &[Second]) -> Second {
+    let mut answered: Vec<&Second> = seconds.iter().filter(|second| second.echoes > 0).collect();
+    answered.sort_by_key(|second| second.p50);
+    let middle = answered.get(answered.len() / 2);
+    Second {
+        at: seconds.last().map_or(0.0, |last| last.at),
+        echoes: seconds.iter().map(|second| second.echoes).sum(),
+        p50: middle.map_or(0, |second| second.p50),
+        p99: answered.iter().map(|second| second.p99).max().unwrap_or(0),
+        max: answered.iter().map(|second| second.max).max().unwrap_or(0),
+        server_cpu_ns: seconds.iter().map(|second| second.server_cpu_ns).sum(),
     }
-    points
 }
 
 fn percentiles(report: &Report) -> Option<Drawing> {
@@ -125,9 +112,9 @@ fn response_times(lowest: u64, highest: u64) -> Axis {
 type OfSecond = fn(&Second) -> u64;
 
 /// The answered stretches of a run, one figure of each second.
-fn stretches(points: &[Point], name: &str, of: OfSecond) -> Line {
+fn stretches(points: &[Slice], name: &str, of: OfSecond) -> Line {
     let stretches = points.split(|point| point.second.echoes == 0);
-    let point = |point: &Point| (point.second.at, of(&point.second) as f64);
+    let point = |point: &Slice| (point.second.at, of(&point.second) as f64);
     Line {
         name: name.to_owned(),
         pieces: stretches
@@ -143,12 +130,9 @@ fn spread(values: &[f64], show: fn(f64) -> String) -> [String; 3] {
     [least, median(&mut values.to_vec()), most].map(show)
 }
 
-fn latency(points: &[Point], note: Option<String>) -> Option<Drawing> {
-    let answered: Vec<Second> = points.iter().map(|point| point.second).collect();
-    let answered: Vec<Second> = answered
-        .into_iter()
-        .filter(|second| second.echoes > 0)
-        .collect();
+fn latency(points: &[Slice], note: Option<String>) -> Option<Drawing> {
+    let answered = points.iter().map(|point| point.second);
+    let answered: Vec<Second> = answered.filter(|second| second.echoes > 0).collect();
     let lowest = answered.iter().map(|second| second.p50).min()?;
     let highest = answered.iter().map(|second| second.max).max()?;
     let figures: [(&str, OfSecond); 3] = [
@@ -184,7 +168,7 @@ fn latency(points: &[Point], note: Option<String>) -> Option<Drawing> {
 
 /// One line from 0 up.
 fn rates(
-    points: &[Point],
+    points: &[Slice],
     values: &[f64],
     title: &str,
     top: f64,
@@ -203,11 +187,11 @@ fn rates(
     }
 }
 
-fn throughput(report: &Report, points: &[Point], note: Option<String>) -> Option<Drawing> {
+fn throughput(report: &Report, points: &[Slice], note: Option<String>) -> Option<Drawing> {
     if points.is_empty() || report.echoes == 0 {
         return None;
     }
-    let rate = |point: &Point| point.second.echoes as f64 / point.seconds;
+    let rate = |point: &Slice| point.second.echoes as f64 / point.seconds;
     let values: Vec<f64> = points.iter().map(rate).collect();
     let [least, middle, most] = spread(&values, units::digits);
     let (_, many) = units::answers_of(&report.service);
@@ -234,9 +218,9 @@ fn throughput(report: &Report, points: &[Point], note: Option<String>) -> Option
     })
 }
 
-fn cpu(report: &Report, points: &[Point], note: Option<String>) -> Option<Drawing> {
+fn cpu(report: &Report, points: &[Slice], note: Option<String>) -> Option<Drawing> {
     let server = report.server.as_ref()?;
-    let share = |point: &Point| Some(point.second.server_cpu_ns? as f64 / point.seconds / 1e9);
+    let share = |point: &Slice| Some(point.second.server_cpu_ns? as f64 / point.seconds / 1e9);
     let values: Option<Vec<f64>> = points.iter().map(share).collect();
     let values = values.filter(|values| !values.is_empty())?;
     let [least, middle, most] = spread(&values, percent);

@@ -6,6 +6,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::figures::{self, Drawing};
 use super::plot::{NARROW, WIDE, svg};
+use super::table::row;
 use super::text;
 use super::units::{self, time, whole_time};
 use super::{Quantiles, Report};
@@ -75,17 +76,11 @@ fn tiles(report: &Report) -> Markup {
         ),
         (format!("{many} in total"), units::count(report.echoes)),
     ];
-    let Quantiles {
-        p50,
-        p99,
-        p999,
-        count,
-        ..
-    } = report.response_ns;
-    if count > 0 {
-        for (name, ns) in [("p50", p50), ("p99", p99), ("p99.9", p999)] {
-            tiles.push((format!("response {name}"), whole_time(ns)));
-        }
+    let response = report.response_ns;
+    if response.count > 0 {
+        tiles.push(("response p50".to_owned(), whole_time(response.p50)));
+        tiles.push(("response p99".to_owned(), whole_time(response.p99)));
+        tiles.push(("response p99.9".to_owned(), whole_time(response.p999)));
     }
     if let Some(server) = report.server.as_ref().filter(|_| report.echoes > 0) {
         let name = format!("server CPU per {one}");
@@ -174,9 +169,9 @@ fn latencies(report: &Report) -> Markup {
                 table {
                     tr {
                         th scope="col" { "what" }
-                        @for name in ["min", "mean", "p50", "p90", "p99", "p99.9", "max", "count"] {
-                            th scope="col" { (name) }
-                        }
+                        @for name in ["min", "mean"] { th scope="col" { (name) } }
+                        @for (name, _) in Quantiles::PERCENTILES { th scope="col" { (name) } }
+                        @for name in ["max", "count"] { th scope="col" { (name) } }
                     }
                     @for (name, meaning, of) in text::LATENCIES {
                         tr {
@@ -191,25 +186,12 @@ fn latencies(report: &Report) -> Markup {
 }
 
 fn latency(quantiles: &Quantiles) -> Vec<String> {
-    let Quantiles {
-        min,
-        mean,
-        p50,
-        p90,
-        p99,
-        p999,
-        max,
-        count,
-    } = *quantiles;
-    if count == 0 {
-        let mut cells = vec!["-".to_owned(); 7];
-        cells.push("0".to_owned());
-        return cells;
-    }
-    let mut cells = vec![whole_time(min), time(mean)];
-    cells.extend([p50, p90, p99, p999, max].map(whole_time));
-    cells.push(units::count(count));
-    cells
+    let ends = match quantiles.count {
+        0 => ["-", "-"].map(str::to_owned),
+        _ => [whole_time(quantiles.min), time(quantiles.mean)],
+    };
+    let cells = ends.into_iter().chain(text::quantile_cells(quantiles));
+    cells.collect()
 }
 
 fn costs(report: &Report) -> Markup {
@@ -234,40 +216,31 @@ fn costs(report: &Report) -> Markup {
 
 fn settings(report: &Report) -> Markup {
     let asked = &report.asked;
-    let rate = asked
-        .rate
-        .map(|rate| format!("{} per second", units::digits(rate)));
-    let rows = [
-        ("server", Some(text::title(report))),
-        ("connections", Some(units::count(asked.connections as u64))),
-        ("idle connections", Some(units::count(asked.idle as u64))),
-        (
-            "size",
-            Some(units::counted(asked.size as u64, "byte", "bytes")),
-        ),
-        ("pipeline", Some(units::count(asked.pipeline as u64))),
+    let count = |number: usize| units::count(number as u64);
+    let seconds = |number: f64| format!("{} s", units::round(number));
+    let per_second = |rate| format!("{} per second", units::digits(rate));
+    let mut rows = vec![
+        ("server", text::title(report)),
+        ("connections", count(asked.connections)),
+        ("idle connections", count(asked.idle)),
+        ("size", units::counted(asked.size as u64, "byte", "bytes")),
+        ("pipeline", count(asked.pipeline)),
         (
             "rate",
-            Some(rate.unwrap_or_else(|| "closed loop".to_owned())),
+            asked.rate.map_or("closed loop".to_owned(), per_second),
         ),
-        ("arrivals", asked.arrivals.as_deref().map(shown)),
-        ("framing", asked.framing.as_deref().map(shown)),
-        (
-            "duration",
-            Some(format!("{} s", units::round(asked.duration))),
-        ),
-        ("warm-up", Some(format!("{} s", units::round(asked.warmup)))),
-        ("seed", Some(asked.seed.to_string())),
     ];
+    for (name, word) in [("arrivals", &asked.arrivals), ("framing", &asked.framing)] {
+        rows.extend(word.as_deref().map(|word| (name, shown(word))));
+    }
+    rows.push(("duration", seconds(asked.duration)));
+    rows.push(("warm-up", seconds(asked.warmup)));
+    rows.push(("seed", asked.seed.to_string()));
     html! {
         section {
             h2 { "Settings" }
             table.words {
-                @for (name, value) in &rows {
-                    @if let Some(value) = value {
-                        tr { th scope="row" { (name) } td { (value) } }
-                    }
-                }
+                @for (name, value) in &rows { tr { th scope="row" { (name) } td { (value) } } }
             }
             p { "To repeat this load:" }
             code { (text::command(report)) }
@@ -278,11 +251,8 @@ fn settings(report: &Report) -> Markup {
 fn seconds(report: &Report) -> Markup {
     let shown = report.timeline.iter().take(SECONDS_SHOWN_MAX);
     let rest = report.timeline.len().saturating_sub(SECONDS_SHOWN_MAX);
-    let mut rows = vec![
-        ["second", "answers", "p50", "p99", "max", "server CPU"]
-            .map(str::to_owned)
-            .to_vec(),
-    ];
+    let heading = ["second", "answers", "p50", "p99", "max", "server CPU"];
+    let mut rows = vec![row(heading)];
     for second in shown {
         let latency = |ns| match second.echoes {
             0 => "-".to_owned(),

@@ -39,16 +39,9 @@ pub struct Report {
     pub bytes_per_second: f64,
     /// Requests that were never answered.
     pub lost: u64,
-    /// Answers that are not what was sent.
-    pub changed: u64,
-    /// Answers that came more than once.
-    pub duplicated: u64,
-    /// Answers that came on another connection than their request.
-    pub crossed: u64,
-    /// Answers that came after a later one of the same connection.
-    pub reordered: u64,
-    /// Connections that ended before their time, or never came to be.
-    pub broken: u64,
+    /// Answers and connections that were wrong.
+    #[serde(flatten)]
+    pub wrongs: Wrongs,
     /// What was wrong, in words; the first few of each kind.
     pub wrong: Vec<String>,
     /// From when a request was due until its answer was here.
@@ -75,6 +68,21 @@ pub struct Report {
     pub timeline: Vec<Second>,
     /// The percentile curve of `response_ns`: percentile (0 to 100) and nanoseconds.
     pub curve: Vec<(f64, u64)>,
+}
+
+/// How many answers were wrong, by kind, and how many connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Wrongs {
+    /// Answers that are not what was sent.
+    pub changed: u64,
+    /// Answers that came more than once.
+    pub duplicated: u64,
+    /// Answers that came on another connection than their request.
+    pub crossed: u64,
+    /// Answers that came after a later one of the same connection.
+    pub reordered: u64,
+    /// Connections that ended before their time, or never came to be.
+    pub broken: u64,
 }
 
 /// The settings of a run that decide what its figures mean.
@@ -125,6 +133,19 @@ pub struct Quantiles {
     pub count: u64,
 }
 
+/// The name of a percentile, and where it is.
+type Percentile = (&'static str, fn(&Quantiles) -> u64);
+
+impl Quantiles {
+    /// The percentiles that a report shows, each with its name: a column of every table of them.
+    pub const PERCENTILES: [Percentile; 4] = [
+        ("p50", |quantiles| quantiles.p50),
+        ("p90", |quantiles| quantiles.p90),
+        ("p99", |quantiles| quantiles.p99),
+        ("p99.9", |quantiles| quantiles.p999),
+    ];
+}
+
 /// What a process did while it was measured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
@@ -168,6 +189,24 @@ pub struct Second {
     pub max: u64,
     /// The server's CPU time in it.
     pub server_cpu_ns: Option<u64>,
+}
+
+/// A part of a run and how long it was.
+#[derive(Clone, Copy, Debug)]
+struct Slice {
+    seconds: f64,
+    second: Second,
+}
+
+/// The parts of a run that are longer than so many seconds: what is left at its end may be too short to
+/// stand for itself.
+fn slices(timeline: impl IntoIterator<Item = Second>, shortest: f64) -> Vec<Slice> {
+    let mut began = 0.0;
+    let slices = timeline.into_iter().map(|second| {
+        let seconds = second.at - std::mem::replace(&mut began, second.at);
+        Slice { seconds, second }
+    });
+    slices.filter(|slice| slice.seconds > shortest).collect()
 }
 
 /// What `epollo bench --ab` found: two servers loaded in turn, A B B A.

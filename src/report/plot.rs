@@ -133,13 +133,8 @@ impl Axis {
         let step = step.unwrap_or(end);
         let places = std::iter::successors(Some(0.0), |place| Some(place + step));
         let places = places.take_while(|place| *place <= end * 1.001);
-        Axis {
-            title: title.to_owned(),
-            start: 0.0,
-            end,
-            labels: places.map(|place| (place, label(place))).collect(),
-            is_logarithmic: false,
-        }
+        let labels = places.map(|place| (place, label(place)));
+        Axis::from_zero(title, end, labels.collect())
     }
 
     /// From below the lowest to above the highest, by powers of ten; below 1 nothing has a place.
@@ -175,13 +170,8 @@ impl Axis {
     /// Names, the first at the top, each with a row of the height 1 around it.
     pub fn names(title: &str, names: &[String]) -> Axis {
         let places = (0..names.len()).rev().map(|row| row as f64 + 0.5);
-        Axis {
-            title: title.to_owned(),
-            start: 0.0,
-            end: names.len() as f64,
-            labels: places.zip(names.iter().cloned()).collect(),
-            is_logarithmic: false,
-        }
+        let labels = places.zip(names.iter().cloned());
+        Axis::from_zero(title, names.len() as f64, labels.collect())
     }
 
     /// Percentiles by how few are above: as far from 90 to 99 % as from 99 to 99.9 %. Its places are
@@ -196,8 +186,13 @@ impl Axis {
         while labels.len() as f64 > size.labels {
             labels.remove(labels.len() - 2);
         }
+        Axis::from_zero("percentile (%)", end, labels)
+    }
+
+    /// From 0 to `end`, with these labels.
+    fn from_zero(title: &str, end: f64, labels: Vec<(f64, String)>) -> Axis {
         Axis {
-            title: "percentile (%)".to_owned(),
+            title: title.to_owned(),
             start: 0.0,
             end,
             labels,

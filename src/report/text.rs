@@ -1,7 +1,9 @@
 //! The report of a run for people on a terminal: what was asked, what came of it, and how far it can
 //! be believed. It leaves out nothing that went wrong, and much that `--json` has.
 
-use super::table::{aligned, named, row};
+use std::iter;
+
+use super::table::{aligned, named};
 use super::units::{self, percent, whole_time};
 use super::{Cost, Quantiles, Report};
 use crate::protocol::display::Escaped;
@@ -115,42 +117,40 @@ pub const LATENCIES: [Latency; 5] = [
 ];
 
 fn latencies(report: &Report) -> Vec<Vec<String>> {
-    let mut rows = vec![row(["", "p50", "p90", "p99", "p99.9", "max", "count"])];
+    let percentiles = Quantiles::PERCENTILES;
+    let names = percentiles.iter().map(|&(name, _)| name);
+    let header = iter::once("").chain(names).chain(["max", "count"]);
+    let mut rows = vec![header.map(str::to_owned).collect()];
     for (name, meaning, of) in LATENCIES {
         let quantiles = of(report);
         if quantiles.count == 0 && report.response_ns.count > 0 {
             continue;
         }
         let mut cells = vec![format!("{name:<8}  {meaning}")];
-        if quantiles.count == 0 {
-            cells.extend(std::iter::repeat_n("-".to_owned(), 5));
-        } else {
-            let Quantiles {
-                p50,
-                p90,
-                p99,
-                p999,
-                max,
-                ..
-            } = quantiles;
-            cells.extend([p50, p90, p99, p999, max].map(whole_time));
-        }
-        cells.push(units::count(quantiles.count));
+        cells.extend(quantile_cells(&quantiles));
         rows.push(cells);
     }
     rows
 }
 
+/// Its percentiles and maximum, and how many there are.
+pub fn quantile_cells(quantiles: &Quantiles) -> Vec<String> {
+    let times = Quantiles::PERCENTILES.map(|(_, of)| of(quantiles));
+    let times = times.into_iter().chain([quantiles.max]);
+    let cells = times.map(|ns| match quantiles.count {
+        0 => "-".to_owned(),
+        _ => whole_time(ns),
+    });
+    cells.chain([units::count(quantiles.count)]).collect()
+}
+
 /// What a process did, in two lines.
 pub fn cost(cost: &Cost, report: &Report) -> [String; 2] {
     let (one, _) = units::answers_of(&report.service);
-    let mut first = vec![format!(
-        "{} of CPU per {one}",
-        units::time(cost.cpu_ns_per_echo)
-    )];
-    if report.echoes == 0 {
-        first[0] = format!("{} of CPU", whole_time(cost.cpu_ns));
-    }
+    let mut first = vec![match report.echoes {
+        0 => format!("{} of CPU", whole_time(cost.cpu_ns)),
+        _ => format!("{} of CPU per {one}", units::time(cost.cpu_ns_per_echo)),
+    }];
     first.push(format!("{} of a core", percent(cost.cpu_share)));
     if let Some(syscalls) = cost.syscalls_per_echo.filter(|_| report.echoes > 0) {
         first.push(format!(
@@ -219,13 +219,14 @@ pub fn wrong(report: &Report) -> Option<String> {
 
 /// Each way in which a request can go wrong, and how often it did.
 pub fn wrongs(report: &Report) -> [(&'static str, u64); 6] {
+    let wrongs = report.wrongs;
     [
         ("lost", report.lost),
-        ("changed", report.changed),
-        ("duplicated", report.duplicated),
-        ("crossed", report.crossed),
-        ("reordered", report.reordered),
-        ("broken", report.broken),
+        ("changed", wrongs.changed),
+        ("duplicated", wrongs.duplicated),
+        ("crossed", wrongs.crossed),
+        ("reordered", wrongs.reordered),
+        ("broken", wrongs.broken),
     ]
 }
 

@@ -2,16 +2,24 @@
 
 use indicatif::{HumanBytes, HumanFloatCount};
 
+const TIMES: [&str; 4] = ["ns", "µs", "ms", "s"];
+
+/// A value in the one of these units, each a thousand of the one before it, in which three digits say it;
+/// of the first there are no parts.
+fn in_units(value: f64, units: [&str; 4], show: fn(f64) -> String) -> String {
+    // Each limit is where three digits of the smaller unit would round up to 1000.
+    let (value, unit) = match value {
+        ..999.5 => return format!("{value:.0} {}", units[0]),
+        ..999.5e3 => (value / 1e3, units[1]),
+        ..999.5e6 => (value / 1e6, units[2]),
+        _ => (value / 1e9, units[3]),
+    };
+    format!("{} {unit}", show(value))
+}
+
 /// A time in nanoseconds, from `0 ns` up to seconds.
 pub fn time(ns: f64) -> String {
-    // Each limit is where three digits of the smaller unit would round up to 1000.
-    let (value, unit) = match ns {
-        ..999.5 => return format!("{ns:.0} ns"),
-        ..999.5e3 => (ns / 1e3, "µs"),
-        ..999.5e6 => (ns / 1e6, "ms"),
-        _ => (ns / 1e9, "s"),
-    };
-    format!("{} {unit}", digits(value))
+    in_units(ns, TIMES, digits)
 }
 
 /// The same for a whole number of nanoseconds.
@@ -21,12 +29,7 @@ pub fn whole_time(ns: u64) -> String {
 
 /// A time that is a whole number of its unit, as on an axis: `20 ms`.
 pub fn round_time(ns: f64) -> String {
-    match ns {
-        ..999.5 => format!("{ns:.0} ns"),
-        ..999.5e3 => format!("{:.0} µs", ns / 1e3),
-        ..999.5e6 => format!("{:.0} ms", ns / 1e6),
-        _ => format!("{:.0} s", ns / 1e9),
-    }
+    in_units(ns, TIMES, |value| format!("{value:.0}"))
 }
 
 /// Three digits, or all of those before the point: `1.23`, `12.3`, `123`, `12,345`.
@@ -71,13 +74,7 @@ pub fn bytes(number: u64) -> String {
 
 /// Bytes a second in powers of ten, as networks count them: `3.09 MB/s`.
 pub fn byte_rate(number: f64) -> String {
-    let (value, unit) = match number {
-        ..999.5 => return format!("{number:.0} B/s"),
-        ..999.5e3 => (number / 1e3, "kB/s"),
-        ..999.5e6 => (number / 1e6, "MB/s"),
-        _ => (number / 1e9, "GB/s"),
-    };
-    format!("{} {unit}", digits(value))
+    in_units(number, ["B/s", "kB/s", "MB/s", "GB/s"], digits)
 }
 
 /// A share of the whole: 0.5 is `50 %`.

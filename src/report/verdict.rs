@@ -14,8 +14,12 @@
 //!
 //! The intervals that are *shown* are those of 95 % for the one figure.
 
+use serde::Serialize;
+
 use super::statistics::Spread;
+use super::table::{aligned, row};
 use super::units;
+use crate::protocol::display::Escaped;
 
 /// Two runs after one another: the machine may have changed between them, and no second of either
 /// run knows it.
@@ -39,7 +43,8 @@ pub(super) struct Margins {
 }
 
 /// What can be compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "&'static str")]
 pub(super) enum Figure {
     PerSecond,
     ServerCpu,
@@ -95,41 +100,88 @@ impl Figure {
     }
 }
 
-/// One figure of two servers, `one` divided by `other`.
-#[derive(Clone, Debug)]
+impl From<Figure> for &'static str {
+    fn from(figure: Figure) -> &'static str {
+        figure.name()
+    }
+}
+
+/// One figure of both servers, and B divided by A.
+pub(super) struct Measured {
+    pub figure: Figure,
+    pub a: f64,
+    pub b: f64,
+    pub spread: Spread,
+}
+
+/// What is to be said of it, as `compare --json` does.
+#[derive(Clone, Debug, Serialize)]
 pub(super) struct Judged {
     pub figure: Figure,
-    pub ratio: f64,
+    pub a: f64,
+    pub b: f64,
+    pub b_to_a: f64,
     /// At 95 %.
     pub low: f64,
     pub high: f64,
     /// Whether the two differ by the rule of this module.
+    #[serde(skip)]
     pub is_significant: bool,
 }
 
-/// Judges all figures together; `spreads` are all of them, so that the chance of a false alarm counts them all.
-pub(super) fn judge(spreads: &[(Figure, Spread)], margins: Margins) -> Vec<Judged> {
-    let judge_one = |(figure, spread): &(Figure, Spread)| {
-        let (low, high) = spread.interval(1);
-        let (sure_low, sure_high) = spread.interval(spreads.len());
+/// Judges all figures together; they are all of them, so that the chance of a false alarm counts them all.
+pub(super) fn judge(all: &[Measured], margins: Margins) -> Vec<Judged> {
+    let judge_one = |measured: &Measured| {
+        let &Measured { figure, a, b, .. } = measured;
+        let (low, high) = measured.spread.interval(1);
+        let (sure_low, sure_high) = measured.spread.interval(all.len());
         let margin = 1.0 + figure.margin(margins);
         Judged {
-            figure: *figure,
-            ratio: spread.value,
+            figure,
+            a,
+            b,
+            b_to_a: measured.spread.value,
             low,
             high,
             is_significant: sure_low > margin || sure_high < 1.0 / margin,
         }
     };
-    spreads.iter().map(judge_one).collect()
+    all.iter().map(judge_one).collect()
+}
+
+/// The figures of both as a table, with what it means, the verdict on them, and what is to be noted.
+pub(super) fn compared(
+    judged: &[Judged],
+    title: fn(Figure) -> String,
+    meaning: &str,
+    verdict: &[String],
+    notes: &[String],
+) -> String {
+    let mut rows = vec![row(["", "A", "B", "B/A", "95 % interval"])];
+    rows.extend(judged.iter().map(|judged| {
+        let figure = judged.figure;
+        vec![
+            title(figure),
+            figure.show(judged.a),
+            figure.show(judged.b),
+            format!("{:.3}", judged.b_to_a),
+            format!("{:.3} to {:.3}", judged.low, judged.high),
+        ]
+    }));
+    let mut words = format!("{}{meaning}\n\n", aligned(&rows));
+    for line in verdict {
+        words += &format!("{line}\n");
+    }
+    for note in notes {
+        words += &format!("note: {}\n", Escaped(note.as_bytes()));
+    }
+    words
 }
 
 /// The verdict, a line each: what differs, then what does not.
-pub(super) fn words(judged: &[Judged], one: &str, other: &str) -> Vec<String> {
+pub(super) fn words(judged: &[Judged]) -> Vec<String> {
     let significant = judged.iter().filter(|judged| judged.is_significant);
-    let mut lines: Vec<String> = significant
-        .map(|judged| difference(judged, one, other))
-        .collect();
+    let mut lines: Vec<String> = significant.map(difference).collect();
     let equal = judged.iter().filter(|judged| !judged.is_significant);
     let equal: Vec<_> = equal.map(|judged| judged.figure.title()).collect();
     if lines.is_empty() {
@@ -141,26 +193,26 @@ pub(super) fn words(judged: &[Judged], one: &str, other: &str) -> Vec<String> {
 }
 
 /// `B answers 12 % more per second than A (95 %: 9.1 to 15 %)`.
-fn difference(judged: &Judged, one: &str, other: &str) -> String {
-    let (is_more, [near, far]) = match (judged.ratio > 1.0, judged.low, judged.high) {
+fn difference(judged: &Judged) -> String {
+    let (is_more, [near, far]) = match (judged.b_to_a > 1.0, judged.low, judged.high) {
         (true, low, high) => (true, [low - 1.0, high - 1.0]),
         (false, low, high) => (false, [1.0 - high, 1.0 - low]),
     };
     let pick = |more, less| if is_more { more } else { less };
-    let amount = units::percent((judged.ratio - 1.0).abs());
+    let amount = units::percent((judged.b_to_a - 1.0).abs());
     let what = match judged.figure {
         Figure::PerSecond => {
             let word = pick("more", "fewer");
-            format!("{one} answers {amount} {word} per second than {other}")
+            format!("B answers {amount} {word} per second than A")
         }
         Figure::ServerCpu => {
             let word = pick("more", "less");
-            format!("{one} costs {amount} {word} server CPU per answer than {other}")
+            format!("B costs {amount} {word} server CPU per answer than A")
         }
         Figure::P50 | Figure::P99 | Figure::P999 => {
             let word = pick("higher", "lower");
             let title = judged.figure.title();
-            format!("{title} of {one} is {amount} {word} than that of {other}")
+            format!("{title} of B is {amount} {word} than that of A")
         }
     };
     let near = units::percent(near);

@@ -5,15 +5,13 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::protocol::StateName;
 
-mod redrawn;
 mod server;
 mod windowed;
 
-pub use redrawn::{Origin as RedrawnOrigin, Redraw, Redrawn, Session as RedrawnSession};
 pub use server::{Origin, Server, Session, Settings};
 pub use windowed::Windowed;
 
-/// A protocol that can be served.
+/// A protocol that can be served. A new one is a new major version, as of [`Event`](crate::protocol::Event).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// Greet and close.
@@ -37,6 +35,11 @@ impl Protocol {
         }
     }
 
+    /// The one that is called so.
+    pub fn named(name: &str) -> Option<Protocol> {
+        Protocol::ALL.into_iter().find(|known| known.name() == name)
+    }
+
     /// Where it is served if nobody says where: on 127.0.0.1.
     pub fn default_address(self) -> SocketAddr {
         let port = match self {
@@ -47,6 +50,11 @@ impl Protocol {
         SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
     }
 }
+
+/// A new protocol does not compile before somebody was here, and has put it into [`Protocol::ALL`], too.
+const _: () = {
+    let (Protocol::Hello | Protocol::Echo | Protocol::Chat) = Protocol::ALL[0];
+};
 
 /// Where a stream of signals stands: it has but one state.
 const SIGNALS: StateName = StateName {

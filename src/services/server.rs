@@ -56,7 +56,7 @@ struct Once {
     present: usize,
 }
 
-/// What a server can be asked for.
+/// What a server can be asked for. Others may be added: build it upon [`Settings::default`].
 pub struct Settings {
     /// What hello says.
     pub greeting: Vec<u8>,
@@ -68,6 +68,19 @@ pub struct Settings {
     pub columns: fn() -> Option<usize>,
     /// Serve one client (or one pair), then end the run.
     pub once: bool,
+}
+
+impl Default for Settings {
+    /// The defaults of echo and chat, the greeting of `epollo serve`, no window, and no end by itself.
+    fn default() -> Settings {
+        Settings {
+            greeting: b"Hello World!\0".to_vec(),
+            echo: echo::Settings::default(),
+            chat: chat::Settings::default(),
+            columns: || None,
+            once: false,
+        }
+    }
 }
 
 impl Server {
@@ -146,24 +159,9 @@ impl Server {
                 }
                 self.chat.step_console(cx, console, event);
             }
-            Session::Signals => match event {
-                Event::Received(_) => cx.stop(),
-                Event::Eof
-                | Event::Connected
-                | Event::TimerExpired(_)
-                | Event::Notified
-                | Event::Writable
-                | Event::Stopping => {}
-            },
-            Session::Continued => match event {
-                Event::Received(_) => self.chat.redraw(cx),
-                Event::Eof
-                | Event::Connected
-                | Event::TimerExpired(_)
-                | Event::Notified
-                | Event::Writable
-                | Event::Stopping => {}
-            },
+            Session::Signals if matches!(event, Event::Received(_)) => cx.stop(),
+            Session::Continued if matches!(event, Event::Received(_)) => self.chat.redraw(cx),
+            Session::Signals | Session::Continued => {}
         }
     }
 }

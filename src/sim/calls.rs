@@ -5,7 +5,6 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::fate::ANSWER_TIME_MAX;
 use super::fault::{Call, Fault, State};
 use super::kernel::{Action, Clock, Environment, SimKernel, error_of};
 use super::net::SocketId;
@@ -256,10 +255,8 @@ impl<O: Environment> Kernel for SimKernel<O> {
         source: Option<IpAddr>,
     ) -> io::Result<(SocketId, SocketAddr)> {
         self.call()?;
-        let most = u64::try_from(ANSWER_TIME_MAX.as_nanos()).unwrap_or(u64::MAX);
-        let delay = Duration::from_nanos(self.rng.between(0, most));
         let own = SocketAddr::new(source.unwrap_or(Ipv4Addr::LOCALHOST.into()), 1);
-        let id = self.net.dial(address, delay).map_err(error_of)?;
+        let id = self.net.dial(address, &mut self.rng).map_err(error_of)?;
         Ok((id, own))
     }
 

@@ -213,8 +213,7 @@ impl Client {
     }
 
     pub(super) fn pause(&mut self) -> Duration {
-        let most = u64::try_from(self.behaviour.pause_max.as_nanos()).unwrap_or(u64::MAX);
-        Duration::from_nanos(self.rng.between(0, most))
+        self.rng.duration(self.behaviour.pause_max)
     }
 
     fn reads_later(&self, net: &Net) -> Option<Time> {

@@ -171,14 +171,13 @@ fn route(plan: &Plan, rng: &mut Random, role: &Role) -> Route {
         true | false => smallest + rng.below(outbound),
     };
     let (send, remote) = (outbound_bytes(), outbound_bytes());
-    let latest = u64::try_from(plan.delay_max.as_nanos()).unwrap_or(u64::MAX);
-    let latest = rng.one_of(&[0, latest]);
+    let latest = rng.one_of(&[Duration::ZERO, plan.delay_max]);
     Route {
         receive: smallest + rng.below(inbound),
         send,
         remote,
         max: most,
-        delay: Duration::from_nanos(rng.between(0, latest)),
+        delay: rng.duration(latest),
     }
 }
 

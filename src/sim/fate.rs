@@ -4,6 +4,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use super::fault::Fault;
+use super::random::Random;
 use crate::protocol::Time;
 
 /// Who owns the connections that the process makes.
@@ -25,14 +27,39 @@ pub(super) enum Fate {
     TimedOut,
     /// It is answered and reset at once.
     Reset,
+    /// It is answered; the server reads a little at a time, and says what time it is.
+    Slow,
 }
 
 impl Fate {
-    pub(super) const ALL: [Fate; 4] = [Fate::Answered, Fate::Refused, Fate::TimedOut, Fate::Reset];
+    pub(super) const ALL: [Fate; 5] = [
+        Fate::Answered,
+        Fate::Refused,
+        Fate::TimedOut,
+        Fate::Reset,
+        Fate::Slow,
+    ];
 
     /// Whom to call for it.
     pub(super) fn address(self) -> SocketAddr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, 1 + self as u16))
+    }
+
+    /// By which errors it may end. One that is established may have any that can be injected.
+    pub(super) fn errors(self, is_connected: bool) -> &'static [Fault] {
+        match (self, is_connected) {
+            (Fate::Answered | Fate::Slow, false) => &[],
+            (Fate::Refused, _) => &[Fault::Refused],
+            (Fate::TimedOut, _) => &[Fault::TimedOut],
+            (Fate::Reset, _) => &[Fault::Reset],
+            (Fate::Answered | Fate::Slow, true) => &[
+                Fault::Reset,
+                Fault::BrokenPipe,
+                Fault::TimedOut,
+                Fault::Unreachable,
+                Fault::NoMemory,
+            ],
+        }
     }
 
     pub(super) fn of(address: SocketAddr) -> Fate {
@@ -41,9 +68,10 @@ impl Fate {
     }
 }
 
-/// A call that is under way.
-#[derive(Clone, Copy, Debug)]
+/// The far end of a call: when it acts next, and what it draws then.
+#[derive(Clone, Debug)]
 pub(super) struct Dial {
     pub(super) at: Time,
     pub(super) fate: Fate,
+    pub(super) rng: Random,
 }

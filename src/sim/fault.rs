@@ -1,11 +1,12 @@
 //! What can be made to go wrong: which call, how, and in which state of what it is called on. The
 //! table of what is reachable is here, and the count of what was reached; nothing here injects.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 
 /// A call of the kernel that can go wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Call {
     /// epoll_wait(2).
     Wait,
@@ -26,7 +27,7 @@ pub enum Call {
 }
 
 /// How it goes wrong. Names of errno(3), or what the kernel may do without an error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
     /// EINTR.
     Interrupted,
@@ -76,7 +77,7 @@ pub enum Fault {
 
 /// In which state the call is made: of the loop, of a listener, or of a connection as far as the
 /// kernel can see it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum State {
     /// The loop waits for something to happen.
     Asleep,
@@ -99,10 +100,6 @@ pub enum State {
     /// We have shut our half.
     Lingering,
 }
-
-const CALLS: usize = Call::Shutdown as usize + 1;
-const FAULTS: usize = Fault::Stopped as usize + 1;
-const STATES: usize = State::Lingering as usize + 1;
 
 /// Calls, the faults that they may have, and the states in which they are made: each fault of a row
 /// in each state of the row can be reached.
@@ -270,40 +267,33 @@ impl Fault {
 }
 
 /// How often each fault was injected, by call and state.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Tally {
-    counts: Vec<u64>,
-}
-
-impl Default for Tally {
-    fn default() -> Tally {
-        Tally {
-            counts: vec![0; CALLS * FAULTS * STATES],
-        }
-    }
+    counts: BTreeMap<(Call, Fault, State), u64>,
 }
 
 impl Tally {
     /// Counts one.
     pub fn add(&mut self, call: Call, fault: Fault, state: State) {
-        self.counts[index(call, fault, state)] += 1;
+        *self.counts.entry((call, fault, state)).or_default() += 1;
     }
 
     /// Adds what another run counted.
     pub fn merge(&mut self, other: &Tally) {
-        for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
-            *mine += theirs;
+        for (&cell, count) in &other.counts {
+            *self.counts.entry(cell).or_default() += count;
         }
     }
 
     /// How often this happened.
     pub fn count(&self, call: Call, fault: Fault, state: State) -> u64 {
-        self.counts[index(call, fault, state)]
+        let count = self.counts.get(&(call, fault, state));
+        count.copied().unwrap_or(0)
     }
 
     /// All together.
     pub fn total(&self) -> u64 {
-        self.counts.iter().sum()
+        self.counts.values().sum()
     }
 
     /// The reachable cells that were never hit.
@@ -312,10 +302,6 @@ impl Tally {
         missed.retain(|&(call, fault, state)| self.count(call, fault, state) == 0);
         missed
     }
-}
-
-fn index(call: Call, fault: Fault, state: State) -> usize {
-    (call as usize * FAULTS + fault as usize) * STATES + state as usize
 }
 
 /// All cells of the table of what is reachable.

@@ -14,7 +14,7 @@ use crate::reactor::{Readiness, Token};
 use crate::trace::Flags;
 
 /// For how long bytes may be said not to be there yet.
-const DELAY: Duration = Duration::from_millis(5);
+pub(super) const DELAY: Duration = Duration::from_millis(5);
 
 /// What the kernel did with a connection, for whoever looks on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -317,9 +317,7 @@ impl<O: Environment> SimKernel<O> {
     }
 
     pub(super) fn stop_process(&mut self) {
-        let nanoseconds = self.fault_profile.stop_max.as_nanos();
-        let limit = u64::try_from(nanoseconds).unwrap_or(u64::MAX);
-        let time = Duration::from_nanos(self.rng.between(1, limit.max(1)));
+        let time = self.rng.duration(self.fault_profile.stop_max);
         self.net.stopped += time;
         let until = self.net.now.after(time);
         while let Some(next) = self.next().filter(|&next| next <= until) {

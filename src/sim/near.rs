@@ -34,7 +34,7 @@ impl Net {
     }
 
     /// What the process takes for the time of what happens now: in a turn, when that began.
-    fn noticed_at(&self) -> Time {
+    pub(super) fn noticed_at(&self) -> Time {
         if self.is_asleep { self.now } else { self.seen }
     }
 

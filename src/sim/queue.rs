@@ -111,6 +111,11 @@ impl Outbound {
         self.unread
     }
 
+    /// All that was taken from us so far.
+    pub(super) fn taken(&self) -> u64 {
+        self.acknowledged + self.queued() as u64
+    }
+
     pub(super) fn acknowledged(&self) -> u64 {
         self.acknowledged + u64::from(self.is_end_acknowledged)
     }

@@ -1,5 +1,7 @@
 //! Numbers that depend on a seed alone, so that a run is replayed by one number. Not for secrets.
 
+use std::time::Duration;
+
 /// A generator of 64-bit numbers (SplitMix64; Steele, Lea and Flood, 2014).
 #[derive(Clone, Debug)]
 pub(super) struct Random(u64);
@@ -25,6 +27,12 @@ impl Random {
     /// A number from `low` to `high`, both included.
     pub(super) fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.number() % (high - low + 1)
+    }
+
+    /// A time from nothing to `most`.
+    pub(super) fn duration(&mut self, most: Duration) -> Duration {
+        let most = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
+        Duration::from_nanos(self.between(0, most))
     }
 
     /// True `count` times out of `of`.

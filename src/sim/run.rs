@@ -1,6 +1,7 @@
 //! One run: a plan, a server, a reactor on a simulated kernel, and what came of it. Which server it
 //! is, the caller says.
 
+use std::mem;
 use std::time::Duration;
 
 use super::fate::Fate;
@@ -11,7 +12,7 @@ use super::probe::{Origin, Probing};
 use super::random::Random;
 use super::world::{SIGNALS, TERMINAL, World};
 use crate::protocol::Service;
-use crate::reactor::{ConnectOptions, Holdings, Policy, Reactor};
+use crate::reactor::{ConnectOptions, Holdings, Kernel, Policy, Reactor};
 
 /// How much later than its grace a run may end: closing takes time too.
 const ENDING_SLACK: Duration = Duration::from_secs(1);
@@ -23,7 +24,7 @@ const TERMINAL_BYTES: (usize, usize) = (4_096, 4_096);
 /// How often the server calls out in a run, at most.
 const CALLS_MAX: usize = 16;
 
-/// By which doors the peers of a server come in.
+/// Where the peers of a server come from.
 #[derive(Clone, Copy, Debug)]
 pub struct Origins<D> {
     /// Whom it greets.
@@ -71,10 +72,13 @@ pub fn run<S: Service>(plan: &Plan, service: S, origins: Origins<S::Origin>) -> 
     while reactor.keeps_going() && reactor.kernel_mut().environment.violation().is_none() {
         caller.call(&mut reactor);
         let result = reactor.turn();
-        let wrong = reactor.service_mut().wrong.take();
+        let probe = reactor.service_mut();
+        let (wrong, notified) = (probe.wrong.take(), mem::take(&mut probe.notified));
+        let present = probe.present.clone();
         let unsent = reactor.holdings().buffered_bytes;
         let kernel = reactor.kernel_mut();
-        if let Some(wrong) = wrong {
+        let heard = kernel.environment.thread.check(notified, &present);
+        for wrong in wrong.into_iter().chain(heard.err()) {
             kernel.environment.accuse(wrong);
         }
         if let Err(error) = result {
@@ -120,11 +124,11 @@ fn set_up<S: Service>(
     let terminal = kernel.terminal(TERMINAL, TERMINAL_BYTES);
     let signals = kernel.terminal(SIGNALS, TERMINAL_BYTES);
     kernel.environment.open(terminal, signals);
-    let service = Probing {
-        inner: service,
-        wrong: None,
-    };
-    let mut reactor = Reactor::new(kernel, service, plan.limits);
+    let waker = kernel.waker.clone();
+    let mut reactor = Reactor::new(kernel, Probing::new(service), plan.limits);
+    let handle = reactor.handle().expect("nothing is injected into it");
+    let thread = &mut reactor.kernel_mut().environment.thread;
+    thread.begin(handle, waker);
     let streams = [
         (signals, origins.signals, "signals"),
         (terminal, origins.console, "the terminal"),
@@ -161,8 +165,26 @@ impl Caller {
         }
         self.left -= 1;
         let address = self.rng.one_of(&Fate::ALL).address();
+        let policy = Policy {
+            // It may be evicted.
+            exempt_from_limits: true,
+            ..Policy::default()
+        };
+        let called = if self.rng.happens(1, 2) {
+            let source = None;
+            reactor.connect(address, Origin::Called, ConnectOptions { policy, source })
+        } else {
+            let stream = reactor.kernel_mut().connect(address, None);
+            stream.and_then(|(stream, own)| {
+                reactor.attach_connecting(stream, Origin::Called, policy, format_args!("{own}"))
+            })
+        };
         // Without a descriptor there is no call.
-        let _ = reactor.connect(address, Origin::Called, ConnectOptions::default());
+        if let Ok(peer) = called {
+            let now = reactor.now();
+            let thread = &mut reactor.kernel_mut().environment.thread;
+            thread.meet(peer, now);
+        }
     }
 }
 
@@ -184,8 +206,9 @@ fn clear_up(plan: &Plan, kernel: &mut SimKernel<World>, held: Holdings) {
         None => environment.accuse("the run ends without being stopped".to_owned()),
     }
     let until = kernel.net.now.after(CLEARING_TIME);
-    let is_busy =
-        |kernel: &SimKernel<World>| !kernel.environment.is_empty() || kernel.net.orphans() > 0;
+    let is_busy = |kernel: &SimKernel<World>| {
+        !kernel.environment.is_empty() || kernel.net.orphans() > 0 || !kernel.net.dials.is_empty()
+    };
     while let Some(next) = kernel
         .next()
         .filter(|&next| next < until && is_busy(kernel))

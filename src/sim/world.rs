@@ -18,6 +18,7 @@ use super::net::{Net, SocketId};
 use super::plan::Plan;
 use super::random::Random;
 use super::remote::Received;
+use super::thread::Thread;
 use super::typist::Typist;
 use crate::protocol::Time;
 use crate::protocol::chat::Partner;
@@ -65,6 +66,7 @@ pub(super) struct World {
     closed_since_failure: bool,
     answers: Answers,
     queues: Queues,
+    pub(super) thread: Thread,
     stop_at: Option<Time>,
     stopping_since: Option<Time>,
     violation: Option<String>,
@@ -102,6 +104,7 @@ impl World {
             closed_since_failure: false,
             answers: Answers::default(),
             queues: Queues::default(),
+            thread: Thread::new(plan.seed),
             stop_at,
             stopping_since: None,
             violation: None,
@@ -136,6 +139,11 @@ impl World {
         self.violation.get_or_insert(what);
     }
 
+    /// Notes what is wrong, if something is.
+    pub(super) fn note(&mut self, verdict: Result<(), String>) {
+        verdict.unwrap_or_else(|what| self.accuse(what));
+    }
+
     /// How often a client or the user did something.
     pub(super) fn acts(&self) -> u64 {
         self.acts
@@ -168,8 +176,7 @@ impl World {
         let client = draw::draw(&self.plan, &mut self.rng, serial, address);
         self.clients.push(client);
         self.schedule(serial, now);
-        let most = u64::try_from(self.plan.arrival_gap_max.as_nanos()).unwrap_or(u64::MAX);
-        let gap = Duration::from_nanos(self.rng.between(0, most));
+        let gap = self.rng.duration(self.plan.arrival_gap_max);
         let is_last = self.clients.len() >= self.plan.clients || self.stopping_since.is_some();
         self.next_arrival = (!is_last).then(|| now.after(gap));
     }
@@ -275,15 +282,22 @@ impl World {
 
     /// Once everybody has left, or when the plan says so, the server is told to end.
     fn end(&mut self, net: &mut Net) {
-        if self.stop_at.is_none() && self.is_empty() && self.next_arrival.is_none() {
+        let is_over = self.is_empty() && self.next_arrival.is_none() && net.dials.is_empty();
+        if self.stop_at.is_none() && is_over {
             self.stop_at = Some(net.now);
         }
         if self.stop_at.is_some_and(|at| at <= net.now) && self.stopping_since.is_none() {
-            if let Some(signals) = self.signals {
-                // It cannot fail: nobody else writes there.
-                let _ = net.send(signals, &[15]);
-            }
             self.stop_at = Some(Time::NEVER);
+            match self.thread.stop() {
+                Ok(true) => self.begins_to_stop(net),
+                Ok(false) => {
+                    if let Some(signals) = self.signals {
+                        // It cannot fail: nobody else writes there.
+                        let _ = net.send(signals, &[15]);
+                    }
+                }
+                Err(what) => self.accuse(what),
+            }
         }
     }
 }
@@ -313,6 +327,7 @@ impl Environment for World {
             .into_iter()
             .chain(self.next_arrival)
             .chain(self.typist.due)
+            .chain(self.thread.due)
             .chain(stop)
             .min()
     }
@@ -324,6 +339,10 @@ impl Environment for World {
         if self.typist.due.is_some_and(|due| due <= net.now) {
             self.acts += 1;
             self.typist.act(net, &self.plan);
+        }
+        if self.thread.due.is_some_and(|due| due <= net.now) {
+            let verdict = self.thread.act(net.now);
+            self.note(verdict);
         }
         while let Some(&Reverse((at, serial))) = self.agenda.peek() {
             if at > net.now {

@@ -2,15 +2,15 @@
 //! and for why it failed. What is said over the connection is not decided here.
 
 use std::io::{self, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
+use mio::net::TcpStream;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::{Errno, retry_on_intr};
-use socket2::{Domain, Socket, Type};
+use rustix::io::retry_on_intr;
 
 use super::reason;
-use crate::reactor::OsStream;
+use crate::reactor::{OsStream, dial};
 
 /// How long a server may take to accept the connection until a message says that we wait.
 const SILENT_TIME_MAX: Duration = Duration::from_secs(1);
@@ -28,10 +28,7 @@ pub fn connect(host: &str, port: u16) -> Result<(OsStream, SocketAddr), String> 
     let mut failure = format!("the host '{host}' has no address");
     for address in addresses {
         match connect_to(address) {
-            Ok(stream) => {
-                let stream = mio::net::TcpStream::from_std(stream);
-                return Ok((OsStream::Tcp(stream), address));
-            }
+            Ok(stream) => return Ok((OsStream::Tcp(stream), address)),
             Err(error) => failure = cannot_connect(address, &error),
         }
     }
@@ -39,31 +36,21 @@ pub fn connect(host: &str, port: u16) -> Result<(OsStream, SocketAddr), String> 
 }
 
 fn connect_to(address: SocketAddr) -> io::Result<TcpStream> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-    socket.set_nonblocking(true)?;
-    socket.set_tcp_nodelay(true)?;
-    match socket.connect(&address.into()) {
-        Err(error) if error.raw_os_error() == Some(Errno::INPROGRESS.raw_os_error()) => {
-            if !is_decided(&socket, SILENT_TIME_MAX)? {
-                // Where standard error is gone, nobody waits for words.
-                let _ = writeln!(io::stderr(), "epollo: still connecting to {address}");
-                if !is_decided(&socket, CONNECT_TIME_MAX - SILENT_TIME_MAX)? {
-                    return Err(io::ErrorKind::TimedOut.into());
-                }
-            }
-            if let Some(error) = socket.take_error()? {
-                return Err(error);
-            }
+    let stream = dial(address, |socket| socket.set_tcp_nodelay(true))?;
+    if !is_decided(&stream, SILENT_TIME_MAX)? {
+        // Where standard error is gone, nobody waits for words.
+        let _ = writeln!(io::stderr(), "epollo: still connecting to {address}");
+        if !is_decided(&stream, CONNECT_TIME_MAX - SILENT_TIME_MAX)? {
+            return Err(io::ErrorKind::TimedOut.into());
         }
-        done => done?,
     }
-    Ok(socket.into())
+    stream.take_error()?.map_or(Ok(stream), Err)
 }
 
 /// Whether the connection has come about, or failed, within this time.
-fn is_decided(socket: &Socket, patience: Duration) -> io::Result<bool> {
+fn is_decided(stream: &TcpStream, patience: Duration) -> io::Result<bool> {
     let timeout = Timespec::try_from(patience).ok();
-    let mut sockets = [PollFd::new(socket, PollFlags::OUT)];
+    let mut sockets = [PollFd::new(stream, PollFlags::OUT)];
     let count = retry_on_intr(|| poll(&mut sockets, timeout.as_ref()))?;
     Ok(count > 0)
 }

@@ -74,14 +74,26 @@ pub fn outlive_full_files() -> io::Result<()> {
     Ok(())
 }
 
+/// The signals that ask us to end.
+#[derive(Debug)]
+pub struct Interrupts {
+    /// Gives a byte for the first one.
+    pub stream: File,
+    /// Which it was.
+    pub code: SignalCode,
+}
+
 /// As [`first_asks_second_exits`], with the exit code of the signal that asked.
-pub fn first_records_second_exits() -> io::Result<(File, SignalCode)> {
+pub fn first_records_second_exits() -> io::Result<Interrupts> {
     let signal_code = Arc::new(AtomicUsize::new(0));
     for (signal, code) in ending() {
         let code = usize::try_from(code).expect("exit codes are small");
         flag::register_usize(signal, Arc::clone(&signal_code), code)?;
     }
-    Ok((first_asks_second_exits()?, SignalCode(signal_code)))
+    Ok(Interrupts {
+        stream: first_asks_second_exits()?,
+        code: SignalCode(signal_code),
+    })
 }
 
 /// From now on the first signal exits at once, until the returned flag is cleared.

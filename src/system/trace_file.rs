@@ -49,20 +49,11 @@ impl Out {
             Errno::NXIO => io::Error::other("no process reads this FIFO yet"),
             errno => errno.into(),
         })?;
-        Ok(match FileType::from_raw_mode(fstat(&file)?.st_mode) {
-            FileType::RegularFile => Out::File(Growing {
-                file: file.into(),
-                end: 0,
-            }),
-            FileType::Fifo
-            | FileType::CharacterDevice
-            | FileType::BlockDevice
-            | FileType::Directory
-            | FileType::Socket
-            | FileType::Symlink
-            | FileType::Unknown => {
-                Out::Stream(Lines::new(Some((file.into(), IoMode::Nonblocking)), report))
-            }
+        let is_file = FileType::from_raw_mode(fstat(&file)?.st_mode) == FileType::RegularFile;
+        let (file, end) = (File::from(file), 0);
+        Ok(match is_file {
+            true => Out::File(Growing { file, end }),
+            false => Out::Stream(Lines::new(Some((file, IoMode::Nonblocking)), report)),
         })
     }
 

@@ -95,7 +95,7 @@ impl Chrome {
             line(out, &end(at, track));
             line(out, &slice(at, track, to.state, &args));
         } else {
-            let name = LABEL.line(at, directory, event).label();
+            let name = format!("{:#}", LABEL.line(at, directory, event));
             line(out, &instant(at, track, &name, &args));
         }
         if let TraceEvent::Closed { peer, .. } = *event {

@@ -9,7 +9,7 @@ use crate::protocol::{PeerId, StateName, Time};
 
 /// Sees every event before the observers do; see the module. It grows with the number of peers that are
 /// there at the same time.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Directory {
     turn: u64,
     /// When the last wait began.
@@ -47,21 +47,6 @@ pub struct Known {
     pub bytes_in: u64,
     /// Bytes that the kernel took for it.
     pub bytes_out: u64,
-}
-
-impl Default for Directory {
-    /// Nothing has happened yet.
-    fn default() -> Directory {
-        Directory {
-            turn: 0,
-            slept: Time::ZERO,
-            polls: false,
-            woke: Time::ZERO,
-            listeners: Vec::new(),
-            arriving: None,
-            peers: Vec::new(),
-        }
-    }
 }
 
 impl Directory {

@@ -150,6 +150,7 @@ impl Object<'_> {
                 .some("acknowledged", acknowledged.ok())?
                 .some("complete", acknowledged.ok().map(|_| is_complete))?
                 .trouble(acknowledged.err())?,
+            TraceEvent::Connected { result, .. } => fields.done(result)?,
             TraceEvent::ErrorTaken { found, .. } => fields.done(found.map_or(Ok(()), Err))?,
             TraceEvent::ShutDown { result, .. } => fields.done(result)?,
             TraceEvent::Dispatched { event, .. } => fields.put("event", &Shown(event))?,

@@ -62,6 +62,7 @@ impl<A: Observer, B: Observer> Observer for (A, Option<B>) {
 
 /// About whom an event is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Subject {
     /// The loop itself.
     Loop,
@@ -75,6 +76,7 @@ pub enum Subject {
 
 /// Which part of a turn an event belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Phase {
     /// The loop goes to sleep, or is done with a turn.
     Sleep,
@@ -111,6 +113,7 @@ pub struct About<'a> {
 
 /// Why a peer is not read though something may wait for us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ReadPause {
     /// Back-pressure: it does not take what we owe it.
     Outbox {
@@ -173,6 +176,13 @@ pub enum TraceEvent<'a> {
         name: fmt::Arguments<'a>,
         /// Where its machine starts.
         state: StateName,
+    },
+    /// A peer that we called was asked whether it has answered: getpeername(2), or a look at its next byte.
+    Connected {
+        /// Which.
+        peer: PeerId,
+        /// `WouldBlock`: not yet. Any other error is why it never will.
+        result: Result<(), &'a io::Error>,
     },
     /// A peer was read.
     Read {
@@ -306,6 +316,9 @@ impl<'a> TraceEvent<'a> {
                 (Listener(listener), "pause", Shortage, None)
             }
             TraceEvent::Opened { peer, .. } => (Peer(peer), "open", Connection, None),
+            TraceEvent::Connected { peer, result } => {
+                (Peer(peer), "connect", Connection, result.err())
+            }
             TraceEvent::Read { peer, result, .. } => (Peer(peer), "read", Read, result.err()),
             TraceEvent::ReadPaused { peer, .. } => (Peer(peer), "hold", Ready, None),
             TraceEvent::Peeked { peer, result } => (Peer(peer), "peek", Read, result.err()),
@@ -333,23 +346,23 @@ impl<'a> TraceEvent<'a> {
         }
     }
 
-    /// Whether it is none of those that are counted: turns, connections, reads and writes.
+    /// Whether it is none of those that are counted: turns, connections, reads and writes. A new kind is a detail
+    /// unless it is named here.
     #[must_use]
     #[inline]
     pub fn is_detail(&self) -> bool {
-        matches!(
+        !matches!(
             self,
-            TraceEvent::Ready { .. }
-                | TraceEvent::ReadPaused { .. }
-                | TraceEvent::Peeked { .. }
-                | TraceEvent::Delivery { .. }
-                | TraceEvent::ErrorTaken { .. }
-                | TraceEvent::ShutDown { .. }
-                | TraceEvent::Dispatched { .. }
-                | TraceEvent::Moved { .. }
-                | TraceEvent::Effect { .. }
-                | TraceEvent::TimerSet { .. }
-                | TraceEvent::Fired { .. }
+            TraceEvent::Waiting { .. }
+                | TraceEvent::Awake { .. }
+                | TraceEvent::Ended
+                | TraceEvent::Accepted { .. }
+                | TraceEvent::AcceptPaused { .. }
+                | TraceEvent::Opened { .. }
+                | TraceEvent::Read { .. }
+                | TraceEvent::Wrote { .. }
+                | TraceEvent::Registered { .. }
+                | TraceEvent::Closed { .. }
         )
     }
 

@@ -60,8 +60,13 @@ const BLUE: &str = "\x1b[34m";
 const MAGENTA: &str = "\x1b[35m";
 const CYAN: &str = "\x1b[36m";
 
+/// With `{:#}` only its kind and what happened.
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() {
+            write!(f, "{} ", self.event.kind())?;
+            return self.what(f);
+        }
         if let TraceEvent::Waiting { .. } = self.event {
             f.write_str("\n")?;
         }
@@ -111,19 +116,6 @@ impl Line<'_> {
         }
     }
 
-    /// Its kind and what happened, in a few words.
-    #[cfg(feature = "trace-json")]
-    pub(super) fn label(&self) -> String {
-        struct Label<'a>(&'a Line<'a>);
-        impl fmt::Display for Label<'_> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{} ", self.0.event.kind())?;
-                self.0.what(f)
-            }
-        }
-        Label(self).to_string()
-    }
-
     fn what(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self.event {
             TraceEvent::Waiting { timeout } => match timeout {
@@ -144,6 +136,10 @@ impl Line<'_> {
             TraceEvent::Opened { state, .. } => match state.protocol {
                 "" => Ok(()),
                 protocol => write!(f, "{protocol}: {}", state.state),
+            },
+            TraceEvent::Connected { result, .. } => match result {
+                Ok(()) => f.write_str("getpeername = 0: the connection is established"),
+                Err(error) => self.failed(f, "recvfrom(MSG_PEEK)", error, "still connecting"),
             },
             TraceEvent::Read {
                 call, room, result, ..

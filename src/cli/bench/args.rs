@@ -59,7 +59,7 @@ pub(super) struct LoadArguments {
     pub(super) duration: Option<Duration>,
     /// Stop after N requests in total instead (waits 5 s for the last replies)
     #[arg(short = 'n', long, value_name = "N", value_parser = parse_requests, env = "EPOLLO_REQUESTS")]
-    pub(super) requests: Option<usize>,
+    pub(super) requests: Option<u64>,
     /// Bytes per request
     #[arg(short, long, value_name = "SIZE", default_value = "64", value_parser = parse_payload_size, env = "EPOLLO_SIZE")]
     pub(super) size: usize,

@@ -2,7 +2,7 @@
 //! program; it says which conditions hold.
 
 use crate::cli::values::parse_duration;
-use crate::report::{Quantiles, Report, units};
+use crate::report::{Cost, Quantiles, Report, units};
 
 /// `FIGURE OP VALUE`.
 #[derive(Clone, Debug)]
@@ -18,26 +18,19 @@ pub(in crate::cli) struct Condition {
 /// Where in a report a figure is.
 #[derive(Clone, Copy, Debug)]
 enum Figure {
-    Time(fn(&Report) -> Quantiles, fn(&Quantiles) -> f64),
-    /// Nanoseconds that are given as a plain number, as the name says.
-    Nanoseconds(fn(&Report) -> Option<f64>),
-    Number(fn(&Report) -> Option<f64>),
+    Time(Distribution, Quantile),
+    Number(Number),
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Operator {
-    Less,
-    LessOrEqual,
-    More,
-    MoreOrEqual,
-}
+/// How it is written, whether it holds, and in words.
+type Operator = (&'static str, fn(&f64, &f64) -> bool, &'static str);
 
 /// Longer ones first: `<=` begins like `<`.
-const OPERATORS: [(&str, Operator); 4] = [
-    ("<=", Operator::LessOrEqual),
-    (">=", Operator::MoreOrEqual),
-    ("<", Operator::Less),
-    (">", Operator::More),
+const OPERATORS: [Operator; 4] = [
+    ("<=", f64::le, "at most"),
+    (">=", f64::ge, "at least"),
+    ("<", f64::lt, "less than"),
+    (">", f64::gt, "more than"),
 ];
 
 type Distribution = fn(&Report) -> Quantiles;
@@ -59,59 +52,32 @@ const QUANTILES: [(&str, Quantile); 7] = [
     ("max", |quantiles| quantiles.max as f64),
 ];
 
-const OTHERS: [(&str, Figure); 12] = [
-    (
-        "per_second",
-        Figure::Number(|report| Some(report.per_second)),
-    ),
-    (
-        "echoes",
-        Figure::Number(|report| Some(report.echoes as f64)),
-    ),
-    ("lost", Figure::Number(|report| Some(report.lost as f64))),
-    (
-        "changed",
-        Figure::Number(|report| Some(report.changed as f64)),
-    ),
-    (
-        "duplicated",
-        Figure::Number(|report| Some(report.duplicated as f64)),
-    ),
-    (
-        "crossed",
-        Figure::Number(|report| Some(report.crossed as f64)),
-    ),
-    (
-        "reordered",
-        Figure::Number(|report| Some(report.reordered as f64)),
-    ),
-    (
-        "broken",
-        Figure::Number(|report| Some(report.broken as f64)),
-    ),
-    (
-        "warnings",
-        Figure::Number(|report| Some(report.warnings.len() as f64)),
-    ),
-    (
-        "cpu_ns_per_echo",
-        Figure::Nanoseconds(|report| {
-            let server = report.server.as_ref().filter(|_| report.echoes > 0);
-            Some(server?.cpu_ns_per_echo)
-        }),
-    ),
-    (
-        "syscalls_per_echo",
-        Figure::Number(|report| {
-            let server = report.server.as_ref().filter(|_| report.echoes > 0);
-            server?.syscalls_per_echo
-        }),
-    ),
-    (
-        "rss",
-        Figure::Number(|report| Some(report.server.as_ref()?.rss? as f64)),
-    ),
+/// None where nobody measured it.
+type Number = fn(&Report) -> Option<f64>;
+/// What is given as a plain number; `_ns` in a name says of what.
+const OTHERS: [(&str, Number); 12] = [
+    ("per_second", |report| Some(report.per_second)),
+    ("echoes", |report| Some(report.echoes as f64)),
+    ("lost", |report| Some(report.lost as f64)),
+    ("changed", |report| Some(report.wrongs.changed as f64)),
+    ("duplicated", |report| Some(report.wrongs.duplicated as f64)),
+    ("crossed", |report| Some(report.wrongs.crossed as f64)),
+    ("reordered", |report| Some(report.wrongs.reordered as f64)),
+    ("broken", |report| Some(report.wrongs.broken as f64)),
+    ("warnings", |report| Some(report.warnings.len() as f64)),
+    ("cpu_ns_per_echo", |report| {
+        Some(cost_of_echoes(report)?.cpu_ns_per_echo)
+    }),
+    ("syscalls_per_echo", |report| {
+        cost_of_echoes(report)?.syscalls_per_echo
+    }),
+    ("rss", |report| Some(report.server.as_ref()?.rss? as f64)),
 ];
+
+/// What an echo cost the server, if there was one.
+fn cost_of_echoes(report: &Report) -> Option<&Cost> {
+    report.server.as_ref().filter(|_| report.echoes > 0)
+}
 
 /// A condition, or a line on what is wrong with it.
 pub(in crate::cli) fn parse_condition(text: &str) -> Result<Condition, String> {
@@ -119,12 +85,12 @@ pub(in crate::cli) fn parse_condition(text: &str) -> Result<Condition, String> {
         format!("'{text}' is not a condition (try 'p99>2ms' or 'per_second<50000')")
     })?;
     let (name, rest) = (text[..at].trim(), &text[at..]);
-    let (sign, operator) = OPERATORS
+    let operator = OPERATORS
         .into_iter()
-        .find(|(sign, _)| rest.starts_with(sign))
+        .find(|(sign, _, _)| rest.starts_with(sign))
         .expect("it begins with one of these");
     let figure = parse_figure(name).ok_or_else(|| unknown(name))?;
-    let limit = rest[sign.len()..].trim();
+    let limit = rest[operator.0.len()..].trim();
     Ok(Condition {
         name: name.to_owned(),
         figure,
@@ -140,8 +106,8 @@ fn parse_figure(name: &str) -> Option<Figure> {
         let found = names.iter().find(|(known, _)| *known == name);
         found.map(|&(_, named)| named)
     }
-    if let Some(figure) = named(&OTHERS, name) {
-        return Some(figure);
+    if let Some(number) = named(&OTHERS, name) {
+        return Some(Figure::Number(number));
     }
     let of_response = named(&QUANTILES, name).map(|quantile| ("response", quantile));
     let of_another = || {
@@ -166,7 +132,7 @@ fn parse_value(figure: Figure, text: &str) -> Result<f64, String> {
         Figure::Time(_, _) => parse_duration(text)
             .map(|time| time.as_secs_f64() * 1e9)
             .map_err(|_| format!("'{text}' is not a duration (try 200us, 2ms or 1s)")),
-        Figure::Nanoseconds(_) | Figure::Number(_) => text
+        Figure::Number(_) => text
             .parse()
             .ok()
             .filter(|number: &f64| number.is_finite() && *number >= 0.0)
@@ -189,20 +155,23 @@ impl Condition {
         let Some(value) = self.figure.of(report) else {
             let lack = match self.figure {
                 Figure::Time(_, _) => "no answer was measured",
-                Figure::Nanoseconds(_) | Figure::Number(_) => {
-                    "it needs --pid, answers, and a kernel that reports it"
-                }
+                Figure::Number(_) => "it needs --pid, answers, and a kernel that reports it",
             };
             return Some(format!("{name} is unknown: {lack}"));
         };
-        let (holds, words) = match self.operator {
-            Operator::Less => (value < self.value, "less than"),
-            Operator::LessOrEqual => (value <= self.value, "at most"),
-            Operator::More => (value > self.value, "more than"),
-            Operator::MoreOrEqual => (value >= self.value, "at least"),
-        };
-        let is = self.figure.show(value);
-        holds.then(|| format!("{name} is {is}, {words} {}", self.limit))
+        let (_, holds, words) = self.operator;
+        holds(&value, &self.value)
+            .then(|| format!("{name} is {}, {words} {}", self.show(value), self.limit))
+    }
+
+    fn show(&self, value: f64) -> String {
+        match self.figure {
+            Figure::Number(_) if !self.name.contains("_ns") => match value.fract() {
+                0.0 => format!("{value}"),
+                _ => units::digits(value),
+            },
+            Figure::Time(_, _) | Figure::Number(_) => units::time(value),
+        }
     }
 }
 
@@ -214,15 +183,7 @@ impl Figure {
                 let quantiles = distribution(report);
                 (quantiles.count > 0).then(|| quantile(&quantiles))
             }
-            Figure::Nanoseconds(of) | Figure::Number(of) => of(report),
-        }
-    }
-
-    fn show(self, value: f64) -> String {
-        match self {
-            Figure::Time(_, _) | Figure::Nanoseconds(_) => units::time(value),
-            Figure::Number(_) if value.fract() == 0.0 => format!("{value}"),
-            Figure::Number(_) => units::digits(value),
+            Figure::Number(of) => of(report),
         }
     }
 }

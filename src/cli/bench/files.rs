@@ -7,8 +7,11 @@ use serde::Serialize;
 
 use crate::cli::{Failure, print};
 
-/// Prints one JSON object, a [`Report`] or what else is to be read by a program.
-pub(super) fn json(object: &impl Serialize) -> Result<(), Failure> {
+/// Prints what was found: one JSON object for a program, or else the words for people.
+pub(super) fn show(json: bool, object: &impl Serialize, words: &str) -> Result<(), Failure> {
+    if !json {
+        return print(words.as_bytes());
+    }
     let text = serde_json::to_string_pretty(object)
         .map_err(|error| Failure::at_work(format_args!("cannot write JSON: {error}")))?;
     print((text + "\n").as_bytes())

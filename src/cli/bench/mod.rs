@@ -1,18 +1,17 @@
 //! `epollo bench`: a load on somebody's server, every answer verified, and what can be said of it. The
 //! load is a Service on the same reactor as the server of `epollo serve`.
 
-use std::fs::File;
 use std::path::Path;
 
+use super::Failure;
 use super::trace::TraceArguments;
-use super::{Failure, print};
 use crate::load::generator::Unreachable;
 use crate::load::plan::Plan;
 use crate::load::progress::Progress;
 use crate::load::{ab, preflight, run};
-use crate::report::{self, Report, ab_test, compare, html, text};
+use crate::report::{self, Report, compare, html, text};
 use crate::system::log::Log;
-use crate::system::signals;
+use crate::system::signals::{self, Interrupts};
 use crate::system::trace_writer::Destination;
 use crate::trace::Off;
 use args::{BenchArguments, BenchCommand, ReportArguments};
@@ -50,16 +49,10 @@ pub(super) fn run(arguments: &BenchArguments, log: &Log) -> Result<(), Failure> 
 /// Compares the reports in two files.
 fn compare_files(a: &Path, b: &Path, json: bool) -> Result<(), Failure> {
     let reports = (saved::report(a)?, saved::report(b)?);
-    let names = (a.display().to_string(), b.display().to_string());
-    let both = [
-        (names.0.as_str(), &reports.0),
-        (names.1.as_str(), &reports.1),
-    ];
+    let (name_a, name_b) = (a.display().to_string(), b.display().to_string());
+    let both = [(&*name_a, &reports.0), (&*name_b, &reports.1)];
     let (comparison, words) = compare::compare(both).map_err(Failure::at_work)?;
-    if json {
-        return files::json(&comparison);
-    }
-    print(words.as_bytes())
+    files::show(json, &comparison, &words)
 }
 
 fn one(
@@ -72,7 +65,7 @@ fn one(
     for path in paths.into_iter().flatten() {
         files::check(path)?;
     }
-    let signals = Signals::listen()?;
+    let signals = listen()?;
     let mut progress = Progress::new(trace.trace != Some(Destination::Stderr));
     let outcome = match trace.open(log, "epollo bench")? {
         None => run::run(plan, Off, &mut progress, &signals.stream),
@@ -90,11 +83,7 @@ fn one(
     if let Some(path) = &wanted.html {
         files::write(path, &html::page(report).map_err(Failure::at_work)?)?;
     }
-    if wanted.json {
-        files::json(report)?;
-    } else {
-        print(text::words(report).as_bytes())?;
-    }
+    files::show(wanted.json, report, &text::words(report))?;
     judge(report, outcome.cause.as_deref(), wanted, &signals)
 }
 
@@ -110,48 +99,31 @@ fn ab_test_of(a: &Plan, b: &Plan, blocks: usize, wanted: &ReportArguments) -> Re
             Failure::at_work(run::unreachable(target, &Unreachable::of(&error)))
         })?;
     }
-    let signals = Signals::listen()?;
+    let signals = listen()?;
     let mut progress = Progress::new(true);
     let ab_test = ab::run(a, b, blocks, &mut progress, &signals.stream);
     progress.end();
-    let (ab_test, was_interrupted) = ab_test.map_err(Failure::at_work)?;
-    if wanted.json {
-        files::json(&ab_test)?;
-    } else {
-        print(ab_test::words_of_ab_test(&ab_test).as_bytes())?;
-    }
+    let (ab_test, words) = ab_test.map_err(Failure::at_work)?;
+    files::show(wanted.json, &ab_test, &words)?;
     for report in &ab_test.runs {
         judge(report, None, wanted, &signals)?;
     }
-    if was_interrupted {
-        return Err(signals.interrupted());
+    match ab_test.interrupted {
+        true => Err(interrupted(&signals)),
+        false => Ok(()),
     }
-    Ok(())
 }
 
-/// By which our user ends a run.
-struct Signals {
-    /// Gives a byte for the first one.
-    stream: File,
-    /// Which it was.
-    signal_code: signals::SignalCode,
+/// The signals by which our user ends a run.
+fn listen() -> Result<Interrupts, Failure> {
+    let listened = signals::first_records_second_exits();
+    listened.map_err(|error| Failure::cannot("watch for signals", &error))
 }
 
-impl Signals {
-    fn listen() -> Result<Signals, Failure> {
-        let (stream, signal_code) = signals::first_records_second_exits()
-            .map_err(|error| Failure::cannot("watch for signals", &error))?;
-        Ok(Signals {
-            stream,
-            signal_code,
-        })
-    }
-
-    fn interrupted(&self) -> Failure {
-        Failure {
-            code: self.signal_code.exit_code(),
-            words: "interrupted".to_owned(),
-        }
+fn interrupted(signals: &Interrupts) -> Failure {
+    Failure {
+        code: signals.code.exit_code(),
+        words: "interrupted".to_owned(),
     }
 }
 
@@ -160,20 +132,15 @@ fn judge(
     report: &Report,
     cause: Option<&str>,
     wanted: &ReportArguments,
-    signals: &Signals,
+    signals: &Interrupts,
 ) -> Result<(), Failure> {
-    let kinds = [
-        ("lost", report.lost),
-        ("changed", report.changed),
-        ("duplicated", report.duplicated),
-        ("crossed", report.crossed),
-        ("reordered", report.reordered),
-        ("broken connections", report.broken),
-    ];
-    let wrong: Vec<String> = kinds
-        .iter()
-        .filter(|(_, count)| *count > 0)
-        .map(|(kind, count)| format!("{kind} {count}"))
+    let wrong = text::wrongs(report).into_iter();
+    let wrong = wrong.filter(|&(_, count)| count > 0);
+    let wrong: Vec<String> = wrong
+        .map(|(kind, count)| match kind {
+            "broken" => format!("broken connections {count}"),
+            kind => format!("{kind} {count}"),
+        })
         .collect();
     if !wrong.is_empty() {
         let (address, wrong) = (&report.address, wrong.join(", "));
@@ -192,7 +159,7 @@ fn judge(
         )));
     }
     if report.interrupted {
-        return Err(signals.interrupted());
+        return Err(interrupted(signals));
     }
     if report.echoes == 0 {
         return Err(Failure::at_work(format_args!(

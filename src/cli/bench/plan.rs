@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use clap::ValueEnum as _;
+
 use super::super::Failure;
 use super::super::values::parse_remote_address;
 use super::args::{BenchArguments, LoadArguments};
-use crate::load::plan::{End, Plan, SIZE_OF_NAME};
+use crate::load::plan::{End, Plan, SIZE_OF_NAME, Workload};
 use crate::protocol::framing::Framing;
-use crate::services::Protocol;
 use crate::system::reason;
 
 /// How long to measure when nothing else is said.
@@ -35,7 +36,7 @@ pub(super) enum Task {
 pub(super) fn understand(arguments: &BenchArguments) -> Result<Task, Failure> {
     let load = &arguments.load;
     let (service, address) = match arguments.target.as_slice() {
-        [] => (Protocol::Echo, None),
+        [] => (Workload::Echo, None),
         [host, port] if parse_service(host).is_err() && port.parse::<u16>().is_ok() => {
             return Err(Failure::asked_wrongly(format_args!(
                 "there is no service '{host}' (try {host}:{port}, or --ab for two servers)"
@@ -44,52 +45,39 @@ pub(super) fn understand(arguments: &BenchArguments) -> Result<Task, Failure> {
         [service, address] => (parse_service(service)?, Some(address)),
         [one] => match parse_service(one) {
             Ok(service) => (service, None),
-            Err(_) => (Protocol::Echo, Some(one)),
+            Err(_) => (Workload::Echo, Some(one)),
         },
         [..] => unreachable!("clap takes two at most"),
     };
     let pids = load.pid.as_ref().map_or(Vec::new(), |pids| pids.0.clone());
-    match (address, &arguments.ab) {
+    let wrong = match (address, &arguments.ab) {
         (Some(address), None) if pids.len() <= 1 => {
-            let plan = plan(
-                load,
-                service,
-                resolve(address)?,
-                pids.first().copied(),
-                None,
-            )?;
-            Ok(Task::One(Box::new(plan)))
+            let (target, pid) = (resolve(address)?, pids.first().copied());
+            let plan = plan(load, service, target, pid, None)?;
+            return Ok(Task::One(Box::new(plan)));
         }
-        (Some(_), None) => Err(Failure::asked_wrongly(
-            "--pid takes one process (two only with --ab)",
-        )),
         (None, Some(both)) if pids.is_empty() || pids.len() == 2 => {
             let side = |at: usize| {
+                let (target, pid) = (resolve(&both[at])?, pids.get(at).copied());
                 let block = Some((BLOCK, BLOCK_WARMUP));
-                let target = resolve(&both[at])?;
-                plan(load, service, target, pids.get(at).copied(), block).map(Box::new)
+                plan(load, service, target, pid, block).map(Box::new)
             };
-            Ok(Task::AbTest {
-                a: side(0)?,
-                b: side(1)?,
-                blocks: load.blocks,
-            })
+            let (a, b, blocks) = (side(0)?, side(1)?, load.blocks);
+            return Ok(Task::AbTest { a, b, blocks });
         }
-        (None, Some(_)) => Err(Failure::asked_wrongly(
-            "--ab needs two processes: --pid PID1,PID2",
-        )),
-        (Some(_), Some(_)) => Err(Failure::asked_wrongly(
-            "--ab already names both servers (try epollo bench echo --ab ADDR1 ADDR2)",
-        )),
-        (None, None) => Err(Failure::asked_wrongly(
-            "no server given (try epollo bench echo 127.0.0.1:12345)",
-        )),
-    }
+        (Some(_), None) => "--pid takes one process (two only with --ab)",
+        (None, Some(_)) => "--ab needs two processes: --pid PID1,PID2",
+        (Some(_), Some(_)) => {
+            "--ab already names both servers (try epollo bench echo --ab ADDR1 ADDR2)"
+        }
+        (None, None) => "no server given (try epollo bench echo 127.0.0.1:12345)",
+    };
+    Err(Failure::asked_wrongly(wrong))
 }
 
 fn plan(
     load: &LoadArguments,
-    service: Protocol,
+    service: Workload,
     mut addresses: Vec<SocketAddr>,
     pid: Option<u32>,
     block: Option<(Duration, Duration)>,
@@ -98,7 +86,7 @@ fn plan(
         .duration
         .unwrap_or(block.map_or(DURATION, |(duration, _)| duration));
     let end = match load.requests {
-        Some(requests) => End::Requests(requests as u64),
+        Some(requests) => End::Requests(requests),
         None => End::After(duration),
     };
     let warmup = load.warmup.unwrap_or(match (end, block) {
@@ -117,7 +105,10 @@ fn plan(
         target,
         others: addresses,
         // More than there are requests would have nothing to do.
-        connections: load.connections.min(load.requests.unwrap_or(usize::MAX)),
+        connections: match load.requests.map(usize::try_from) {
+            Some(Ok(requests)) => load.connections.min(requests),
+            Some(Err(_)) | None => load.connections,
+        },
         idle: load.idle,
         size: load.size,
         pipeline: load.pipeline,
@@ -142,39 +133,30 @@ fn plan(
 }
 
 fn check(plan: &Plan) -> Result<(), Failure> {
-    let wrong = match plan.service {
-        Protocol::Chat if plan.pipeline > 1 => {
-            Some("chat takes turns: --pipeline must be 1".to_owned())
+    let size = plan.size;
+    let wrong = match (plan.service, plan.framing) {
+        (Workload::Chat, _) if plan.pipeline > 1 => {
+            "chat takes turns: --pipeline must be 1".to_owned()
         }
-        Protocol::Chat if plan.framing == Framing::Auto => Some(
-            "bench needs a fixed framing (try --framing line, nul, padded[:N] or chunk)".to_owned(),
-        ),
-        Protocol::Chat if plan.size < SIZE_OF_NAME => Some(format!(
+        (Workload::Chat, Framing::Auto) => {
+            "bench needs a fixed framing (try --framing line, nul, padded[:N] or chunk)".to_owned()
+        }
+        (Workload::Chat, _) if size < SIZE_OF_NAME => format!(
             "a chat message must hold its request number: --size must be at least {SIZE_OF_NAME}"
-        )),
-        Protocol::Chat => match plan.framing {
-            Framing::Padded(frame) if plan.size > frame => Some(format!(
-                "{} bytes do not fit into a frame of {frame} (--size)",
-                plan.size
-            )),
-            Framing::Auto | Framing::Line | Framing::Nul | Framing::Chunk | Framing::Padded(_) => {
-                None
-            }
-        },
-        Protocol::Hello if plan.pipeline > 1 => {
-            Some("hello sends no requests: --pipeline must be 1".to_owned())
+        ),
+        (Workload::Chat, Framing::Padded(frame)) if size > frame => {
+            format!("{size} bytes do not fit into a frame of {frame} (--size)")
         }
-        Protocol::Hello | Protocol::Echo => None,
+        (Workload::Hello, _) if plan.pipeline > 1 => {
+            "hello sends no requests: --pipeline must be 1".to_owned()
+        }
+        (Workload::Chat | Workload::Hello | Workload::Echo, _) => return Ok(()),
     };
-    match wrong {
-        Some(words) => Err(Failure::asked_wrongly(words)),
-        None => Ok(()),
-    }
+    Err(Failure::asked_wrongly(wrong))
 }
 
-fn parse_service(text: &str) -> Result<Protocol, Failure> {
-    let mut all = Protocol::ALL.into_iter();
-    all.find(|protocol| protocol.name() == text).ok_or_else(|| {
+fn parse_service(text: &str) -> Result<Workload, Failure> {
+    Workload::from_str(text, false).map_err(|_| {
         Failure::asked_wrongly(format_args!(
             "there is no service '{text}' (echo, chat or hello)"
         ))

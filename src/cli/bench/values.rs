@@ -1,7 +1,7 @@
 //! Single values of `epollo bench`, from words to what they mean. What is wrong with the words is said
 //! here, and what to do.
 
-use super::super::values::parse_size;
+use super::super::values::{parse_positive, parse_size};
 use crate::load::plan::SIZE_MAX;
 
 pub(super) fn parse_payload_size(text: &str) -> Result<usize, String> {
@@ -42,12 +42,6 @@ pub(super) fn parse_pids(text: &str) -> Result<Pids, String> {
         .ok_or_else(|| format!("'{text}' is not a process id (two with --ab: PID1,PID2)"))
 }
 
-pub(super) fn parse_requests(text: &str) -> Result<usize, String> {
-    parse_size::Config::new()
-        .with_decimal()
-        .parse_size(text)
-        .ok()
-        .and_then(|count| usize::try_from(count).ok())
-        .filter(|&count| count > 0)
-        .ok_or_else(|| format!("'{text}' is not a positive whole number (try 1000 or 100k)"))
+pub(super) fn parse_requests(text: &str) -> Result<u64, String> {
+    parse_positive(text, "1000 or 100k")
 }

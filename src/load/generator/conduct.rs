@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use super::{Load, Protocol, Stage};
+use super::{Load, Stage, Workload};
 use crate::load::pace::Pace;
-use crate::load::plan::End;
+use crate::load::plan::{End, Plan};
 use crate::load::requester::Budget;
 use crate::protocol::{Context, Time};
 
@@ -67,7 +67,7 @@ impl Load {
 
     fn conduct_connecting(&mut self, cx: &mut Context<'_>) {
         let now = cx.now();
-        let is_hello = self.plan.service == Protocol::Hello;
+        let is_hello = self.plan.service == Workload::Hello;
         let wanted = self.plan.idle + if is_hello { 0 } else { self.plan.connections };
         let (stands, _) = self.connected();
         let settled = stands + self.failed;
@@ -79,13 +79,10 @@ impl Load {
         if settled < wanted && !is_stuck {
             return;
         }
-        self.dialling = if is_hello {
-            let rate = self.plan.rate.or(self.plan.connect_rate);
-            let arrivals = self.plan.arrivals;
-            rate.map(|rate| Pace::new(now, rate, arrivals, (0, 1), self.plan.seed))
-        } else {
-            None
-        };
+        let Plan { arrivals, seed, .. } = self.plan;
+        let rate = self.plan.rate.or(self.plan.connect_rate);
+        let rate = rate.filter(|_| is_hello);
+        self.dialling = rate.map(|rate| Pace::new(now, rate, arrivals, (0, 1), seed));
         self.orders.budget = Budget::Unlimited;
         if self.plan.warmup.is_zero() {
             self.begin_measuring(cx);
@@ -102,11 +99,11 @@ impl Load {
         let now = cx.now();
         let until = match self.plan.end {
             End::After(duration) => now.after(duration),
-            End::Requests(_) => Time::NEVER,
+            End::Requests(requests) => {
+                self.orders.budget = Budget::Left(requests);
+                Time::NEVER
+            }
         };
-        if let End::Requests(requests) = self.plan.end {
-            self.orders.budget = Budget::Left(requests);
-        }
         self.recorder.begin(now, until);
         self.stage = Stage::Measuring;
         self.mark = Some(now);
@@ -125,8 +122,8 @@ impl Load {
     /// Every connection that could ask is gone, or there is no server any more to greet one.
     fn is_deserted(&self) -> bool {
         match self.plan.service {
-            Protocol::Hello => self.failed_in_a_row >= FAILED_IN_A_ROW_MAX,
-            Protocol::Echo | Protocol::Chat => self.ended.active >= self.plan.connections,
+            Workload::Hello => self.failed_in_a_row >= FAILED_IN_A_ROW_MAX,
+            Workload::Echo | Workload::Chat => self.ended.active >= self.plan.connections,
         }
     }
 

@@ -3,8 +3,9 @@
 
 use std::io;
 
-use super::{Call, Load, Origin, Protocol, Session, Stage};
+use super::{Call, Load, Origin, Session, Stage, Workload};
 use crate::load::pace::Pace;
+use crate::load::plan::Plan;
 use crate::load::recorder::{Request, nanoseconds};
 use crate::load::requester::Requester;
 use crate::protocol::display::Escaped;
@@ -25,11 +26,8 @@ impl Load {
         let now = cx.now();
         self.progress_at = now;
         self.failed_in_a_row = 0;
-        match origin {
-            Origin::Silent => self.stands.silent += 1,
-            Origin::Active | Origin::Conductor => self.stands.active += 1,
-        }
-        if origin == Origin::Active && self.plan.service != Protocol::Hello {
+        self.stands.count(origin);
+        if origin == Origin::Active && self.plan.service != Workload::Hello {
             self.active.push(cx.me());
         }
         self.recorder
@@ -74,21 +72,13 @@ impl Load {
 
     fn begin(&self, requester: &mut Requester, now: Time) {
         let is_loading = matches!(self.stage, Stage::Warming(_) | Stage::Measuring);
-        let Some(rate) = self
-            .plan
-            .rate
-            .filter(|_| is_loading && !requester.is_paced())
-        else {
+        let begins = is_loading && !requester.is_paced();
+        let Some(rate) = self.plan.rate.filter(|_| begins) else {
             return;
         };
+        let Plan { arrivals, seed, .. } = self.plan;
         let place = (requester.number() as usize, self.plan.connections);
-        requester.begin(Pace::new(
-            now,
-            rate,
-            self.plan.arrivals,
-            place,
-            self.plan.seed,
-        ));
+        requester.begin(Pace::new(now, rate, arrivals, place, seed));
     }
 
     fn verify_greeting(&mut self, call: Call, greeting: &[u8], now: Time) {
@@ -103,16 +93,6 @@ impl Load {
         } else {
             let first = first.len();
             self.recorder.changed_greeting(greeting.len(), first);
-        }
-    }
-
-    /// Whether a connection that ended like this did so before its time.
-    fn is_expected(&self, session: &Session) -> bool {
-        match session {
-            Session::Conductor | Session::Done => true,
-            Session::Silent(_) | Session::Active(..) | Session::Greeted(..) => {
-                self.stage == Stage::Over
-            }
         }
     }
 
@@ -134,33 +114,17 @@ impl Load {
 
     /// A connection ended before its time.
     fn broke(&mut self, session: &Session, ending: CloseReason) {
-        let stands = match session {
-            Session::Silent(call) | Session::Active(call, _) | Session::Greeted(call, _) => {
-                call.stands
-            }
-            Session::Conductor | Session::Done => true,
+        let CloseReason::Broken(number) = ending else {
+            let what = format_args!("a connection ended: {ending:?}");
+            return self.recorder.broke(what);
         };
-        match ending {
-            CloseReason::Broken(number) => {
-                let error = io::Error::from_raw_os_error(number);
-                if stands {
-                    let why = reason(&error);
-                    self.recorder
-                        .broke(format_args!("a connection broke: {why}"));
-                } else {
-                    self.could_not_connect(&error);
-                }
-            }
-            CloseReason::Finished
-            | CloseReason::Idle
-            | CloseReason::WriteStalled
-            | CloseReason::Lingered
-            | CloseReason::Evicted
-            | CloseReason::Aborted
-            | CloseReason::Stopped => {
-                self.recorder
-                    .broke(format_args!("a connection ended: {ending:?}"));
-            }
+        let error = io::Error::from_raw_os_error(number);
+        if session.call().is_none_or(|call| call.stands) {
+            let why = reason(&error);
+            self.recorder
+                .broke(format_args!("a connection broke: {why}"));
+        } else {
+            self.could_not_connect(&error);
         }
     }
 }
@@ -178,8 +142,8 @@ impl Service for Load {
         let call = self.calling.take().expect("a peer comes after its call");
         match (origin, self.plan.service) {
             (Origin::Silent | Origin::Conductor, _) => Session::Silent(call),
-            (Origin::Active, Protocol::Hello) => Session::Greeted(call, Vec::new()),
-            (Origin::Active, Protocol::Echo | Protocol::Chat) => {
+            (Origin::Active, Workload::Hello) => Session::Greeted(call, Vec::new()),
+            (Origin::Active, Workload::Echo | Workload::Chat) => {
                 let number = self.made.active - 1;
                 let number = u32::try_from(number).expect("descriptors are fewer");
                 Session::Active(call, Box::new(Requester::new(number, &self.orders)))
@@ -230,17 +194,11 @@ impl Service for Load {
                 cx.shutdown_write();
             }
             (
-                Session::Conductor,
-                Event::Eof | Event::Connected | Event::Writable | Event::Stopping,
-            )
-            | (Session::Silent(_), Event::Received(_))
-            | (
-                Session::Silent(_) | Session::Greeted(..),
-                Event::TimerExpired(_) | Event::Notified | Event::Writable | Event::Stopping,
-            )
-            | (Session::Active(..), Event::Stopping)
-            | (
-                Session::Done,
+                Session::Conductor
+                | Session::Silent(_)
+                | Session::Active(..)
+                | Session::Greeted(..)
+                | Session::Done,
                 Event::Received(_)
                 | Event::Eof
                 | Event::Connected
@@ -253,7 +211,7 @@ impl Service for Load {
     }
 
     fn close(&mut self, cx: &mut Context<'_>, mut session: Session, reason: CloseReason) {
-        let is_expected = self.is_expected(&session);
+        let is_expected = session.call().is_none() || self.stage == Stage::Over;
         if !is_expected && reason != CloseReason::Aborted {
             self.broke(&session, reason);
         }
@@ -296,11 +254,7 @@ impl Service for Load {
     fn state(&self, session: &Session) -> StateName {
         let state = match session {
             Session::Conductor => return self.stage.state(),
-            Session::Silent(call) | Session::Active(call, _) | Session::Greeted(call, _)
-                if !call.stands =>
-            {
-                "connecting"
-            }
+            session if session.call().is_some_and(|call| !call.stands) => "connecting",
             Session::Silent(_) => "silent",
             Session::Active(..) => "asking",
             Session::Greeted(..) => "listening",

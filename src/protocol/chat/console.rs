@@ -58,29 +58,17 @@ impl Console {
     }
 }
 
-/// A remote's name if there is more than one, else nothing.
-struct Label<'a>(Option<&'a str>);
-
-impl fmt::Display for Label<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(name) => write!(f, " {}", Escaped(name.as_bytes())),
-            None => Ok(()),
-        }
-    }
-}
-
 impl Console {
-    fn label(&self, remote: PeerId) -> Label<'_> {
+    /// A space and a remote's name, if there is more than one, else nothing.
+    fn label(&self, remote: PeerId) -> String {
         let name = self.names.get(&remote).filter(|_| self.names_all);
-        Label(name.map(String::as_str))
+        name.map_or_else(String::new, |name| format!(" {}", Escaped(name.as_bytes())))
     }
 
     /// Prompts for a line to this remote; returns whether the prompt is shown.
     fn prompt(&mut self, cx: &mut Context<'_>, remote: PeerId) -> bool {
-        let name = self.names.get(&remote).filter(|_| self.names_all);
-        match Label(name.map(String::as_str)) {
-            Label(None) => self.screen.prompt(cx, format_args!("me > ")),
+        match self.label(remote).as_str() {
+            "" => self.screen.prompt(cx, format_args!("me > ")),
             to => self.screen.prompt(cx, format_args!("me to{to} > ")),
         }
     }
@@ -120,7 +108,7 @@ impl Chat {
     pub fn step_console(&mut self, cx: &mut Context<'_>, console: &mut Console, event: Event<'_>) {
         match event {
             Event::Received(bytes) => {
-                console.screen.typed();
+                console.screen.drawn_over();
                 console.decoder.receive(bytes, cx.now());
             }
             Event::Eof => {
@@ -307,7 +295,7 @@ impl Chat {
             Partner::User => "server",
             Partner::Operator | Partner::Pair | Partner::Parrot => "client",
         };
-        let who = console.label(remote).to_string();
+        let who = console.label(remote);
         let text = Escaped(without_line_end(&message.text));
         console.line(cx, format_args!("{them}{who} : {text}"));
         // A server may say the next message before it is answered; its session does not know yet that it may.
@@ -325,7 +313,7 @@ impl Chat {
     }
 
     fn show_left(&mut self, cx: &mut Context<'_>, console: &mut Console, remote: PeerId) {
-        let who = console.label(remote).to_string();
+        let who = console.label(remote);
         console.line(cx, format_args!("Disconnected{who}"));
         let name = console.names.remove(&remote).unwrap_or_default();
         let rest = console.rests.remove(&remote);

@@ -2,7 +2,7 @@
 //! server. It cuts what arrives into messages and says them in its turn; whose turn it is, and who
 //! the partner is, it asks.
 
-use super::{Chat, Fault, News, Partner, Place, Settings};
+use super::{Chat, Fault, News, Partner, Place};
 use crate::protocol::framing::{Decoder, Framing, Overlong, encode};
 use crate::protocol::turns::{Message, Order, Side};
 use crate::protocol::{Context, Event, Peer, PeerId, StateName, Time};
@@ -77,14 +77,8 @@ impl Chat {
                 Seat::Gone
             }
         };
-        let Settings {
-            framing,
-            message_bytes_max,
-            ..
-        } = self.settings;
-        let decoder = Decoder::new(framing, message_bytes_max);
         Remote {
-            decoder,
+            decoder: Decoder::new(self.settings.framing, self.settings.message_bytes_max),
             seat,
             asked_first: None,
             sent_at: None,
@@ -109,25 +103,14 @@ impl Chat {
 
     /// An event for a remote.
     pub fn step_remote(&mut self, cx: &mut Context<'_>, remote: &mut Remote, event: Event<'_>) {
+        // Only a timer says that the peer was silent; until when, it says too.
+        let mut silent_until = Time::ZERO;
         match event {
             Event::Received(bytes) => remote.decoder.receive(bytes, cx.now()),
             Event::Eof => remote.decoder.finish(),
-            Event::Connected
-            | Event::TimerExpired(_)
-            | Event::Notified
-            | Event::Writable
-            | Event::Stopping => {}
+            Event::TimerExpired(at) => silent_until = at,
+            Event::Connected | Event::Notified | Event::Writable | Event::Stopping => {}
         }
-        // Only a timer says that the peer was silent; until when, it says too.
-        let silent_until = match event {
-            Event::TimerExpired(at) => at,
-            Event::Received(_)
-            | Event::Eof
-            | Event::Connected
-            | Event::Notified
-            | Event::Writable
-            | Event::Stopping => Time::ZERO,
-        };
         while let Some(input) = self.next_input(cx, remote, silent_until) {
             self.take(cx, remote, input);
         }
@@ -268,17 +251,7 @@ impl Chat {
                 Seat::Parrot,
                 Input::Matched(_) | Input::Heard(_) | Input::Silent | Input::Deserted,
             ) => {}
-            (
-                Seat::Gone,
-                Input::Matched(_)
-                | Input::Heard(_)
-                | Input::Spoke(_)
-                | Input::Broke(_)
-                | Input::Silent
-                | Input::Ended
-                | Input::Deserted
-                | Input::Stopping,
-            ) => {}
+            (Seat::Gone, _) => {}
         }
     }
 
@@ -317,10 +290,7 @@ impl Chat {
             Seat::Parrot | Seat::Talk(..) if self.may_speak(remote) => "speaking",
             Seat::Parrot | Seat::Talk(..) => "listening",
         };
-        StateName {
-            protocol: "chat",
-            state,
-        }
+        StateName::new("chat", state)
     }
 
     /// How many bytes a remote may send now.

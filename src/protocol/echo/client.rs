@@ -59,27 +59,19 @@ impl Tally {
 }
 
 /// The state of our user.
-const CONSOLE: StateName = StateName {
-    protocol: "terminal",
-    state: "open",
-};
+const CONSOLE: StateName = StateName::new("terminal", "open");
 
 /// The state of the signals.
-const INTERRUPT: StateName = StateName {
-    protocol: "signals",
-    state: "waiting",
-};
+const INTERRUPT: StateName = StateName::new("signals", "waiting");
 
 /// The state of the server.
 fn remote(state: &'static str) -> StateName {
-    StateName {
-        protocol: "echo",
-        state,
-    }
+    StateName::new("echo", state)
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 enum Input {
+    #[default]
     Open,
     /// The input has ended, and what it gave is not all handed over.
     Ended,
@@ -88,7 +80,7 @@ enum Input {
 }
 
 /// The client for pipes.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Relay {
     console: Option<PeerId>,
     remote: Option<PeerId>,
@@ -109,17 +101,8 @@ impl Relay {
     /// next move is the server's; without one it waits for ever.
     pub fn new(patience: Option<Duration>) -> Relay {
         Relay {
-            console: None,
-            remote: None,
-            input: Input::Open,
-            to_server: Vec::new(),
-            in_flight: VecDeque::new(),
-            to_user: Vec::new(),
-            tally: Tally::default(),
-            latest: Time::ZERO,
             patience,
-            remote_ending: None,
-            console_ending: None,
+            ..Relay::default()
         }
     }
 
@@ -215,15 +198,8 @@ impl Relay {
                 self.hand_over(cx);
             }
         }
-        let is_late = match event {
-            Event::TimerExpired(at) => self.due().is_some_and(|due| due <= at),
-            Event::Received(_)
-            | Event::Eof
-            | Event::Connected
-            | Event::Notified
-            | Event::Writable
-            | Event::Stopping => false,
-        };
+        let is_late =
+            matches!((event, self.due()), (Event::TimerExpired(at), Some(due)) if due <= at);
         if self.tally.surplus > 0 || self.tally.is_interrupted || is_late {
             self.tally.is_silent = is_late && !self.is_all_back();
             cx.abort();
@@ -233,17 +209,11 @@ impl Relay {
     }
 
     fn step_interrupt(&mut self, cx: &mut Context<'_>, event: Event<'_>) {
-        match event {
-            Event::Received(_) => self.tally.is_interrupted = true,
-            Event::Eof
-            | Event::Connected
-            | Event::TimerExpired(_)
-            | Event::Notified
-            | Event::Writable
-            | Event::Stopping => return,
-        }
-        for peer in self.console.into_iter().chain(self.remote) {
-            cx.notify(peer);
+        if let Event::Received(_) = event {
+            self.tally.is_interrupted = true;
+            for peer in self.console.into_iter().chain(self.remote) {
+                cx.notify(peer);
+            }
         }
     }
 

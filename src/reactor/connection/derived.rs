@@ -1,12 +1,18 @@
 //! What can be computed from a connection is a function of it: interest, deadline, whether it is done. Nothing
 //! here changes it.
 
+use std::time::Duration;
+
 use super::{Connection, Due, Inbound, Outbound, Unread};
 use crate::protocol::{CloseReason, Time};
 use crate::reactor::kernel::Interest;
 use crate::reactor::limits::{Policy, PolicyId};
 use crate::reactor::outbox::{OUTBOX_BYTES_LOW, OUTBOX_BYTES_MAX};
 use crate::trace::ReadPause;
+
+/// However short a linger is, the loop is left in peace for so long before it looks again what the peer has
+/// acknowledged.
+const LINGER_MIN: Duration = Duration::from_millis(10);
 
 impl<Stream, Session> Connection<Stream, Session> {
     pub(in crate::reactor) fn generation(&self) -> u32 {
@@ -87,12 +93,12 @@ impl<Stream, Session> Connection<Stream, Session> {
         session_limit: usize,
     ) -> usize {
         match (self.inbound, &self.outbox) {
-            (Inbound::Open | Inbound::Discarding | Inbound::Finished, _)
+            (Inbound::Open | Inbound::Discarding | Inbound::Left | Inbound::Finished, _)
                 if self.is_connecting() =>
             {
                 0
             }
-            (Inbound::Finished, _) => 0,
+            (Inbound::Left | Inbound::Finished, _) => 0,
             (Inbound::Discarding, _) => usize::MAX,
             (Inbound::Open, None) => session_limit,
             (Inbound::Open, Some(_)) if policy().reads_while_owing => session_limit,
@@ -105,20 +111,32 @@ impl<Stream, Session> Connection<Stream, Session> {
         let is_blocked = self.outbox.as_ref().is_some_and(|outbox| outbox.is_blocked);
         let wants_room = is_blocked || self.is_connecting();
         match (self.inbound, wants_room) {
-            (Inbound::Finished, true) => Interest::Writable,
+            (Inbound::Left | Inbound::Finished, true) => Interest::Writable,
             (Inbound::Open | Inbound::Discarding, true) => Interest::Both,
-            (Inbound::Open | Inbound::Discarding | Inbound::Finished, false) => Interest::Readable,
+            (Inbound::Open | Inbound::Discarding | Inbound::Left | Inbound::Finished, false) => {
+                Interest::Readable
+            }
         }
     }
 
     /// Something may have come, and nobody reads it later.
     #[inline]
     pub(in crate::reactor) fn is_to_be_read(&self) -> bool {
-        self.unread != Unread::Queued && self.inbound != Inbound::Finished
+        self.unread != Unread::Queued && self.is_read()
+    }
+
+    /// What it sends is taken, if only to be thrown away.
+    #[inline]
+    pub(in crate::reactor) fn is_read(&self) -> bool {
+        match self.inbound {
+            Inbound::Open | Inbound::Discarding => true,
+            Inbound::Left | Inbound::Finished => false,
+        }
     }
 
     /// What is sent may be offered to the kernel now: nothing waits before it, and its end does not come yet, with
-    /// which its last bytes go out together.
+    /// which its last bytes go out together. Never of what is no socket, since `must_drain` always holds there: a
+    /// terminal is written to in the send phase only, after all that it is sent in a turn.
     #[inline]
     pub(in crate::reactor) fn takes_at_once(&self) -> bool {
         match self.outbound {
@@ -159,20 +177,15 @@ impl<Stream, Session> Connection<Stream, Session> {
 
     /// Both halves have ended.
     pub(in crate::reactor) fn is_done(&self) -> bool {
-        match (self.outbound, self.inbound) {
-            (Outbound::Finished, Inbound::Finished) => true,
-            (
-                Outbound::Connecting
-                | Outbound::ConnectingToFinish
-                | Outbound::Open
-                | Outbound::Finishing,
-                _,
-            )
-            | (Outbound::Finished, Inbound::Open | Inbound::Discarding) => false,
-        }
+        self.outbound == Outbound::Finished && self.inbound == Inbound::Finished
     }
 
-    /// Something may wait that is read now or in the next turn: no silence can be told.
+    /// Our half has ended, and nothing more of it is waited for.
+    pub(in crate::reactor) fn has_left(&self) -> bool {
+        self.outbound == Outbound::Finished && self.inbound == Inbound::Left
+    }
+
+    /// Something may wait that is read now or in the next turn: its timer must not fire yet.
     pub(in crate::reactor) fn is_behind(&self, policy: &Policy, session_limit: usize) -> bool {
         match self.unread {
             Unread::Nothing => false,
@@ -181,7 +194,7 @@ impl<Stream, Session> Connection<Stream, Session> {
         }
     }
 
-    /// Something may wait that is not read because its own outbox is full: no silence can be told.
+    /// Something may wait that is not read because its own outbox is full: its timer must not fire yet.
     pub(in crate::reactor) fn is_held_up(&self, policy: &Policy) -> bool {
         self.unread == Unread::Paused
             && self.inbound == Inbound::Open
@@ -238,21 +251,13 @@ impl<Stream, Session> Connection<Stream, Session> {
     /// We have left, and the peer has not closed its half. Until when it may before it is looked at.
     fn lingers_until(&self, policy: &Policy) -> Time {
         let linger = policy.linger.filter(|_| self.is_lingering());
-        linger.map_or(Time::NEVER, |linger| self.looked_at.after(linger))
+        linger.map_or(Time::NEVER, |linger| {
+            self.looked_at.after(linger.max(LINGER_MIN))
+        })
     }
 
     /// It was told that we send no more, and what it sends is thrown away.
     pub(in crate::reactor) fn is_lingering(&self) -> bool {
-        match (self.outbound, self.inbound) {
-            (Outbound::Finished, Inbound::Discarding) => true,
-            (Outbound::Finished, Inbound::Open | Inbound::Finished)
-            | (
-                Outbound::Connecting
-                | Outbound::ConnectingToFinish
-                | Outbound::Open
-                | Outbound::Finishing,
-                _,
-            ) => false,
-        }
+        self.outbound == Outbound::Finished && self.inbound == Inbound::Discarding
     }
 }

@@ -14,7 +14,7 @@ pub struct ListenOptions {
     pub backlog: u32,
     /// SO_REUSEPORT: several sockets on one port, among which the kernel spreads connections.
     pub reuse_port: bool,
-    /// Unsent bytes that the kernel keeps for each peer before it takes no more (TCP_NOTSENT_LOWAT, tcp(7)), or
+    /// Unsent bytes that the kernel keeps for each peer before it takes no more (TCP_NOTSENT_LOWAT), or
     /// a little above; `None`: as many as it likes, up to several MiB (`net.ipv4.tcp_wmem`).
     pub send_buffer: Option<u32>,
 }

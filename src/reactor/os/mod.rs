@@ -7,25 +7,31 @@ use std::time::{Duration, Instant};
 
 use mio::net::{TcpListener, TcpStream};
 
-use super::kernel::{Batch, Delivery, EVENTS_PER_TURN_MAX, Interest, Kernel, Readiness, Waker};
+use super::kernel::{
+    Batch, Delivery, EVENTS_PER_TURN_MAX, Interest, Kernel, Readiness, Waker, canonical,
+};
 use super::token::Token;
 use crate::protocol::Time;
 use crate::trace::Flags;
 use alarm::Alarm;
-use terminal::Terminal;
 
 mod alarm;
 mod connect;
-pub(super) mod listen;
+mod listen;
 mod tcp_info;
-pub(super) mod terminal;
+mod terminal;
+
+pub use connect::dial;
+pub use listen::{ListenOptions, bind};
+pub use terminal::{Direction, IoMode, OnError, Terminal, reason};
 
 /// MSG_NOSIGNAL and MSG_MORE (send(2)): what is sent waits for what follows, one segment instead of two.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const LAST: std::ffi::c_int = 0x4000 | 0x8000;
 
-/// A stream of the real kernel.
+/// A stream of the real kernel. A socket must be non-blocking before it is handed to a reactor.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum OsStream {
     /// A TCP connection.
     Tcp(TcpStream),
@@ -195,7 +201,8 @@ impl Kernel for OsKernel {
         address: SocketAddr,
         source: Option<IpAddr>,
     ) -> io::Result<(OsStream, SocketAddr)> {
-        let (stream, own) = connect::connect(address, source)?;
+        let stream = connect::dial(address, |socket| connect::prepare(socket, source))?;
+        let own = stream.local_addr()?;
         Ok((OsStream::Tcp(stream), own))
     }
 
@@ -282,11 +289,6 @@ impl Kernel for OsKernel {
     fn close_listener(&mut self, listener: TcpListener) {
         drop(listener);
     }
-}
-
-/// The address as [`Peer`](crate::protocol::Peer) promises it.
-fn canonical(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 /// What mio lets us tell of epoll's flags.

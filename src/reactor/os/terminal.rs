@@ -5,10 +5,10 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
-use std::time::Duration;
 
 use mio::Registry;
 use mio::unix::SourceFd;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::getpgrp;
 use rustix::termios::{QueueSelector, tcflush, tcgetpgrp};
 
@@ -23,7 +23,12 @@ const IDLE: mio::Interest = mio::Interest::PRIORITY;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const IDLE: mio::Interest = mio::Interest::WRITABLE;
 
-/// How a descriptor may be used without ever blocking the loop.
+const NO_WAIT: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 0,
+};
+
+/// How a descriptor may be used without ever blocking the loop. Closed: will not grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IoMode {
     /// `O_NONBLOCK` is set on it, and nobody but us has it.
@@ -38,7 +43,7 @@ pub enum IoMode {
     Always,
 }
 
-/// What a failing descriptor means.
+/// What a failing descriptor means. Closed: will not grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnError {
     /// The stream fails with it. For clients, whose work is this stream.
@@ -75,42 +80,12 @@ impl OnError {
 pub struct Direction {
     file: File,
     io_mode: IoMode,
-    /// With [`IoMode::Blocking`], once registered.
-    probe: Option<Probe>,
-}
-
-/// Asks whether a descriptor is ready right now. An event may be old, or about the other side.
-#[derive(Debug)]
-struct Probe {
-    poll: mio::Poll,
-    events: mio::Events,
-}
-
-impl Probe {
-    fn new(source: &mut SourceFd<'_>, interest: mio::Interest) -> io::Result<Probe> {
-        let poll = mio::Poll::new()?;
-        poll.registry().register(source, mio::Token(0), interest)?;
-        let events = mio::Events::with_capacity(1);
-        Ok(Probe { poll, events })
-    }
-
-    fn is_ready(&mut self, source: &mut SourceFd<'_>, interest: mio::Interest) -> io::Result<bool> {
-        // Registering again tells again what is ready.
-        let registry = self.poll.registry();
-        registry.reregister(source, mio::Token(0), interest)?;
-        self.poll.poll(&mut self.events, Some(Duration::ZERO))?;
-        Ok(!self.events.is_empty())
-    }
 }
 
 impl Direction {
     /// A direction that is used in this manner.
     pub fn new(file: File, io_mode: IoMode) -> Direction {
-        Direction {
-            file,
-            io_mode,
-            probe: None,
-        }
+        Direction { file, io_mode }
     }
 
     fn register(
@@ -126,13 +101,7 @@ impl Direction {
                 self.io_mode = IoMode::Always;
                 Ok(())
             }
-            Ok(()) => {
-                if let IoMode::Blocking { .. } = self.io_mode {
-                    self.probe = Some(Probe::new(source, interest)?);
-                }
-                Ok(())
-            }
-            Err(error) => Err(error),
+            other => other,
         }
     }
 
@@ -148,23 +117,26 @@ impl Direction {
     }
 
     /// Whether a call may be made now without a chance to block. If not, an event will come when
-    /// it may.
+    /// it may. An event itself may be old, or about the other direction.
     fn may_call(
-        &mut self,
+        &self,
         registry: &Registry,
         token: Token,
         interest: mio::Interest,
     ) -> io::Result<bool> {
-        let Some(probe) = &mut self.probe else {
+        let IoMode::Blocking { .. } = self.io_mode else {
             return Ok(true);
         };
-        let descriptor = self.file.as_raw_fd();
-        let source = &mut SourceFd(&descriptor);
-        if probe.is_ready(source, interest)? {
-            return Ok(true);
+        let flags = if interest.is_writable() {
+            PollFlags::OUT
+        } else {
+            PollFlags::IN
+        };
+        let is_ready = poll(&mut [PollFd::new(&self.file, flags)], Some(&NO_WAIT))? > 0;
+        if !is_ready {
+            self.rearm(registry, token, interest)?;
         }
-        self.rearm(registry, token, interest)?;
-        Ok(false)
+        Ok(is_ready)
     }
 }
 

@@ -5,9 +5,10 @@ use super::{ADDRESSES, SIGNALS, TERMINAL, World};
 use crate::protocol::chat::Partner;
 use crate::sim::checker::Circumstances;
 use crate::sim::client::Client;
-use crate::sim::fate::DIALLED;
+use crate::sim::fate::{DIALLED, Fate};
 use crate::sim::kernel::{Action, Clock};
 use crate::sim::net::{Net, SocketId};
+use crate::sim::pour;
 use crate::sim::talker::{Heard, LATE, OPERATOR};
 
 impl World {
@@ -24,6 +25,10 @@ impl World {
             self.looks = 0;
         }
         if serial == DIALLED {
+            let socket = net.socket(id);
+            if Fate::of(socket.address) == Fate::Slow && self.stopping_since.is_none() {
+                self.note(pour::inspect(socket, action));
+            }
             return;
         }
         if serial == TERMINAL || serial == SIGNALS {
@@ -69,18 +74,21 @@ impl World {
                 self.shown(bytes);
                 self.typist.hurry(net.now);
             }
-            (SIGNALS, Action::Read(_)) => {
-                self.stopping_since = Some(net.seen);
-                net.is_ending = true;
-                // What has arrived is owed an answer; what comes from here on is not.
-                for client in &mut self.clients {
-                    let held = client.ledger.held.map(|id| net.socket(id).unread());
-                    client.ledger.due = held.map(|unread| client.ledger.read + unread as u64);
-                }
-                self.next_arrival = None;
-            }
+            (SIGNALS, Action::Read(_)) => self.begins_to_stop(net),
             (_, _) => {}
         }
+    }
+
+    /// The process is told to stop.
+    pub(super) fn begins_to_stop(&mut self, net: &mut Net) {
+        self.stopping_since = Some(net.noticed_at());
+        net.is_ending = true;
+        // What has arrived is owed an answer; what comes from here on is not.
+        for client in &mut self.clients {
+            let held = client.ledger.held.map(|id| net.socket(id).unread());
+            client.ledger.due = held.map(|unread| client.ledger.read + unread as u64);
+        }
+        self.next_arrival = None;
     }
 
     fn circumstances(&self) -> Circumstances {

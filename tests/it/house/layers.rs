@@ -17,8 +17,8 @@ const FILE_LINES_MAX: usize = 400;
 const TOP: &str = "Cargo.toml Cargo.lock src tests benches docs README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE \
      target";
 
-/// What a path may begin with besides crates, our own names and types; `clippy` in attributes.
-const LANGUAGE: &str = "std core alloc clippy bool char str u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize \
+/// What a path may begin with besides crates, our own names and types; `clippy` and `rustfmt` in attributes.
+const LANGUAGE: &str = "std core alloc clippy rustfmt bool char str u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize \
                         f32 f64";
 
 fn has(names: &str, name: &str) -> bool {

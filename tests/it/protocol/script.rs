@@ -126,12 +126,15 @@ impl<S: Service> Script<S> {
         };
         let mut effects = Effects::default();
         let mut cx = effects.context(self.now, id, ROOM);
-        let peer = epollo::protocol::Peer {
-            id,
-            address: None,
-            name: format_args!("peer-{slot}"),
-        };
-        let session = self.service.open(&mut cx, origin, &peer);
+        let session = self.service.open(
+            &mut cx,
+            origin,
+            &epollo::protocol::Peer {
+                id,
+                address: None,
+                name: format_args!("peer-{slot}"),
+            },
+        );
         self.peers.push(Some(Peer {
             session,
             kernel: VecDeque::new(),

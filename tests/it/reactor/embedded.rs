@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
@@ -21,8 +21,7 @@ struct Diary {
     /// It only counts.
     is_terse: bool,
     attached: usize,
-    /// Who came, for another thread.
-    arrivals: Option<Sender<PeerId>>,
+    latest: Option<PeerId>,
 }
 
 impl Service for Diary {
@@ -42,9 +41,7 @@ impl Service for Diary {
         }
         self.addresses.push((origin, peer.address));
         self.lines.push(format!("{origin} open {}", peer.name));
-        if let Some(arrivals) = &self.arrivals {
-            arrivals.send(peer.id).unwrap();
-        }
+        self.latest = Some(peer.id);
         origin
     }
 
@@ -139,55 +136,55 @@ fn run(mut reactor: Reactor<OsKernel, Diary>) -> Diary {
         .expect("the run ends")
 }
 
-#[test]
-fn another_thread_ends_a_run_that_sleeps() {
-    let mut reactor = reactor(0);
+/// A reactor with one client, which has nothing left to do but to sleep.
+fn asleep() -> (Reactor<OsKernel, Diary>, TcpStream, PeerId) {
+    let mut reactor = reactor(1);
     let listener = bind("127.0.0.1:0".parse().unwrap(), ListenOptions::default()).unwrap();
     let address = listener.local_addr().unwrap();
     reactor.listen(listener, "tcp", Policy::default()).unwrap();
-    let (arrivals, arrived) = channel();
-    reactor.service_mut().arrivals = Some(arrivals);
-    reactor.service_mut().peers_left = 2;
+    let client = TcpStream::connect(address).unwrap();
+    let peer = loop {
+        reactor.turn().unwrap();
+        if let Some(peer) = reactor.service().latest {
+            break peer;
+        }
+    };
+    (reactor, client, peer)
+}
+
+#[test]
+fn another_thread_ends_a_run_that_sleeps() {
+    let (mut reactor, _client, _) = asleep();
+    reactor.service_mut().peers_left = usize::MAX;
     let handle = reactor.handle().unwrap();
     let user = thread::spawn(move || {
-        let client = TcpStream::connect(address).unwrap();
-        // Its turn is over, or nearly: the loop sleeps until somebody wakes it.
-        arrived.recv().unwrap();
         handle.clone().stop().unwrap();
         handle.stop().unwrap();
-        (handle, client)
+        handle
     });
     let diary = run(reactor);
     assert!(
         diary.lines.contains(&"tcp Stopping".to_owned()),
         "{diary:?}"
     );
-    let (handle, _client) = user.join().unwrap();
+    let handle = user.join().unwrap();
     handle.stop().expect("nothing happens after the run");
 }
 
 #[test]
 fn another_thread_has_a_session_told_that_there_is_something() {
-    let mut reactor = reactor(1);
-    let listener = bind("127.0.0.1:0".parse().unwrap(), ListenOptions::default()).unwrap();
-    let address = listener.local_addr().unwrap();
-    reactor.listen(listener, "tcp", Policy::default()).unwrap();
-    let (arrivals, arrived) = channel();
-    reactor.service_mut().arrivals = Some(arrivals);
+    let (mut reactor, _client, peer) = asleep();
     let handle = reactor.handle().unwrap();
-    let client = thread::spawn(move || {
-        let client = TcpStream::connect(address).unwrap();
-        let peer = arrived.recv().unwrap();
+    let user = thread::spawn(move || {
         let gone = PeerId {
             generation: peer.generation + 1,
             ..peer
         };
         handle.notify(gone).unwrap();
         handle.notify(peer).unwrap();
-        client
     });
     let diary = run(reactor);
-    drop(client.join().unwrap());
+    user.join().unwrap();
     let told = |line: &&String| *line == "tcp Notified";
     assert_eq!(diary.lines.iter().filter(told).count(), 1, "{diary:?}");
 }

@@ -15,8 +15,8 @@ use crate::serve::attacks::memory;
 const UNSENT_BYTES_MAX: usize = 8 << 20;
 
 /// A server with its clients; the clock moves only while the reactor waits.
-struct Rig<S: Service> {
-    reactor: Reactor<SimKernel<()>, S>,
+pub(super) struct Rig<S: Service> {
+    pub(super) reactor: Reactor<SimKernel<()>, S>,
     listeners: Vec<usize>,
     clients: u16,
 }
@@ -24,24 +24,37 @@ struct Rig<S: Service> {
 impl<S: Service> Rig<S> {
     /// One listener a door.
     fn new(service: S, descriptors_max: usize, origins: &[S::Origin]) -> Rig<S> {
-        let fault_profile = FaultProfile {
-            descriptors_max,
-            faults_per_1024: 0,
-            stops_per_65536: 0,
-            stop_max: Duration::ZERO,
-            batch: EVENTS_PER_TURN_MAX,
-            call_cost_max: Duration::ZERO,
+        let policy = Policy {
+            linger: Some(Duration::from_secs(2)),
+            ..Policy::default()
         };
-        let mut kernel = SimKernel::new(1, fault_profile, ());
+        Rig::held_to(service, fault_profile(descriptors_max), origins, policy)
+    }
+
+    /// The same with other faults, and for clients who are held to this policy.
+    pub(super) fn held_to(
+        service: S,
+        fault_profile: FaultProfile,
+        origins: &[S::Origin],
+        policy: Policy,
+    ) -> Rig<S> {
+        Rig::seeded(1, service, fault_profile, origins, policy)
+    }
+
+    /// The same, where the seed decides what goes wrong.
+    pub(super) fn seeded(
+        seed: u64,
+        service: S,
+        fault_profile: FaultProfile,
+        origins: &[S::Origin],
+        policy: Policy,
+    ) -> Rig<S> {
+        let mut kernel = SimKernel::new(seed, fault_profile, ());
         let listeners: Vec<usize> = origins.iter().map(|_| kernel.listener(128)).collect();
         let limits = Limits {
             unsent_bytes_max: UNSENT_BYTES_MAX,
             grace: None,
             ..Limits::default()
-        };
-        let policy = Policy {
-            linger: Some(Duration::from_secs(2)),
-            ..Policy::default()
         };
         let mut reactor = Reactor::new(kernel, service, limits);
         for (&listener, &origin) in listeners.iter().zip(origins) {
@@ -55,7 +68,7 @@ impl<S: Service> Rig<S> {
     }
 
     /// A client that waits to be accepted; how many bytes it can have under way, each way.
-    fn connect(&mut self, listener: usize, buffers: (usize, usize)) -> SocketId {
+    pub(super) fn connect(&mut self, listener: usize, buffers: (usize, usize)) -> SocketId {
         self.clients += 1;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 10_000 + self.clients));
         let net = &mut self.reactor.kernel_mut().net;
@@ -69,7 +82,7 @@ impl<S: Service> Rig<S> {
     }
 
     /// Lets the reactor run until it would sleep forever. Fails if it does not within some turns.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         for _ in 0..1_000 {
             if self.reactor.turn().is_err() {
                 return;
@@ -79,7 +92,7 @@ impl<S: Service> Rig<S> {
     }
 
     /// Reads as a client until nothing more comes; how much, and what was there instead.
-    fn receive_all(&mut self, client: SocketId) -> (usize, Received) {
+    pub(super) fn receive_all(&mut self, client: SocketId) -> (usize, Received) {
         let mut total = 0;
         loop {
             match self.reactor.kernel_mut().net.receive(client, usize::MAX) {
@@ -90,6 +103,18 @@ impl<S: Service> Rig<S> {
             }
             self.settle();
         }
+    }
+}
+
+/// Nothing goes wrong.
+pub(super) fn fault_profile(descriptors_max: usize) -> FaultProfile {
+    FaultProfile {
+        descriptors_max,
+        faults_per_1024: 0,
+        stops_per_65536: 0,
+        stop_max: Duration::ZERO,
+        batch: EVENTS_PER_TURN_MAX,
+        call_cost_max: Duration::ZERO,
     }
 }
 

@@ -1,12 +1,14 @@
 //! Observers of the library, on the real kernel: what they are shown, and what the directory knows.
 
 use std::io::Write;
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread::JoinHandle;
 
 use epollo::protocol::echo::{Echo, Settings};
 use epollo::protocol::{PeerId, Time};
-use epollo::reactor::{Limits, ListenOptions, OsKernel, Policy, Reactor, bind};
+use epollo::reactor::{ConnectOptions, Limits, ListenOptions, OsKernel, Policy, Reactor, bind};
+use epollo::trace::json::{error_word, object};
+use epollo::trace::text::Text;
 use epollo::trace::{Directory, Flags, Observer, Subject, TraceEvent};
 
 use crate::support::{read_exactly, read_to_end};
@@ -101,6 +103,11 @@ fn whoever_looks_closely_sees_every_event_at_its_time() {
     }
     let times = seen.iter().map(|&(_, at)| at);
     assert!(times.is_sorted());
+    let written = seen.iter().position(|&(kind, _)| kind == "write").unwrap();
+    assert!(
+        seen[written].1 > seen[written - 1].1,
+        "a system call takes time"
+    );
 }
 
 #[test]
@@ -118,4 +125,53 @@ fn whoever_does_not_is_shown_only_what_is_counted_and_the_clock_is_read_three_ti
     for kind in ["open", "read", "write", "close"] {
         assert!(seen.iter().any(|&(other, _)| other == kind), "no {kind}");
     }
+}
+
+/// Writes down what is said of connecting, as text and in JSON.
+#[derive(Default)]
+struct Connecting(Vec<(String, String)>);
+
+impl Observer for Connecting {
+    fn observe(&mut self, at: Time, directory: &Directory, event: &TraceEvent<'_>) {
+        if event.kind() != "connect" {
+            return;
+        }
+        let text = Text {
+            is_coloured: false,
+            payload: 0,
+            error_word,
+        };
+        let line = text.line(at, directory, event).to_string();
+        let (_, said) = line.split_once(" connect ").unwrap();
+        let mut json = Vec::new();
+        object(&mut json, at, directory, event, 0);
+        let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        let result = json["result"].as_str().unwrap().to_owned();
+        self.0.push((said.trim().to_owned(), result));
+    }
+}
+
+#[test]
+fn whether_a_peer_that_we_called_has_answered_is_shown_with_the_call_that_said_so() {
+    let remote = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = remote.local_addr().unwrap();
+    let echo = Echo::new(Settings::default());
+    let kernel = OsKernel::new().unwrap();
+    let mut reactor = Reactor::observed(kernel, echo, Limits::default(), Connecting::default());
+    let options = ConnectOptions::default();
+    reactor.connect(address, (), options).unwrap();
+    drop(remote.accept().unwrap());
+    reactor.run().unwrap();
+    drop(remote);
+    reactor.connect(address, (), options).unwrap();
+    reactor.run().unwrap();
+    let said = [
+        ("getpeername = 0: the connection is established", "ok"),
+        (
+            "recvfrom(MSG_PEEK) = -1 ECONNREFUSED: connection refused",
+            "ECONNREFUSED",
+        ),
+    ];
+    let said = said.map(|(text, result)| (text.to_owned(), result.to_owned()));
+    assert_eq!(reactor.observer().0, said);
 }

@@ -85,7 +85,7 @@ impl Dialogue {
     fn step_console(&mut self, cx: &mut Context<'_>, event: Event<'_>) {
         match event {
             Event::Received(bytes) => {
-                self.screen.typed();
+                self.screen.drawn_over();
                 self.typed.receive(bytes, cx.now());
             }
             Event::Eof => self.typed.finish(),

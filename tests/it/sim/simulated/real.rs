@@ -54,10 +54,10 @@ pub fn machine_with_lowat(lowat: u32) -> RealMachine {
 
 /// The descriptor of a TCP connection.
 pub fn fd_of(stream: &OsStream) -> BorrowedFd<'_> {
-    match stream {
-        OsStream::Tcp(stream) => stream.as_fd(),
-        OsStream::Terminal(_) => unreachable!("it was accepted"),
-    }
+    let OsStream::Tcp(stream) = stream else {
+        unreachable!("it was accepted")
+    };
+    stream.as_fd()
 }
 
 impl RealFarEnds {
