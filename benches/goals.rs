@@ -25,7 +25,7 @@ mod simulated;
 mod verdict;
 
 /// Exact counts first: they are the surest.
-const GOALS: [(&str, &str, Measure); 12] = [
+const GOALS: [(&str, &str, Measure); 16] = [
     ("P2", "system calls for one echo", counted::syscalls),
     (
         "P3",
@@ -39,6 +39,11 @@ const GOALS: [(&str, &str, Measure); 12] = [
         simulated::growth,
     ),
     ("P1", "server CPU time of an echo", paired::cpu),
+    (
+        "P1'",
+        "server CPU time of an echo at a constant rate",
+        paired::cpu_at_a_rate,
+    ),
     ("P5", "p99.9 at a constant rate", paired::tail),
     ("P6", "round trip with --spin", paired::spinning),
     ("P7", "connections a second, and a burst", paired::connects),
@@ -50,6 +55,9 @@ const GOALS: [(&str, &str, Measure); 12] = [
     ("P10", "pingers beside a flood", crowded::flood),
     ("P11", "bulk: bytes for CPU time", paired::bulk),
     ("P12", "the load generator itself", paired::generator),
+    ("P13", "the page while nobody looks", paired::explored),
+    ("P15", "the same echo on io_uring", paired::uring),
+    ("P16", "a message of chat", paired::chat),
 ];
 
 type Measure = fn(&Effort) -> Result<Vec<Line>>;

@@ -13,16 +13,18 @@ use epollo::report::Report;
 use epollo::report::plot::{Axis, Line, Plot, Size, picture};
 use epollo::report::statistics::median;
 use epollo::report::table::{aligned, row as heading};
-use epollo::report::units::{digits, time};
+use epollo::report::units::{bytes, digits, time};
 use serde::Serialize;
 
 #[allow(dead_code, reason = "no target needs all of it")]
 mod common;
 
 /// Who is measured, in the order of the table.
-const PEERS: [&str; 9] = [
-    "epollo", "strong", "weak", "tokio", "mio", "libuv", "node", "ncat", "socat",
+const PEERS: [&str; 11] = [
+    "epollo", "strong", "uring", "weak", "tokio", "monoio", "mio", "libuv", "node", "ncat", "socat",
 ];
+/// What the program on io_uring shares among its connections: as many as wait at once, of 4 KiB each.
+const BUFFERS_OF_URING: usize = 16 * 1024;
 /// More connections than this are more processes than a machine should have.
 const CONNECTIONS_OF_FORKING_MAX: usize = 100;
 
@@ -34,6 +36,8 @@ fn seek(name: &str) -> Result<Sought> {
     match name {
         "epollo" => programs::epollo(&[]).map(Sought::Found),
         "strong" | "weak" => programs::c(name, &[]),
+        "uring" => programs::uring(BUFFERS_OF_URING),
+        "monoio" => programs::monoio(),
         "libuv" => programs::libuv(),
         "node" => programs::node(),
         "ncat" => programs::ncat(),
@@ -46,6 +50,7 @@ fn seek(name: &str) -> Result<Sought> {
 fn label(name: &str) -> String {
     match name {
         "strong" => "strong C",
+        "uring" => "io_uring C",
         "weak" => "weak C",
         "mio" => "naive mio",
         other => other,
@@ -61,6 +66,9 @@ struct Row {
     per_second: f64,
     response_p50_ns: f64,
     response_p99_ns: f64,
+    response_p999_ns: f64,
+    /// Resident, at the end of the run.
+    memory_bytes: Option<u64>,
     /// For those that fork with that of their children, from their start to their end.
     cpu_ns_per_echo: Option<f64>,
     syscalls_per_echo: Option<f64>,
@@ -207,6 +215,9 @@ fn row(peer: &str, connections: usize, runs: &[Run]) -> Row {
         per_second: of(&|run| Some(run.report.per_second)).unwrap_or(0.0),
         response_p50_ns: of(&|run| Some(run.report.response_ns.p50 as f64)).unwrap_or(0.0),
         response_p99_ns: of(&|run| Some(run.report.response_ns.p99 as f64)).unwrap_or(0.0),
+        response_p999_ns: of(&|run| Some(run.report.response_ns.p999 as f64)).unwrap_or(0.0),
+        memory_bytes: of(&|run| Some(run.report.server.as_ref()?.rss? as f64))
+            .map(|bytes| bytes as u64),
         cpu_ns_per_echo: of(&|run| run.cpu_ns_per_echo),
         syscalls_per_echo: of(&|run| run.report.server.as_ref()?.syscalls_per_echo),
         trust,
@@ -222,6 +233,8 @@ fn tell_rows(connections: usize, rows: &[Row]) {
         "echoes/s",
         "p50",
         "p99",
+        "p99.9",
+        "memory",
         "syscalls/echo",
     ])];
     let epollo = rows.iter().find(|row| row.peer == "epollo");
@@ -238,6 +251,8 @@ fn tell_rows(connections: usize, rows: &[Row]) {
             digits(row.per_second),
             time(row.response_p50_ns),
             time(row.response_p99_ns),
+            time(row.response_p999_ns),
+            row.memory_bytes.map_or_else(|| "-".to_owned(), bytes),
             or_dash(row.syscalls_per_echo, |calls| format!("{calls:.2}")),
         ]);
     }

@@ -21,6 +21,8 @@ const BESIDE: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub(crate) struct Load {
     pub(crate) service: &'static str,
+    /// Of chat: through a server that matches clients.
+    pub(crate) pairs: bool,
     pub(crate) connections: usize,
     pub(crate) idle: usize,
     pub(crate) size: usize,
@@ -47,6 +49,7 @@ impl Load {
         let warmup = Duration::from_millis(if is_long { 1_000 } else { 300 });
         Load {
             service: "echo",
+            pairs: false,
             connections,
             idle: 0,
             size: 64,
@@ -72,6 +75,7 @@ impl Load {
             }
             Length::Requests(count) => arguments.push(format!("--requests={count}")),
         }
+        arguments.extend(self.pairs.then(|| "--chat-with=pair".to_owned()));
         arguments.extend(self.rate.map(|rate| format!("--rate={rate}")));
         arguments
     }

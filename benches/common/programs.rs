@@ -112,16 +112,51 @@ fn c_with(name: &str, libraries: &[&str], arguments: &[&str]) -> Result<Sought> 
 
 /// The C program on libuv.
 pub(crate) fn libuv() -> Result<Sought> {
-    let missing = Sought::Missing("libuv is not installed (Debian package libuv1-dev)".to_owned());
+    c_on("uv", "libuv", "libuv1-dev", &[])
+}
+
+/// The C program on io_uring. All its connections share so many buffers.
+pub(crate) fn uring(buffers: usize) -> Result<Sought> {
+    c_on("uring", "liburing", "liburing-dev", &[&buffers.to_string()])
+}
+
+/// A C program on a library that pkg-config knows.
+fn c_on(name: &str, library: &str, package: &str, arguments: &[&str]) -> Result<Sought> {
     let flags = Command::new("pkg-config")
-        .args(["--cflags", "--libs", "libuv"])
+        .args(["--cflags", "--libs", library])
         .output();
     let Some(flags) = flags.ok().filter(|flags| flags.status.success()) else {
-        return Ok(missing);
+        let what = format!("{library} is not installed (Debian packages {package} and pkg-config)");
+        return Ok(Sought::Missing(what));
     };
     let flags = String::from_utf8(flags.stdout)?;
     let flags: Vec<&str> = flags.split_whitespace().collect();
-    c_with("uv", &flags, &[])
+    c_with(name, &flags, arguments)
+}
+
+/// The program on monoio, a package of its own beside the C programs.
+pub(crate) fn monoio() -> Result<Sought> {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("monoio");
+    let manifest = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/benches/peers/monoio/Cargo.toml"
+    );
+    let built = Command::new(env!("CARGO"))
+        .args([
+            "build",
+            "--release",
+            "--locked",
+            "--quiet",
+            "--manifest-path",
+            manifest,
+        ])
+        .arg("--target-dir")
+        .arg(&target)
+        .status()?;
+    if !built.success() {
+        return Ok(Sought::Missing("monoio cannot be built".to_owned()));
+    }
+    found("monoio", &target.join("release/monoio-echo"), &[])
 }
 
 /// A peer that is part of this program.

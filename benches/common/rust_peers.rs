@@ -1,4 +1,4 @@
-//! The peers that are written in Rust, each a server of echo as its users write it. This program
+//! The peers that are written in Rust, each a server as its users write it. This program
 //! becomes one of them with `--peer NAME`.
 
 use super::Result;
@@ -7,9 +7,11 @@ use super::Result;
 mod naive_mio;
 #[path = "../peers/tokio.rs"]
 mod tokio;
+#[path = "../peers/tokio_relay.rs"]
+mod tokio_relay;
 
 /// What `--peer` takes.
-pub(crate) const NAMES: [&str; 2] = ["tokio", "mio"];
+pub(crate) const NAMES: [&str; 3] = ["tokio", "tokio-relay", "mio"];
 
 /// Serves until it is killed.
 pub(crate) fn run(name: &str) -> Result<()> {
@@ -21,6 +23,7 @@ pub(crate) fn run(name: &str) -> Result<()> {
     rustix::process::setrlimit(rustix::process::Resource::Nofile, all)?;
     match name {
         "tokio" => Ok(tokio::serve()?),
+        "tokio-relay" => Ok(tokio_relay::serve()?),
         "mio" => Ok(naive_mio::serve()?),
         other => Err(format!("there is no peer '{other}'").into()),
     }

@@ -5,15 +5,18 @@ use std::time::Duration;
 use epollo::report::units::{digits, time};
 use epollo::report::{AbTest, Ratio};
 
+use crate::common::Result;
 use crate::common::load::{Load, cpu_ns_per_echo, ratio_of};
+use crate::common::programs::{self, Program};
 use crate::common::server::Server;
-use crate::common::{Result, programs};
 use crate::verdict::{Bound, Line};
 use crate::{Effort, epollo_and_strong};
 
 const SERVER_CPU: &str = "server_cpu_ns_per_echo";
 /// P12 and P5: what is asked of an open loop.
 const RATE: u32 = 50_000;
+/// What the program on io_uring shares among its connections: as many as wait at once, of 4 KiB each.
+const BUFFERS_OF_URING: usize = 16 * 1024;
 
 /// A figure of a duel beside its goal.
 fn line(load: &Load, duel: &AbTest, figure: &str, what: String, bound: Bound) -> Result<Line> {
@@ -35,73 +38,192 @@ fn line(load: &Load, duel: &AbTest, figure: &str, what: String, bound: Bound) ->
         .doubted(&duel.warnings))
 }
 
-/// Each load on epollo and, in turn, on the strong C server and on tokio, which have a goal each.
-fn beside_both(
-    effort: &Effort,
-    loads: &[(Load, String)],
-    figure: &str,
-    [most_of_strong, most_of_tokio]: [f64; 2],
-) -> Result<Vec<Line>> {
-    let (epollo, strong) = epollo_and_strong(&[])?;
-    let tokio = Server::start(&programs::rust("tokio")?.needed()?)?;
-    let mut lines = Vec::new();
-    for (load, what) in loads {
-        for (peer, server, most) in [
-            ("strong", &strong, most_of_strong),
-            ("tokio", &tokio, most_of_tokio),
-        ] {
-            let duel = load.duel(&epollo, server, effort.blocks)?;
-            let what = format!("{what}, epollo / {peer}");
-            lines.push(line(load, &duel, figure, what, Bound::AtMost(most))?);
+/// Who is measured beside epollo, and what the ratio to it should be for each load.
+struct Peer {
+    name: &'static str,
+    program: Program,
+    bounds: Vec<Bound>,
+}
+
+impl Peer {
+    fn new(name: &'static str, program: Program, bounds: &[Bound]) -> Peer {
+        let bounds = bounds.to_vec();
+        Peer {
+            name,
+            program,
+            bounds,
         }
     }
-    for server in [epollo, strong, tokio] {
-        server.stop()?;
+}
+
+/// Each load on epollo and, in turn, on each of its peers.
+fn beside(
+    effort: &Effort,
+    epollo: &Program,
+    peers: &[Peer],
+    loads: &[(Load, String)],
+    figure: &str,
+) -> Result<Vec<Line>> {
+    let epollo = Server::start(epollo)?;
+    let mut lines = Vec::new();
+    for Peer {
+        name,
+        program,
+        bounds,
+    } in peers
+    {
+        let peer = Server::start(program)?;
+        for ((load, what), &bound) in loads.iter().zip(bounds) {
+            let duel = load.duel(&epollo, &peer, effort.blocks)?;
+            let what = format!("{what}, epollo / {name}");
+            lines.push(line(load, &duel, figure, what, bound)?);
+        }
+        peer.stop()?;
     }
+    epollo.stop()?;
     Ok(lines)
+}
+
+fn most(bounds: &[f64]) -> Vec<Bound> {
+    bounds.iter().copied().map(Bound::AtMost).collect()
+}
+
+/// Echoes of 64 bytes with so many connections; if it must be quick, with 64 only.
+fn echoes(effort: &Effort, size: usize, counts: &[usize]) -> Vec<(Load, String)> {
+    let all = counts.iter().map(|&connections| {
+        let load = Load {
+            size,
+            ..Load::echo(connections, effort.block)
+        };
+        (load, format!("{connections} connections, {size} B"))
+    });
+    all.filter(|(load, _)| !effort.is_quick || load.connections == 64)
+        .collect()
 }
 
 /// P1: CPU time of the server for one echo.
 pub(crate) fn cpu(effort: &Effort) -> Result<Vec<Line>> {
-    let mut loads = Vec::new();
+    let peers = [
+        Peer::new(
+            "strong",
+            programs::c("strong", &[])?.needed()?,
+            &most(&[1.00, 1.01, 1.00, 1.01]),
+        ),
+        Peer::new(
+            "tokio",
+            programs::rust("tokio")?.needed()?,
+            &most(&[1.00, 1.00, 0.90, 0.90]),
+        ),
+    ];
+    let mut lines = Vec::new();
     for &size in effort.of_all(&[64, 1024]) {
-        for &connections in effort.of_all(&[64, 1, 1_000, 10_000]) {
-            let load = Load {
-                size,
-                ..Load::echo(connections, effort.block)
-            };
-            loads.push((load, format!("{connections} connections, {size} B")));
-        }
+        let loads = echoes(effort, size, &[64, 1, 1_000, 10_000]);
+        let epollo = programs::epollo(&[])?;
+        lines.extend(beside(effort, &epollo, &peers, &loads, SERVER_CPU)?);
     }
-    beside_both(effort, &loads, SERVER_CPU, [1.02, 0.90])
+    Ok(lines)
+}
+
+fn at_a_rate(effort: &Effort) -> Load {
+    Load {
+        rate: Some(RATE),
+        ..Load::echo(256, effort.block)
+    }
+}
+
+/// P1': the same where the server sleeps in between.
+pub(crate) fn cpu_at_a_rate(effort: &Effort) -> Result<Vec<Line>> {
+    let strong = programs::c("strong", &[])?.needed()?;
+    let peers = [Peer::new("strong", strong, &most(&[1.01]))];
+    let loads = [(
+        at_a_rate(effort),
+        format!("256 connections at {RATE} a second"),
+    )];
+    beside(effort, &programs::epollo(&[])?, &peers, &loads, SERVER_CPU)
 }
 
 /// P5: the tail at a constant rate.
 pub(crate) fn tail(effort: &Effort) -> Result<Vec<Line>> {
-    let load = Load {
-        rate: Some(RATE),
-        ..Load::echo(256, effort.block)
-    };
+    let peers = [
+        Peer::new(
+            "strong",
+            programs::c("strong", &[])?.needed()?,
+            &most(&[1.00]),
+        ),
+        Peer::new("tokio", programs::rust("tokio")?.needed()?, &most(&[0.80])),
+    ];
     let what = format!("p99.9 of 256 connections at {RATE} a second");
-    beside_both(effort, &[(load, what)], "response_p999", [1.05, 0.80])
+    let loads = [(at_a_rate(effort), what)];
+    let epollo = programs::epollo(&[])?;
+    beside(effort, &epollo, &peers, &loads, "response_p999")
 }
 
-/// P6: one connection, the server looks again before it sleeps.
+/// P6: one connection, both servers look again before they sleep.
 pub(crate) fn spinning(effort: &Effort) -> Result<Vec<Line>> {
-    let (epollo, strong) = epollo_and_strong(&["--spin", "50us"])?;
+    let epollo = programs::epollo(&["--spin", "50us"])?;
+    let strong = programs::c("strong", &["spin"])?.needed()?;
+    let peers = [Peer::new("strong, spinning", strong, &most(&[1.03]))];
     let load = Load::echo(1, effort.block);
-    let duel = load.duel(&epollo, &strong, effort.blocks)?;
-    let what = "median round trip, one connection, epollo --spin 50us / strong".to_owned();
-    let lines = vec![line(
-        &load,
-        &duel,
-        "response_p50",
-        what,
-        Bound::AtMost(0.35),
-    )?];
-    epollo.stop()?;
-    strong.stop()?;
-    Ok(lines)
+    let loads = [(load, "median round trip, one connection".to_owned())];
+    beside(effort, &epollo, &peers, &loads, "response_p50")
+}
+
+/// P13: what the page costs while nobody looks at it.
+pub(crate) fn explored(effort: &Effort) -> Result<Vec<Line>> {
+    let explored = programs::epollo(&["--explore=0"])?;
+    let plain = programs::epollo(&[])?;
+    let peers = [Peer::new("epollo without it", plain, &most(&[1.05, 1.05]))];
+    let loads = echoes(effort, 64, &[64, 1]);
+    let loads: Vec<_> = loads
+        .into_iter()
+        .map(|(load, what)| (load, format!("{what}, --explore")))
+        .collect();
+    beside(effort, &explored, &peers, &loads, SERVER_CPU)
+}
+
+/// P15: the same echo on io_uring.
+pub(crate) fn uring(effort: &Effort) -> Result<Vec<Line>> {
+    let open = [Bound::Open; 4];
+    let peers = [
+        Peer::new(
+            "io_uring C",
+            programs::uring(BUFFERS_OF_URING)?.needed()?,
+            &open,
+        ),
+        Peer::new("monoio", programs::monoio()?.needed()?, &open),
+    ];
+    let loads = echoes(effort, 64, &[64, 1, 1_000, 10_000]);
+    beside(effort, &programs::epollo(&[])?, &peers, &loads, SERVER_CPU)
+}
+
+/// P16: a message from one client through the server to its partner, and back: two messages.
+pub(crate) fn chat(effort: &Effort) -> Result<Vec<Line>> {
+    let peers = [
+        Peer::new(
+            "relay in strong C",
+            programs::c("relay", &[])?.needed()?,
+            &[Bound::AtMost(1.3); 4],
+        ),
+        Peer::new(
+            "relay on tokio",
+            programs::rust("tokio-relay")?.needed()?,
+            &[Bound::AtMost(0.9); 4],
+        ),
+    ];
+    let pairs = effort.of_all(&[64, 1, 1_000, 5_000]);
+    let loads: Vec<_> = pairs
+        .iter()
+        .map(|&pairs| {
+            let load = Load {
+                service: "chat",
+                pairs: true,
+                ..Load::echo(pairs, effort.block)
+            };
+            (load, format!("{pairs} pairs, 64 B"))
+        })
+        .collect();
+    let epollo = programs::epollo_serving("chat", &["--chat-with", "pair"])?;
+    beside(effort, &epollo, &peers, &loads, SERVER_CPU)
 }
 
 /// P7: connections a second, and many at once.

@@ -6,6 +6,7 @@
  * is read. A client that has finished gets everything before the connection closes.
  *
  *     strong PORT          echo
+ *     strong PORT spin     echo that asks again for SPIN_NANOSECONDS before it sleeps, as `serve --spin 50us` does
  *     strong PORT hello    13 bytes to whoever connects, then the end of them; closed when the client
  *                          has ended too, so that nothing it sends resets the connection (epollo does so)
  *     strong PORT abrupt   the same, and closed at once: cheaper, and a client that sends loses the 13 bytes
@@ -13,10 +14,12 @@
 #define _GNU_SOURCE
 #include <stdbool.h>
 #include <sys/epoll.h>
+#include <time.h>
 
 #include "listen.h"
 
 enum { BACKLOG = 4096, BUFFER = 64 * 1024, EVENTS = 1024, CONNECTIONS = 1 << 20 };
+enum { SPIN_NANOSECONDS = 50 * 1000 };
 
 /* What one connection still owes its client; the place in the table is the descriptor. */
 struct connection {
@@ -150,10 +153,32 @@ static void accept_all(int poll, int listener, bool is_hello, bool is_abrupt)
     }
 }
 
+static long long now(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec * 1000000000LL + time.tv_nsec;
+}
+
+static int wait_for(int poll, struct epoll_event *events, bool is_spinning)
+{
+    if (is_spinning) {
+        long long until = now() + SPIN_NANOSECONDS;
+        do {
+            int count = epoll_wait(poll, events, EVENTS, 0);
+            if (count != 0)
+                return count;
+        } while (now() < until);
+    }
+    return epoll_wait(poll, events, EVENTS, -1);
+}
+
 int main(int argc, char **argv)
 {
     static struct epoll_event events[EVENTS];
     bool is_abrupt = argc > 2 && strcmp(argv[2], "abrupt") == 0;
+    bool is_spinning = argc > 2 && strcmp(argv[2], "spin") == 0;
     bool is_hello = is_abrupt || (argc > 2 && strcmp(argv[2], "hello") == 0);
     int listener = listen_on(argc > 1 ? argv[1] : "0", SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, BACKLOG);
     int poll = epoll_create1(EPOLL_CLOEXEC);
@@ -163,7 +188,7 @@ int main(int argc, char **argv)
     if (!table || poll < 0 || epoll_ctl(poll, EPOLL_CTL_ADD, listener, &event) < 0)
         die("strong");
     for (;;) {
-        int count = epoll_wait(poll, events, EVENTS, -1);
+        int count = wait_for(poll, events, is_spinning);
         for (int i = 0; i < count; i++) {
             if (events[i].data.fd == listener)
                 accept_all(poll, listener, is_hello, is_abrupt);

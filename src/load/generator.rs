@@ -25,6 +25,8 @@ pub enum Origin {
     Silent,
     /// A connection that asks.
     Active,
+    /// A connection that a server of chat matches with the last one that asks: it sends back what it receives.
+    Partner,
 }
 
 /// One peer's machine.
@@ -33,6 +35,8 @@ pub enum Session {
     Conductor,
     /// A connection that stays silent.
     Silent(Call),
+    /// A connection that sends back what it receives.
+    Partner(Call),
     /// A connection with requests.
     Active(Call, Box<Requester>),
     /// A connection to hello, with what it has been sent.
@@ -45,9 +49,10 @@ impl Session {
     /// How its connection is made, of one that may still end before its time.
     fn call(&self) -> Option<&Call> {
         match self {
-            Session::Silent(call) | Session::Active(call, _) | Session::Greeted(call, _) => {
-                Some(call)
-            }
+            Session::Silent(call)
+            | Session::Partner(call)
+            | Session::Active(call, _)
+            | Session::Greeted(call, _) => Some(call),
             Session::Conductor | Session::Done => None,
         }
     }
@@ -167,18 +172,20 @@ impl Unreachable {
 struct Tally {
     silent: usize,
     active: usize,
+    partners: usize,
 }
 
 impl Tally {
     fn count(&mut self, origin: Origin) {
         match origin {
             Origin::Silent => self.silent += 1,
+            Origin::Partner => self.partners += 1,
             Origin::Active | Origin::Conductor => self.active += 1,
         }
     }
 
     fn all(self) -> usize {
-        self.silent + self.active
+        self.silent + self.active + self.partners
     }
 }
 
@@ -225,7 +232,7 @@ impl Load {
 
     /// Connections that stand, of how many.
     pub fn connected(&self) -> (usize, usize) {
-        (self.stands.all(), self.plan.idle + self.plan.connections)
+        (self.stands.all(), self.plan.sockets())
     }
 
     /// Some connections were answered and others never: what that says of the server, for people.
@@ -285,6 +292,15 @@ impl Load {
         }
         match self.stage {
             Stage::Connecting if self.made.silent < self.plan.idle => Some(Origin::Silent),
+            // In the order in which the server shall match them: one after the other.
+            Stage::Connecting
+                if self.plan.pairs && self.made.all() > self.stands.all() + self.failed =>
+            {
+                None
+            }
+            Stage::Connecting if self.plan.pairs && self.made.partners < self.made.active => {
+                Some(Origin::Partner)
+            }
             Stage::Connecting | Stage::Warming(_) | Stage::Measuring => {
                 let is_hello = self.plan.service == Workload::Hello;
                 let is_early = is_hello && self.stage == Stage::Connecting;

@@ -68,6 +68,9 @@ pub struct Plan {
     pub sources: Option<Sources>,
     /// Of chat.
     pub framing: Framing,
+    /// Of chat: the server matches clients, so that each connection is made with another beside it, which sends
+    /// back what it receives.
+    pub pairs: bool,
     /// Of payloads and arrivals.
     pub seed: u64,
     /// How long to look again without sleeping.
@@ -86,6 +89,12 @@ pub enum End {
 }
 
 impl Plan {
+    /// Connections that last, those that ask and all others.
+    pub fn sockets(&self) -> usize {
+        let asking = if self.pairs { 2 } else { 1 } * self.connections;
+        self.idle + asking
+    }
+
     /// The settings that the report names.
     pub fn asked(&self) -> Asked {
         let (duration, requests) = match self.end {
@@ -106,9 +115,20 @@ impl Plan {
             requests,
             warmup: self.warmup.as_secs_f64(),
             framing: (self.service == Workload::Chat).then(|| self.framing.to_string()),
+            chat_with: self.pairs.then(|| "pair".to_owned()),
             seed: self.seed,
         }
     }
+}
+
+/// Who answers a chat client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum ChatPartner {
+    /// The server, with the same text.
+    Echo,
+    /// Another client: each connection has one beside it, which sends back what it receives.
+    Pair,
 }
 
 /// When requests of an open loop are due.

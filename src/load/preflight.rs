@@ -20,7 +20,7 @@ const PROBE_PATIENCE: Duration = Duration::from_secs(1);
 /// # Errors
 /// One line for the user: what is missing, and what helps.
 pub fn check(plan: &Plan) -> Result<Vec<IpAddr>, String> {
-    let sockets = plan.connections + plan.idle;
+    let sockets = plan.sockets();
     check_descriptors(sockets, descriptors::raise_limit())?;
     let spread = plan.sources.as_ref().map(|all| all.spread(sockets));
     let spread = spread.unwrap_or_default();

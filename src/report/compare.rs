@@ -143,7 +143,7 @@ fn notes(a: &Report, b: &Report) -> Vec<String> {
 }
 
 /// What must be equal in both for their figures to mean the same.
-fn settings(a: &Asked, b: &Asked) -> [(&'static str, String, String); 8] {
+fn settings(a: &Asked, b: &Asked) -> [(&'static str, String, String); 9] {
     let each = |name, of: fn(&Asked) -> String| (name, of(a), of(b));
     let word = |word: &Option<String>| word.clone().unwrap_or_else(|| "none".to_owned());
     [
@@ -158,6 +158,7 @@ fn settings(a: &Asked, b: &Asked) -> [(&'static str, String, String); 8] {
         }),
         ("arrivals", word(&a.arrivals), word(&b.arrivals)),
         ("framing", word(&a.framing), word(&b.framing)),
+        ("chat with", word(&a.chat_with), word(&b.chat_with)),
         each("seed", |asked| asked.seed.to_string()),
     ]
 }

@@ -230,7 +230,11 @@ fn settings(report: &Report) -> Markup {
             asked.rate.map_or("closed loop".to_owned(), per_second),
         ),
     ];
-    for (name, word) in [("arrivals", &asked.arrivals), ("framing", &asked.framing)] {
+    for (name, word) in [
+        ("arrivals", &asked.arrivals),
+        ("framing", &asked.framing),
+        ("chat with", &asked.chat_with),
+    ] {
         rows.extend(word.as_deref().map(|word| (name, shown(word))));
     }
     rows.push(("duration", seconds(asked.duration)));

@@ -108,6 +108,9 @@ pub struct Asked {
     pub warmup: f64,
     /// How chat messages are delimited.
     pub framing: Option<String>,
+    /// `pair` if the server matches clients: an answer has then gone through it twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chat_with: Option<String>,
     /// The seed of payloads and arrivals.
     pub seed: u64,
 }

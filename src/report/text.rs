@@ -36,15 +36,16 @@ pub fn title(report: &Report) -> String {
 /// The load that was asked for, in one line.
 pub fn load(report: &Report) -> String {
     let asked = &report.asked;
-    let mut parts = vec![units::counted(
-        asked.connections as u64,
-        "connection",
-        "connections",
-    )];
+    let (one, many) = match asked.chat_with {
+        Some(_) => ("pair of connections", "pairs of connections"),
+        None => ("connection", "connections"),
+    };
+    let mut parts = vec![units::counted(asked.connections as u64, one, many)];
     if asked.idle > 0 {
         parts.push(format!("{} idle", units::count(asked.idle as u64)));
     }
-    let wanted = (asked.connections + asked.idle) as u64;
+    let each = if asked.chat_with.is_some() { 2 } else { 1 };
+    let wanted = (each * asked.connections + asked.idle) as u64;
     let established = report.connect_ns.count;
     if report.service != "hello" && (1..wanted).contains(&established) {
         parts.push(format!("only {} established", units::count(established)));
@@ -203,6 +204,9 @@ pub fn command(report: &Report) -> String {
     }
     if let Some(framing) = &asked.framing {
         command += &format!(" --framing {}", Escaped(framing.as_bytes()));
+    }
+    if let Some(partner) = &asked.chat_with {
+        command += &format!(" --chat-with {}", Escaped(partner.as_bytes()));
     }
     let (duration, warmup) = (asked.duration, asked.warmup);
     command + &format!(" -d {duration}s --warmup {warmup}s --seed {}", asked.seed)

@@ -10,7 +10,7 @@ use super::super::trace::TraceArguments;
 use super::super::values::{parse_count, parse_duration};
 use super::fail_if::{Condition, parse_condition};
 use super::values::{Pids, parse_payload_size, parse_pids, parse_rate, parse_requests};
-use crate::load::plan::Arrivals;
+use crate::load::plan::{Arrivals, ChatPartner};
 use crate::load::sources::{Sources, parse_sources};
 use crate::protocol::framing::Framing;
 
@@ -92,6 +92,14 @@ pub(super) struct LoadArguments {
     /// How chat messages are delimited: line, nul, padded[:N] or chunk
     #[arg(long, default_value = "line", env = "EPOLLO_FRAMING")]
     pub(super) framing: Framing,
+    /// Who answers a chat client: the server, or a second connection that the server matches with it
+    #[arg(
+        long,
+        value_name = "WHO",
+        default_value = "echo",
+        env = "EPOLLO_CHAT_WITH"
+    )]
+    pub(super) chat_with: ChatPartner,
     /// Seed for payloads and arrivals
     #[arg(long, value_name = "N", default_value = "1", env = "EPOLLO_SEED")]
     pub(super) seed: u64,

@@ -8,7 +8,7 @@ use clap::ValueEnum as _;
 use super::super::Failure;
 use super::super::values::parse_remote_address;
 use super::args::{BenchArguments, LoadArguments};
-use crate::load::plan::{End, Plan, SIZE_OF_NAME, Workload};
+use crate::load::plan::{ChatPartner, End, Plan, SIZE_OF_NAME, Workload};
 use crate::protocol::framing::Framing;
 
 /// How long to measure when nothing else is said.
@@ -119,6 +119,7 @@ fn plan(
         end,
         sources: load.source_ip.clone(),
         framing: load.framing,
+        pairs: service == Workload::Chat && load.chat_with == ChatPartner::Pair,
         seed: load.seed,
         // A sleep is as coarse as a millisecond: who is to send on time stays awake.
         spin: load.spin.unwrap_or(match load.rate {

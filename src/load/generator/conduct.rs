@@ -68,8 +68,8 @@ impl Load {
     fn conduct_connecting(&mut self, cx: &mut Context<'_>) {
         let now = cx.now();
         let is_hello = self.plan.service == Workload::Hello;
-        let wanted = self.plan.idle + if is_hello { 0 } else { self.plan.connections };
-        let (stands, _) = self.connected();
+        let (stands, all) = self.connected();
+        let wanted = if is_hello { self.plan.idle } else { all };
         let settled = stands + self.failed;
         let is_stuck = now.since(self.progress_at) >= CONNECT_PATIENCE;
         if is_stuck && settled < wanted {

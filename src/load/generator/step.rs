@@ -142,6 +142,7 @@ impl Service for Load {
         let call = self.calling.take().expect("a peer comes after its call");
         match (origin, self.plan.service) {
             (Origin::Silent | Origin::Conductor, _) => Session::Silent(call),
+            (Origin::Partner, _) => Session::Partner(call),
             (Origin::Active, Workload::Hello) => Session::Greeted(call, Vec::new()),
             (Origin::Active, Workload::Echo | Workload::Chat) => {
                 let number = self.made.active - 1;
@@ -162,6 +163,13 @@ impl Service for Load {
             (Session::Silent(_), Event::Eof) => {
                 self.recorder
                     .broke(format_args!("the server closed an idle connection"));
+                cx.abort();
+            }
+            (Session::Partner(call), Event::Connected) => self.stand(call, Origin::Partner, cx),
+            (Session::Partner(_), Event::Received(bytes)) => cx.send_back(0..bytes.len()),
+            (Session::Partner(_), Event::Eof) => {
+                self.recorder
+                    .broke(format_args!("the server closed a partner's connection"));
                 cx.abort();
             }
             (
@@ -196,6 +204,7 @@ impl Service for Load {
             (
                 Session::Conductor
                 | Session::Silent(_)
+                | Session::Partner(_)
                 | Session::Active(..)
                 | Session::Greeted(..)
                 | Session::Done,
@@ -218,6 +227,7 @@ impl Service for Load {
         match &mut session {
             Session::Conductor => return,
             Session::Silent(_) => self.ended.silent += 1,
+            Session::Partner(_) => self.ended.partners += 1,
             Session::Active(_, requester) => {
                 self.ended.active += 1;
                 self.served += usize::from(requester.was_answered());
@@ -245,9 +255,11 @@ impl Service for Load {
     fn read_limit(&self, session: &Session) -> usize {
         match session {
             Session::Active(_, requester) => requester.read_limit(),
-            Session::Conductor | Session::Silent(_) | Session::Greeted(..) | Session::Done => {
-                usize::MAX
-            }
+            Session::Conductor
+            | Session::Silent(_)
+            | Session::Partner(_)
+            | Session::Greeted(..)
+            | Session::Done => usize::MAX,
         }
     }
 
@@ -256,6 +268,7 @@ impl Service for Load {
             Session::Conductor => return self.stage.state(),
             session if session.call().is_some_and(|call| !call.stands) => "connecting",
             Session::Silent(_) => "silent",
+            Session::Partner(_) => "answering",
             Session::Active(..) => "asking",
             Session::Greeted(..) => "listening",
             Session::Done => "done",

@@ -13,7 +13,9 @@ use super::kernel::{
 use super::token::Token;
 use crate::protocol::Time;
 use crate::trace::Flags;
+use alarm::Alarm;
 
+mod alarm;
 mod connect;
 mod listen;
 mod tcp_info;
@@ -53,18 +55,25 @@ pub struct OsKernel {
     poll: mio::Poll,
     events: mio::Events,
     origin: Instant,
+    /// When [`Kernel::now`] was asked last.
+    now: Time,
+    alarm: Alarm,
 }
 
 impl OsKernel {
     /// A kernel that watches nothing yet.
     ///
     /// # Errors
-    /// Those of epoll_create1(2).
+    /// Those of epoll_create1(2) and timerfd_create(2).
     pub fn new() -> io::Result<OsKernel> {
+        let poll = mio::Poll::new()?;
+        let alarm = Alarm::new(poll.registry())?;
         Ok(OsKernel {
-            poll: mio::Poll::new()?,
+            poll,
             events: mio::Events::with_capacity(EVENTS_PER_TURN_MAX),
             origin: Instant::now(),
+            now: Time::ZERO,
+            alarm,
         })
     }
 }
@@ -75,7 +84,8 @@ impl Kernel for OsKernel {
     type Waker = OsWaker;
 
     fn now(&mut self) -> Time {
-        self.clock()
+        self.now = self.clock();
+        self.now
     }
 
     #[inline]
@@ -85,14 +95,20 @@ impl Kernel for OsKernel {
     }
 
     fn wait(&mut self, timeout: Option<Duration>, ready: &mut Vec<Readiness>) -> io::Result<Batch> {
+        let timeout = self.alarm.set(self.now, timeout)?;
         self.poll.poll(&mut self.events, timeout)?;
+        let mut alarms = 0;
         for event in &self.events {
+            if self.alarm.went_off(event) {
+                alarms += 1;
+                continue;
+            }
             ready.push(Readiness {
                 token: event.token().into(),
                 flags: flags_of(event),
             });
         }
-        Ok(match ready.len() {
+        Ok(match ready.len() + alarms {
             EVENTS_PER_TURN_MAX.. => Batch::Truncated,
             _ => Batch::Complete,
         })

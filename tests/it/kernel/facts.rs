@@ -20,6 +20,7 @@ use crate::support::{PATIENCE, Random, connect, eventually, sockets_at};
 mod deliveries;
 mod descriptors;
 pub mod endings;
+mod timers;
 
 const READABLE: Interest = Interest::READABLE;
 const URGENT_TOO: Interest = Interest::READABLE.add(Interest::PRIORITY);

@@ -4,4 +4,5 @@ mod benched;
 mod compared;
 mod faulty;
 mod machine;
+mod paired;
 mod reported;

@@ -198,6 +198,37 @@ fn the_trace_shows_what_epoll_is_asked_for_as_strace_does() {
     assert_eq!(told[1..3], ["ADD PRI|ET", "ADD IN|PRI|RDHUP|ET"]);
 }
 
+/// One client at a time is when the server sleeps most.
+#[test]
+fn a_sleep_before_an_echo_sets_no_timer() {
+    if !has_strace("a_sleep_before_an_echo_sets_no_timer") {
+        return;
+    }
+    let log = std::env::temp_dir().join(format!("epollo-sleeps-{}", std::process::id()));
+    let server = traced(&["-o", log.to_str().unwrap()], &["echo=0"]);
+    let mut client = server.connect("echo");
+    for _ in 0..100 {
+        client.write_all(&MESSAGE).unwrap();
+        assert_eq!(read_exactly(&mut client, MESSAGE.len()), MESSAGE);
+    }
+    stop(server);
+    let calls = std::fs::read_to_string(&log).unwrap();
+    std::fs::remove_file(&log).unwrap();
+    let calls = calls
+        .lines()
+        .take_while(|call| !call.contains("--- SIGTERM"));
+    let (mut sleeps, mut settings) = (0, 0);
+    for call in calls {
+        let waits = call.contains("epoll_wait(");
+        sleeps += usize::from(waits && call.contains(", -1)"));
+        settings += usize::from(call.contains("timerfd_settime("));
+        let is_timed = waits && !call.contains(", -1)") && !call.contains(", 0)");
+        assert!(!is_timed, "a timeout for one sleep: {call}");
+    }
+    assert!(sleeps >= 90, "{sleeps} sleeps");
+    assert_eq!(settings, 1, "the idle timeout is set once");
+}
+
 #[test]
 fn calls_that_fail_for_a_moment_harm_nobody() {
     if !has_strace("calls_that_fail_for_a_moment_harm_nobody") {
@@ -240,9 +271,9 @@ fn a_connection_that_breaks_harms_nobody_else() {
         "inject=sendto:error=ETIMEDOUT:when=4",
         "inject=sendto:error=EHOSTUNREACH:when=4",
         "inject=sendto:error=EPIPE:when=4",
-        // Watched are, before that of the victim: signals, output, listener, bystander.
-        "inject=epoll_ctl:error=ENOMEM:when=5",
-        "inject=epoll_ctl:error=ENOSPC:when=5",
+        // Watched are, before that of the victim: the timer, signals, output, listener, bystander.
+        "inject=epoll_ctl:error=ENOMEM:when=6",
+        "inject=epoll_ctl:error=ENOSPC:when=6",
     ] {
         let server = traced(&["-o", "/dev/null", "-e", fault], &["echo=0"]);
         let mut bystander = connect(server.address("echo"));
@@ -279,7 +310,7 @@ fn a_client_that_cannot_be_watched_for_room_to_write_is_closed_and_nobody_else()
     if !has_strace("a_client_that_cannot_be_watched_for_room_to_write_is_closed_and_nobody_else") {
         return;
     }
-    let fault = "inject=epoll_ctl:error=ENOMEM:when=6";
+    let fault = "inject=epoll_ctl:error=ENOMEM:when=7";
     let mut server = traced(&["-o", "/dev/null", "-e", fault], &["echo=0"]);
     let mut bystander = connect(server.address("echo"));
     let mut victim = connect(server.address("echo"));
