@@ -354,6 +354,10 @@ impl Environment for World {
             }
         }
         self.check_patience(net);
+        // Those who are left when the run is over act, too.
+        if net.is_asleep {
+            self.check_shutdown(net);
+        }
         self.end(net);
     }
 

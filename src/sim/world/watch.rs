@@ -1,5 +1,5 @@
 //! What must hold whenever the server waits: nobody is left alone, nobody waits too long, nothing
-//! spins.
+//! spins, and a run that is told to stop ends.
 
 use std::time::Duration;
 
@@ -10,6 +10,8 @@ use crate::sim::net::Net;
 
 /// A pause is counted from when the turn began.
 const PAUSE_SLACK: Duration = Duration::from_millis(1);
+/// How much later than its grace a run may end: closing takes time too.
+const ENDING_SLACK: Duration = Duration::from_secs(1);
 
 impl World {
     pub(super) fn check(&mut self, net: &Net, is_asleep: bool) {
@@ -43,6 +45,15 @@ impl World {
             self.accuse(what);
         }
         self.check_fairness(net);
+    }
+
+    /// A process that does not hear that it is told to stop may sleep for ever.
+    pub(in crate::sim) fn check_shutdown(&mut self, net: &Net) {
+        let grace = self.plan.limits.grace.unwrap_or_default() + ENDING_SLACK + net.stopped;
+        let since = self.stopping_since;
+        if since.is_some_and(|since| net.now > since.after(grace)) {
+            self.accuse("the shutdown takes longer than its grace period".to_owned());
+        }
     }
 
     fn check_listeners(&mut self, net: &Net) {
