@@ -112,7 +112,11 @@ impl<S> Probing<S> {
                 cx.close();
                 Stage::Over
             }
-            (Stage::Over, Event::Notified | Event::Stopping | Event::Eof) => return,
+            // A timer may have been due before it left.
+            (
+                Stage::Over,
+                Event::Notified | Event::Stopping | Event::Eof | Event::TimerExpired(_),
+            ) => return,
             (
                 stage @ (Stage::Calling | Stage::Listening(_) | Stage::Over),
                 Event::Received(_)
