@@ -86,9 +86,14 @@ impl Ports {
     }
 
     fn in_place(&self, text: &str) -> String {
-        let ports = self.0.iter();
-        ports.fold(text.to_owned(), |text, (named, free)| {
-            text.replace(named, free)
+        // By way of a name each: a free port may have the digits of one that is still to be replaced.
+        let name = |place: usize| format!("<port {place}>");
+        let ports = || self.0.iter().enumerate();
+        let named = ports().fold(text.to_owned(), |text, (place, (port, _))| {
+            text.replace(port, &name(place))
+        });
+        ports().fold(named, |text, (place, (_, free))| {
+            text.replace(&name(place), free)
         })
     }
 
