@@ -106,6 +106,16 @@ static void forward(int fd, bool has_ended)
     }
 }
 
+/* Whoever leaves before it has a partner leaves its place to the next. */
+static void miss(int fd)
+{
+    char byte;
+    ssize_t n = recv(fd, &byte, sizeof byte, MSG_PEEK);
+
+    if (n == 0 || (n < 0 && errno != EAGAIN))
+        drop(fd);
+}
+
 static void serve(int fd, unsigned events)
 {
     bool has_ended = events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR);
@@ -128,8 +138,8 @@ static void serve(int fd, unsigned events)
         if (table[fd].is_gone)
             return;
     }
-    if (table[fd].partner == NOBODY && (events & (EPOLLHUP | EPOLLERR)))
-        drop(fd);
+    if (table[fd].partner == NOBODY && has_ended)
+        miss(fd);
     else if (events & ~(unsigned)EPOLLOUT)
         forward(fd, has_ended);
 }
