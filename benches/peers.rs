@@ -67,7 +67,7 @@ struct Row {
     response_p50_ns: f64,
     response_p99_ns: f64,
     response_p999_ns: f64,
-    /// Resident, at the end of the run.
+    /// Resident at the end of a run, at most.
     memory_bytes: Option<u64>,
     /// For those that fork with that of their children, from their start to their end.
     cpu_ns_per_echo: Option<f64>,
@@ -216,8 +216,10 @@ fn row(peer: &str, connections: usize, runs: &[Run]) -> Row {
         response_p50_ns: of(&|run| Some(run.report.response_ns.p50 as f64)).unwrap_or(0.0),
         response_p99_ns: of(&|run| Some(run.report.response_ns.p99 as f64)).unwrap_or(0.0),
         response_p999_ns: of(&|run| Some(run.report.response_ns.p999 as f64)).unwrap_or(0.0),
-        memory_bytes: of(&|run| Some(run.report.server.as_ref()?.rss? as f64))
-            .map(|bytes| bytes as u64),
+        memory_bytes: runs
+            .iter()
+            .filter_map(|run| run.report.server.as_ref()?.rss)
+            .max(),
         cpu_ns_per_echo: of(&|run| run.cpu_ns_per_echo),
         syscalls_per_echo: of(&|run| run.report.server.as_ref()?.syscalls_per_echo),
         trust,
