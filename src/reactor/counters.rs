@@ -139,12 +139,12 @@ impl fmt::Display for Counters {
 }
 
 /// Why a peer is gone.
-fn words(reason: CloseReason) -> String {
-    let words = match reason {
+fn words(ending: CloseReason) -> String {
+    let words = match ending {
         CloseReason::Finished => "finished",
         CloseReason::Broken(0) => "broken",
         CloseReason::Broken(number) => {
-            return crate::trace::reason(&io::Error::from_raw_os_error(number));
+            return reason(&io::Error::from_raw_os_error(number));
         }
         CloseReason::Idle => "idle",
         CloseReason::WriteStalled => "stalled",

@@ -15,12 +15,18 @@ struct Piece {
 
 impl Piece {
     fn of(effect: &Effect) -> Option<Piece> {
-        let (is_received, range) = if let Effect::Send(range) = effect {
-            (false, range.clone())
-        } else if let Effect::SendBack(range) = effect {
-            (true, range.clone())
-        } else {
-            return None;
+        let (is_received, range) = match effect {
+            Effect::Send(range) => (false, range.clone()),
+            Effect::SendBack(range) => (true, range.clone()),
+            Effect::ShutdownWrite
+            | Effect::Close
+            | Effect::Refuse(_)
+            | Effect::Abort
+            | Effect::DiscardTyped
+            | Effect::SetTimer(_)
+            | Effect::Notify(_)
+            | Effect::StopAccepting
+            | Effect::Stop => return None,
         };
         Some(Piece { is_received, range })
     }
